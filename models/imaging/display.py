@@ -1,0 +1,36 @@
+"""Slices and patches as 8-bit pictures for people."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+LUNG_WINDOW = (-600.0, 1500.0)  # level and width in HU
+
+
+def to_grey(pixels, is_hu):
+    """Grey values 0 to 255 of a slice: HU in the lung window, a picture from its darkest to its brightest."""
+    if is_hu:
+        level, width = LUNG_WINDOW
+        low, high = level - width / 2, level + width / 2
+    else:
+        low, high = float(pixels.min()), float(pixels.max())
+    scaled = (pixels - low) / max(high - low, 1e-6)
+    return (np.clip(scaled, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def shown_size(rows, cols, smallest=384, largest=1024):
+    """(width, height) at which a slice is shown: small crops enlarged, huge pictures reduced."""
+    longest = max(rows, cols)
+    factor = max(1, round(smallest / longest)) if longest < smallest else min(1, largest / longest)
+    return max(1, round(cols * factor)), max(1, round(rows * factor))
+
+
+def to_png(grey, size=None):
+    """PNG bytes of a grey picture, resampled to `size` (width, height)."""
+    image = Image.fromarray(grey)
+    if size and size != image.size:
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    stream = io.BytesIO()
+    image.save(stream, "png")
+    return stream.getvalue()

@@ -1,0 +1,101 @@
+"""A scan: the slices of one upload in one grey scale, and a place in it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.errors import ScanError
+
+ASSUMED_SPACING_MM = 0.7
+SPACING_BOUNDS_MM = (0.1, 5.0)
+CROP_AT_MOST = 160  # pixels a side: an image this small is taken for a nodule crop
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A warning that travels with the answer: a code for programs, a sentence for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Decoded slices.
+
+    Attributes
+    ----------
+    slices : ndarray of shape (n, rows, cols), float32
+        In anatomical order, or in the order of the pictures' names.
+    spacing_mm : (float, float)
+        Row and column spacing.
+    spacing_assumed : bool
+        True where neither the file nor the user gave a spacing.
+    is_hu : bool
+        True where the values are Hounsfield units; False where they are a picture's grey values.
+    notices : tuple of Notice
+    """
+
+    slices: np.ndarray
+    spacing_mm: tuple[float, float]
+    spacing_assumed: bool
+    is_hu: bool
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def rows(self):
+        """Height in pixels."""
+        return self.slices.shape[1]
+
+    @property
+    def cols(self):
+        """Width in pixels."""
+        return self.slices.shape[2]
+
+    @property
+    def is_crop(self):
+        """Whether the image is small enough to be a crop with its nodule in the middle."""
+        return max(self.rows, self.cols) <= CROP_AT_MOST
+
+
+@dataclass(frozen=True)
+class Roi:
+    """Where the nodule is: (row, col) in pixels of the uploaded image, slice, and who said so."""
+
+    row: float
+    col: float
+    slice: int
+    source: str  # given | centre
+
+
+def locate(scan, row=None, col=None, index=None):
+    """The region of interest: the given one, else the centre of a crop.
+
+    Raises
+    ------
+    ScanError
+        ``bad_number``, ``roi_outside``, or ``nodule_not_found`` for a whole slice without a place.
+    """
+    n_slices = len(scan.slices)
+    if index is None:
+        index = n_slices // 2
+    elif not 0 <= index < n_slices:
+        raise ScanError(
+            "roi_outside", f"Slice {index} is outside the scan, which has slices 0 to {n_slices - 1}."
+        )
+    if (row is None) != (col is None):
+        raise ScanError("bad_number", "Give both row and col of the nodule, or neither.")
+    if row is None:
+        if not scan.is_crop:
+            raise ScanError(
+                "nodule_not_found",
+                f"The image is {scan.rows} x {scan.cols} pixels, a whole slice rather than a nodule crop: "
+                "say where the nodule is with row and col.",
+            )
+        return Roi((scan.rows - 1) / 2, (scan.cols - 1) / 2, index, "centre")
+    if not (-0.5 <= row <= scan.rows - 0.5 and -0.5 <= col <= scan.cols - 0.5):
+        raise ScanError(
+            "roi_outside",
+            f"Row {row:g}, column {col:g} is outside the image of {scan.rows} rows and {scan.cols} columns.",
+        )
+    return Roi(row, col, index, "given")

@@ -1,0 +1,145 @@
+"""The five models: weights checked, loaded to float32, traced and warmed."""
+
+import hashlib
+import json
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from models.errors import ScanError
+from models.imaging.patch import PATCH
+from models.inference.calibration import Platt
+from models.networks.heads import DESCRIPTOR_SCALES, malignancy_score, unscale_descriptors
+from models.networks.registry import ARCHITECTURES
+
+CONSENSUS = "consensus"
+CONSENSUS_TITLE = "Consensus of the five"
+log = logging.getLogger(__name__)
+
+
+class WeightsError(Exception):
+    """Why a model's weights cannot be used, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One network's answer on one nodule: score in [0, 1], probability, descriptors on LIDC's scales."""
+
+    score: float
+    probability: float
+    descriptors: dict
+
+
+class ModelBank:
+    """All models of a weights folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Holds ``<key>.weights.h5`` and ``<key>.json`` of each model, and ``consensus.json``.
+
+    Attributes
+    ----------
+    problems : dict of str to str
+        Why a model is unavailable; only of models that are.
+    reports : dict of str to dict
+        What ``<key>.json`` says of each model and of the consensus; only of those that have one.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.problems, self.reports, self._answers = {}, {}, {}
+        self._lock = threading.Lock()
+        for key in ARCHITECTURES:
+            start = time.perf_counter()
+            try:
+                self._load(key)
+            except WeightsError as error:
+                self.problems[key] = str(error)
+                log.error("%s is unavailable: %s", ARCHITECTURES[key].title, error)
+            else:
+                log.info("%s ready in %.1f s", ARCHITECTURES[key].title, time.perf_counter() - start)
+        self._read_consensus()
+
+    def _load(self, key):
+        report = read_report(self.folder, key)
+        path = self.folder / f"{key}.weights.h5"
+        if not path.is_file():
+            raise WeightsError(f"{path.name} is missing.")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != report.get("sha256"):
+            raise WeightsError(f"{path.name} is damaged: its checksum is not the one in {key}.json.")
+        model = ARCHITECTURES[key].build(PATCH.shape)
+        try:
+            model.load_weights(path)
+        except Exception as error:  # h5py and Keras raise many kinds
+            raise WeightsError(f"{path.name} does not fit this version's network.") from error
+        spec = tf.TensorSpec((None, *PATCH.shape), tf.float32)  # one graph for any number of patches
+        answer = tf.function(lambda patches: model(patches, training=False)).get_concrete_function(spec)
+        answer(tf.zeros((4, *PATCH.shape)))
+        self._answers[key], self.reports[key] = answer, report
+
+    def _read_consensus(self):
+        try:
+            self.reports[CONSENSUS] = read_report(self.folder, CONSENSUS)
+        except WeightsError as error:
+            log.error("The consensus has no report: %s", error)
+
+    @property
+    def checksum(self):
+        """Start of a checksum over the checksums of all loaded weights."""
+        parts = [self.reports[key]["sha256"] for key in self._answers]
+        return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
+
+    def threshold(self, key):
+        """Operating point of a model or of the consensus; 0.5 where it has no report."""
+        return self.reports.get(key, {}).get("threshold", 0.5)
+
+    def available(self, key):
+        """Whether a model, or for the consensus any model, can answer."""
+        return bool(self._answers) if key == CONSENSUS else key in self._answers
+
+    def predict(self, key, patches):
+        """One model's answer, averaged over patches of shape (n, rows, cols, 3).
+
+        Raises
+        ------
+        ScanError
+            ``model_unavailable``.
+        """
+        if key not in self._answers:
+            raise ScanError(
+                "model_unavailable", f"{ARCHITECTURES[key].title} is unavailable: {self.problems[key]}"
+            )
+        with self._lock:  # one network at a time has all cores
+            output = self._answers[key](tf.constant(patches))
+        score = float(malignancy_score(output["rating"].numpy().mean(axis=0)))
+        descriptors = unscale_descriptors(output["descriptors"].numpy().mean(axis=0))
+        return Prediction(
+            score,
+            float(Platt(**self.reports[key]["calibration"])(score)),
+            dict(zip(DESCRIPTOR_SCALES, descriptors.tolist(), strict=True)),
+        )
+
+
+def read_report(folder, key):
+    """What ``<key>.json`` says; WeightsError where it is missing or damaged."""
+    path = Path(folder) / f"{key}.json"
+    try:
+        report = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise WeightsError(f"{path.name} is missing.") from error
+    except ValueError as error:
+        raise WeightsError(f"{path.name} is damaged.") from error
+    if not isinstance(report, dict):
+        raise WeightsError(f"{path.name} is damaged.")
+    return report
+
+
+def mean_probability(probabilities):
+    """The consensus: the mean of the models' calibrated probabilities (last axis)."""
+    return np.mean(probabilities, axis=-1)

@@ -1,0 +1,64 @@
+"""What the product has to say about one nodule; pages, JSON and the command line are views of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.imaging.scan import Notice, Roi, Scan
+
+DISCLAIMER = (
+    "Research use only, not a medical device. The probability is that radiologists would rate the nodule as "
+    "suspicious (LIDC-IDRI ratings), not that it is cancer: the labels are no biopsies."
+)
+
+
+@dataclass(frozen=True)
+class ModelAnswer:
+    """One model's answer; the three values are None where the model is unavailable."""
+
+    key: str
+    title: str
+    verdict: str | None  # benign | malignant
+    probability: float | None
+    threshold: float | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The answer on one nodule.
+
+    Attributes
+    ----------
+    verdict : str
+        ``benign`` or ``malignant``.
+    model, title : str
+        The model asked for (or ``consensus``) and its name for people.
+    probability : float
+        Calibrated; of a malignant-looking rating, not of cancer.
+    threshold : float
+        Operating point of that model: malignant from here on.
+    models : tuple of ModelAnswer
+        Always all five.
+    roi : Roi
+    scan : Scan
+    characteristics : dict of str to (float or None)
+        LIDC's descriptors on LIDC's scales.
+    patch : ndarray of shape (pixels, pixels, 3), float32
+        What the networks saw of the chosen slice.
+    notices : tuple of Notice
+    weights : str
+        Start of the checksum over all weights.
+    """
+
+    verdict: str
+    model: str
+    title: str
+    probability: float
+    threshold: float
+    models: tuple[ModelAnswer, ...]
+    roi: Roi
+    scan: Scan
+    characteristics: dict
+    patch: np.ndarray
+    notices: tuple[Notice, ...]
+    weights: str

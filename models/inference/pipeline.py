@@ -1,0 +1,94 @@
+"""The whole way from a scan and a place in it to a finding, on one page."""
+
+from models.errors import ScanError
+from models.imaging.scan import Notice
+from models.inference.bank import CONSENSUS, CONSENSUS_TITLE, mean_probability
+from models.inference.finding import Finding, ModelAnswer
+from models.inference.views import patch_at, views
+from models.networks.heads import DESCRIPTOR_SCALES
+from models.networks.registry import ARCHITECTURES
+
+MODEL_KEYS = (CONSENSUS, *ARCHITECTURES)
+
+
+def check_model(key, bank):
+    """Refuse a model that does not exist (``unknown_model``) or cannot answer (``model_unavailable``)."""
+    if key not in MODEL_KEYS:
+        raise ScanError("unknown_model", f"There is no such model; choose one of {', '.join(MODEL_KEYS)}.")
+    if not bank.available(key):
+        problem = bank.problems.get(key, "none of the five models could be loaded.")
+        raise ScanError("model_unavailable", f"{title_of(key)} is unavailable: {problem}")
+
+
+def title_of(key):
+    """A model's name for people."""
+    return CONSENSUS_TITLE if key == CONSENSUS else ARCHITECTURES[key].title
+
+
+def analyse(scan, roi, model_key, bank):
+    """Answer on one nodule with all models, and with the one asked for in front.
+
+    Parameters
+    ----------
+    scan : Scan
+    roi : Roi
+    model_key : str
+        One of `MODEL_KEYS`.
+    bank : ModelBank
+
+    Returns
+    -------
+    Finding
+
+    Raises
+    ------
+    ScanError
+        ``unknown_model`` or ``model_unavailable``.
+    """
+    check_model(model_key, bank)
+    patches = views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
+    predictions = {key: bank.predict(key, patches) for key in ARCHITECTURES if bank.available(key)}
+    used = list(predictions) if model_key == CONSENSUS else [model_key]
+    probability = float(mean_probability([predictions[key].probability for key in used]))
+    threshold = bank.threshold(model_key)
+    return Finding(
+        verdict=_verdict(probability, threshold),
+        model=model_key,
+        title=title_of(model_key),
+        probability=probability,
+        threshold=threshold,
+        models=tuple(_answer(key, predictions.get(key), bank) for key in ARCHITECTURES),
+        roi=roi,
+        scan=scan,
+        characteristics={
+            name: float(sum(predictions[key].descriptors[name] for key in used) / len(used))
+            for name in DESCRIPTOR_SCALES
+        },
+        patch=patch_at(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice),
+        notices=(*scan.notices, *_missing(predictions, model_key)),
+        weights=bank.checksum,
+    )
+
+
+def _verdict(probability, threshold):
+    return "malignant" if probability >= threshold else "benign"
+
+
+def _answer(key, prediction, bank):
+    title = ARCHITECTURES[key].title
+    if prediction is None:
+        return ModelAnswer(key, title, None, None, None)
+    threshold = bank.threshold(key)
+    return ModelAnswer(
+        key, title, _verdict(prediction.probability, threshold), prediction.probability, threshold
+    )
+
+
+def _missing(predictions, model_key):
+    absent = [ARCHITECTURES[key].title for key in ARCHITECTURES if key not in predictions]
+    if not absent:
+        return ()
+    message = f"Unavailable: {', '.join(absent)}."
+    if model_key == CONSENSUS:
+        message += f" The consensus is the mean of the other {len(predictions)}."
+    return (Notice("model_unavailable", message),)

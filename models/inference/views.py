@@ -1,0 +1,45 @@
+"""What the networks see of a nodule: several slices, each also mirrored."""
+
+import numpy as np
+
+from models.imaging.patch import PATCH, cut_patch, neighbours
+
+SLICES = 5  # at most so many slices around the chosen one are read; their answers are averaged
+
+
+def slices_to_read(n_slices, at_most=SLICES, middle=None):
+    """Indices of up to `at_most` neighbouring slices around `middle` (default: of the stack)."""
+    middle = n_slices // 2 if middle is None else middle
+    first = min(max(0, middle - at_most // 2), max(0, n_slices - at_most))
+    return range(first, min(n_slices, first + at_most))
+
+
+def patch_at(slices, spacing_mm, row, col, index, spec=PATCH):
+    """The patch of one slice of a stack (n, rows, cols), with its neighbours as channels."""
+    channels = [slices[i] for i in neighbours(len(slices), index)]
+    return cut_patch(channels, spacing_mm, row, col, spec)
+
+
+def views(slices, spacing_mm, row, col, index):
+    """All patches whose answers are averaged.
+
+    Averaging over mirror images costs time only and makes the answer independent of how the scan was
+    mirrored (test-time augmentation, Krizhevsky et al. 2012, section 4.1).
+
+    Parameters
+    ----------
+    slices : ndarray of shape (n, rows, cols)
+    spacing_mm : float or (float, float)
+    row, col : float
+        Centre of the nodule in pixels.
+    index : int
+        The chosen slice.
+
+    Returns
+    -------
+    ndarray of shape (views, pixels, pixels, 3), float32
+    """
+    read = slices_to_read(len(slices), middle=index)
+    patches = np.stack([patch_at(slices, spacing_mm, row, col, i) for i in read])
+    mirrored = np.concatenate([patches, patches[:, :, ::-1]])
+    return np.concatenate([mirrored, mirrored[:, ::-1]])

@@ -1,0 +1,83 @@
+"""EfficientNet-B0 (Tan and Le, arXiv:1905.11946, 2019).
+
+Adapted: the second stage keeps its resolution (stride 1 instead of 2), so that a 64-pixel patch ends
+in a 4 x 4 map. Inverted residual blocks with squeeze and excitation, as in the paper's table 1.
+"""
+
+import keras
+from keras import layers
+
+from models.networks.heads import add_heads, batch_norm
+
+# expansion, kernel, stride, filters, repeats
+STAGES = (
+    (1, 3, 1, 16, 1),
+    (6, 3, 1, 24, 2),  # stride 2 in the paper
+    (6, 5, 2, 40, 2),
+    (6, 3, 2, 80, 3),
+    (6, 5, 1, 112, 3),
+    (6, 5, 2, 192, 4),
+    (6, 3, 1, 320, 1),
+)
+SQUEEZE_RATIO = 0.25
+STOCHASTIC_DEPTH = 0.2  # of the last block; grows linearly from 0 (Huang et al., 2016)
+
+
+def build_efficientnet(input_shape):
+    """EfficientNet-B0 for patches of `input_shape` (rows, cols, channels); returns a keras.Model."""
+    inputs = keras.Input(input_shape, name="patch")
+    x = _conv_bn_swish(inputs, 32, 3, 2, "stem")
+    total = sum(stage[-1] for stage in STAGES)
+    done = 0
+    for stage, (expansion, kernel, stride, filters, repeats) in enumerate(STAGES, start=1):
+        for block in range(repeats):
+            drop = STOCHASTIC_DEPTH * done / total
+            name = f"stage{stage}_block{block + 1}"
+            x = _mbconv(x, expansion, kernel, stride if block == 0 else 1, filters, drop, name)
+            done += 1
+    x = _conv_bn_swish(x, 1280, 1, 1, "top")
+    return keras.Model(inputs, add_heads(x, dropout=0.3), name="efficientnet")
+
+
+def _mbconv(x, expansion, kernel, stride, filters, drop, name):
+    shortcut, width = x, x.shape[-1] * expansion
+    if expansion != 1:
+        x = _conv_bn_swish(x, width, 1, 1, f"{name}_expand")
+    x = layers.DepthwiseConv2D(
+        kernel,
+        strides=stride,
+        padding="same",
+        use_bias=False,
+        depthwise_initializer="he_normal",
+        name=f"{name}_dwconv",
+    )(x)
+    x = batch_norm(f"{name}_dwconv_bn")(x)
+    x = layers.Activation("swish", name=f"{name}_dwconv_swish")(x)
+    x = _squeeze_excite(x, max(1, int(shortcut.shape[-1] * SQUEEZE_RATIO)), name)
+    x = layers.Conv2D(filters, 1, use_bias=False, kernel_initializer="he_normal", name=f"{name}_project")(x)
+    x = batch_norm(f"{name}_project_bn")(x)
+    if stride == 1 and shortcut.shape[-1] == filters:
+        x = layers.Dropout(drop, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(x)
+        x = layers.Add(name=f"{name}_add")([shortcut, x])
+    return x
+
+
+def _squeeze_excite(x, width, name):
+    gate = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_se_squeeze")(x)
+    gate = layers.Conv2D(width, 1, activation="swish", name=f"{name}_se_reduce")(gate)
+    gate = layers.Conv2D(x.shape[-1], 1, activation="sigmoid", name=f"{name}_se_expand")(gate)
+    return layers.Multiply(name=f"{name}_se_excite")([x, gate])
+
+
+def _conv_bn_swish(x, filters, kernel, stride, name):
+    x = layers.Conv2D(
+        filters,
+        kernel,
+        strides=stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(x)
+    x = batch_norm(f"{name}_bn")(x)
+    return layers.Activation("swish", name=f"{name}_swish")(x)

@@ -1,0 +1,42 @@
+"""VGG16 and VGG19 (Simonyan and Zisserman, arXiv:1409.1556, 2014, configurations D and E).
+
+Adapted: batch normalisation after every convolution (trained from scratch), no fifth max pooling, so
+that a 64-pixel patch ends in a 4 x 4 map, and global average pooling for the 4096-wide layers.
+"""
+
+import keras
+from keras import layers
+
+from models.networks.heads import add_heads, batch_norm
+
+FILTERS = (64, 128, 256, 512, 512)
+VGG16_BLOCKS = (2, 2, 3, 3, 3)
+VGG19_BLOCKS = (2, 2, 4, 4, 4)
+
+
+def build_vgg16(input_shape):
+    """VGG16 for patches of `input_shape` (rows, cols, channels); returns a keras.Model."""
+    return _build("vgg16", VGG16_BLOCKS, input_shape)
+
+
+def build_vgg19(input_shape):
+    """VGG19 for patches of `input_shape` (rows, cols, channels); returns a keras.Model."""
+    return _build("vgg19", VGG19_BLOCKS, input_shape)
+
+
+def _build(name, blocks, input_shape):
+    inputs = x = keras.Input(input_shape, name="patch")
+    for block, (depth, filters) in enumerate(zip(blocks, FILTERS, strict=True), start=1):
+        for conv in range(1, depth + 1):
+            x = _conv(x, filters, f"block{block}_conv{conv}")
+        if block < len(blocks):
+            x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
+    return keras.Model(inputs, add_heads(x, dropout=0.4), name=name)
+
+
+def _conv(x, filters, name):
+    x = layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=name)(
+        x
+    )
+    x = batch_norm(f"{name}_bn")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)

@@ -1,0 +1,1 @@
+"""Views of a finding for programs and people outside the page."""
