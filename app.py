@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from models import __version__
 from models.errors import ScanError
-from models.imaging.display import shown_size, to_grey, to_png
+from models.imaging.display import data_uri, shown_size, to_grey, to_png
 from models.imaging.patch import PATCH
 from models.imaging.phantom import KINDS, draw_phantom
 from models.imaging.read import natural_key, read_scan
@@ -25,9 +25,10 @@ from models.imaging.scan import locate
 from models.inference.bank import CONSENSUS, ModelBank
 from models.inference.finding import DISCLAIMER
 from models.inference.pipeline import MODEL_KEYS, analyse, check_model, title_of
-from models.networks.heads import DESCRIPTOR_SCALES
 from models.networks.registry import ARCHITECTURES
+from models.networks.scales import DESCRIPTOR_SCALES
 from models.reports.as_json import finding_as_json
+from models.reports.as_text import finding_as_text
 
 ROOT = Path(__file__).parent
 KEPT_AT_MOST = 8_000_000  # bytes of an upload that a result page carries for "ask another model"
@@ -248,7 +249,7 @@ def choose_page(scan, index, model, files):
     width, height = shown_size(scan.rows, scan.cols)
     return render_template(
         "choose.html",
-        image_uri=data_uri(to_png(to_grey(scan.slices[index], scan.is_hu), (width, height))),
+        image_uri=data_uri(to_grey(scan.slices[index], scan.is_hu), (width, height)),
         width=width,
         height=height,
         rows=scan.rows,
@@ -270,7 +271,7 @@ def result_page(finding, files, is_sample=False):
     return render_template(
         "result.html",
         finding=finding,
-        image_uri=data_uri(to_png(to_grey(scan.slices[roi.slice], scan.is_hu), (width, height))),
+        image_uri=data_uri(to_grey(scan.slices[roi.slice], scan.is_hu), (width, height)),
         width=width,
         height=height,
         mark={
@@ -278,7 +279,7 @@ def result_page(finding, files, is_sample=False):
             "cy": (roi.row + 0.5) * scale,
             "r": min(PATCH.field_mm / 2 / scan.spacing_mm[0] * scale, 0.48 * min(width, height)),
         },
-        patch_uri=data_uri(to_png(to_grey(finding.patch[..., 1], False), (PATCH_SHOWN, PATCH_SHOWN))),
+        patch_uri=data_uri(to_grey(finding.patch[..., 1], False), (PATCH_SHOWN, PATCH_SHOWN)),
         patch_mm=PATCH.field_mm,
         sample=is_sample,
         scales=DESCRIPTOR_SCALES,
@@ -304,11 +305,6 @@ def carried(files):
     """The upload for hidden fields, so that nothing stays on the server; of names, only their order."""
     ordered = sorted(files, key=lambda file: natural_key(file[0]))
     return [(str(i), base64.b64encode(data).decode()) for i, (_, data) in enumerate(ordered)]
-
-
-def data_uri(png):
-    """A PNG as an address that holds the picture itself."""
-    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def model_rows():
@@ -338,23 +334,13 @@ def add_errors(app):
 
     @app.errorhandler(ScanError)
     def scan_error(error):
-        status = STATUS[error.code]
-        headers = {"Retry-After": "5"} if error.code == "busy" else {}
-        if is_api():
-            return jsonify({"error": {"code": error.code, "message": error.message}}), status, headers
         model = request.form.get("model")
-        chosen = model if model in MODEL_KEYS else CONSENSUS
-        error = {"code": error.code, "message": error.message}
-        return render_template("index.html", error=error, chosen_model=chosen), status, headers
+        return error_answer(error, model if model in MODEL_KEYS else CONSENSUS)
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(_):
-        request.max_content_length = None
         message = f"The upload is larger than {app.config['MAX_UPLOAD_MB']} MB or has too many parts."
-        if is_api():
-            return jsonify({"error": {"code": "too_large", "message": message}}), 413
-        error = {"code": "too_large", "message": message}
-        return render_template("index.html", error=error, chosen_model=CONSENSUS), 413
+        return error_answer(ScanError("too_large", message), CONSENSUS)
 
     @app.errorhandler(HTTPException)
     def http_error(error):
@@ -362,6 +348,15 @@ def add_errors(app):
             code = error.name.lower().replace(" ", "_")
             return jsonify({"error": {"code": code, "message": error.description}}), error.code
         return render_template("error.html", status=error.code, message=error.description), error.code
+
+
+def error_answer(error, model):
+    """JSON for programs; for people the form again, with the sentence above it."""
+    headers = {"Retry-After": "5"} if error.code == "busy" else {}
+    body = {"code": error.code, "message": error.message}
+    if is_api():
+        return jsonify({"error": body}), STATUS[error.code], headers
+    return render_template("index.html", error=body, chosen_model=model), STATUS[error.code], headers
 
 
 def is_api():
@@ -396,19 +391,7 @@ def predict_command(files, model, row, col, index, spacing_mm, as_json):
         finding = answer(scan, (row, col, index), model)
     except ScanError as error:
         raise click.ClickException(f"{error.message} ({error.code})") from error
-    if as_json:
-        click.echo(json.dumps(finding_as_json(finding), indent=2))
-        return
-    click.echo(
-        f"{finding.title}: {finding.verdict}-looking, probability {finding.probability:.2f} ", nl=False
-    )
-    click.echo(f"(operating point {finding.threshold:.2f})")
-    for row_ in finding.models:
-        value = "unavailable" if row_.probability is None else f"{row_.probability:.2f}  {row_.verdict}"
-        click.echo(f"  {row_.title:<13} {value}")
-    for notice in finding.notices:
-        click.echo(f"Warning: {notice.message}")
-    click.echo(DISCLAIMER)
+    click.echo(json.dumps(finding_as_json(finding), indent=2) if as_json else finding_as_text(finding))
 
 
 if __name__ == "__main__":

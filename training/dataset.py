@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from models.networks.heads import DESCRIPTOR_SCALES, RATINGS, scale_descriptors
+from models.networks.scales import DESCRIPTOR_SCALES, RATINGS, scale_descriptors
 
 BENIGN_AT_MOST, MALIGNANT_AT_LEAST = 2.5, 3.5  # mean rating; between them a nodule is indeterminate
 

@@ -5,7 +5,9 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 
 def auc(labels, scores):
-    """Area under the ROC curve of `scores` for `labels` (0 or 1)."""
+    """Area under the ROC curve of `scores` for `labels` (0 or 1); ValueError for one class only."""
+    if len(np.unique(labels)) < 2:
+        raise ValueError("An AUC needs both classes.")
     return float(roc_auc_score(labels, scores))
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from models.networks.heads import DESCRIPTOR_SCALES
+from models.networks.scales import DESCRIPTOR_SCALES
 
 CROP_MM = 60.0
 MAX_READERS = 8
@@ -52,7 +52,7 @@ class Slices:
 
     def _names(self):
         if self.tar is not None:
-            names = [member.name for member in self.tar if member.isfile()]
+            names = _file_names(self.tar)
         else:
             names = [str(p.relative_to(self.root)) for p in self.root.rglob("images/slice-*.png")]
         for name in names:
@@ -78,6 +78,13 @@ def _open_tar(path):
         return tarfile.open(path)
     except tarfile.ReadError as error:
         raise PrepareError(f"{path} is neither a folder nor a tar file.") from error
+
+
+def _file_names(tar):
+    try:
+        return [member.name for member in tar if member.isfile()]
+    except (tarfile.TarError, EOFError, OSError) as error:  # EOFError: a compressed tar file cut short
+        raise PrepareError(f"{tar.name} is damaged: {error}.") from error
 
 
 def _slice_number(name):
@@ -125,14 +132,17 @@ def build(slices, rows, progress=True):
     readings = {name: [] for name in ("malignancy", "diameter_mm", *DESCRIPTOR_SCALES)}
     blobs = []
     for row in tqdm(usable, desc="nodules", disable=not progress, file=sys.stderr):
-        stack = _read_row(slices, row)
-        spacing = float(row["pixel_spacing_mm"])
+        try:
+            stack = _read_row(slices, row)
+            spacing = float(row["pixel_spacing_mm"])
+            for name, column in readings.items():
+                column.append(_per_reader(row[name]))
+        except ValueError as error:
+            raise PrepareError(f"{row['patient_id']}/{row['nodule']}: {error}.") from error
         blobs.append(encode(crop(stack, spacing)))
         values = (row["patient_id"], row["nodule"], spacing, len(stack), len(blobs[-1]))
         for column, value in zip(columns.values(), values, strict=True):
             column.append(value)
-        for name, column in readings.items():
-            column.append(_per_reader(row[name]))
     return (
         {name: np.array(column) for name, column in columns.items()}
         | {name: np.array(column, dtype=np.float32) for name, column in readings.items()}

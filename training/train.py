@@ -2,7 +2,7 @@
 
     python -m training.train --model vgg16 --data patches.npz [--resume]
 
-Writes to ``runs/<model>/``: a checkpoint after each epoch (``last.weights.h5``, with the optimizer), the
+Writes to ``runs/<model>/``: a checkpoint after each epoch (``epoch-N.weights.h5``, with the optimizer), the
 best epoch so far by AUC on validation patients (``best.weights.h5``), ``history.csv`` and
 ``run.json`` (seed, command, versions). A killed run goes on with ``--resume`` and loses at most the epoch
 it was in. KERAS_BACKEND may be tensorflow, jax or torch.
@@ -21,8 +21,8 @@ import numpy as np
 
 from models.imaging.patch import PATCH
 from models.inference.views import patch_at, slices_to_read
-from models.networks.heads import malignancy_score, scale_diameter
 from models.networks.registry import ARCHITECTURES
+from models.networks.scales import malignancy_score, scale_diameter
 from training.augment import random_patch
 from training.dataset import centre, load
 from training.metrics import auc
@@ -100,6 +100,7 @@ def train(args, nodules, out, spec=PATCH):
     for epoch in range(len(history), args.epochs):
         start = time.time()
         views = RandomViews(nodules, chosen, epoch, args, spec)
+        reseed(model, args.seed, epoch)
         fit = model.fit(
             views, initial_epoch=epoch, epochs=epoch + 1, verbose=0 if args.quiet else 1, shuffle=False
         )
@@ -117,6 +118,13 @@ def train(args, nodules, out, spec=PATCH):
             flush=True,
         )
     return history
+
+
+def reseed(model, seed, epoch):
+    """Give each dropout layer the random stream of this epoch, so that a resumed run draws the same."""
+    for number, layer in enumerate(model.layers):
+        if getattr(layer, "seed_generator", None) is not None:
+            layer.seed_generator.state.assign([seed + 1000 * number, epoch * 1_000_000])
 
 
 def checkpoint(model, history, out):

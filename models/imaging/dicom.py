@@ -116,13 +116,11 @@ def _hounsfield(dataset):
     try:
         stored = dataset.pixel_array
         pixels = np.asarray(apply_modality_lut(stored, dataset), dtype=np.float32)
+        padding = (pixels < PADDING_BELOW_HU) | np.isin(stored, dataset.get("PixelPaddingValue", []))
     except Exception as error:  # decoders raise many kinds on damaged data
         raise ScanError("corrupt_file", "The DICOM file's pixel data are damaged or cut short.") from error
     if pixels.ndim != 2 or not np.isfinite(pixels).all():
         raise ScanError("corrupt_file", "The DICOM file's pixel data are not one grey image.")
-    padding = pixels < PADDING_BELOW_HU
-    if "PixelPaddingValue" in dataset:
-        padding |= stored == dataset.PixelPaddingValue
     return np.where(padding, np.float32(AIR_HU), pixels)
 
 

@@ -1,5 +1,6 @@
 """Slices and patches as 8-bit pictures for people."""
 
+import base64
 import io
 
 import numpy as np
@@ -34,3 +35,8 @@ def to_png(grey, size=None):
     stream = io.BytesIO()
     image.save(stream, "png")
     return stream.getvalue()
+
+
+def data_uri(grey, size=None):
+    """A grey picture as an address that holds the picture itself."""
+    return "data:image/png;base64," + base64.b64encode(to_png(grey, size)).decode()

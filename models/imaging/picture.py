@@ -10,6 +10,7 @@ from models.errors import ScanError
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # more than 8 bits a pixel
 COLOURFUL = 24  # mean spread between the colour channels (of 255) above which a picture is no CT
+COLOUR_SAMPLE = (256, 256)  # pixels in which colour is looked for
 FEW_LEVELS = 8  # a picture with fewer grey levels is a drawing or a mask
 
 
@@ -34,12 +35,7 @@ def read_picture(data, max_pixels):
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-            if image.width * image.height * pages > max_pixels:
-                raise ScanError(
-                    "too_large",
-                    f"The picture has {image.width} x {image.height} x {pages} pixels; "
-                    f"at most {max_pixels / 1e6:g} million are read.",
-                )
+            _refuse_large(image, pages, max_pixels)
             frames = [page.copy() for page in ImageSequence.Iterator(image)] if pages > 1 else [image]
             return [_grey(frame) for frame in frames]
     except UnidentifiedImageError as error:
@@ -56,6 +52,21 @@ def read_picture(data, max_pixels):
         raise ScanError("corrupt_file", "The picture is damaged or cut short and cannot be read.") from error
 
 
+def _refuse_large(image, pages, max_pixels):
+    """Add up the pages, whose sizes may differ, from their headers alone."""
+    pixels = 0
+    for page in range(pages):
+        image.seek(page)
+        pixels += image.width * image.height
+        if pixels > max_pixels:
+            raise ScanError(
+                "too_large",
+                f"The picture has {image.width} x {image.height} x {pages} pixels; "
+                f"at most {max_pixels / 1e6:g} million are read.",
+            )
+    image.seek(0)
+
+
 def _grey(image):
     image = ImageOps.exif_transpose(image)
     if image.mode in DEEP_MODES:
@@ -65,13 +76,11 @@ def _grey(image):
         return _checked(pixels)
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = _on_black(image)
-    colour = np.asarray(image.convert("RGB")).astype(np.float32)
-    spread = (colour.max(axis=2) - colour.min(axis=2)).mean()
-    if spread > COLOURFUL:
-        raise ScanError("not_ct_image", "The picture is in colour; a CT image is grey.")
-    if image.mode in ("1", "L"):
-        return _checked(np.asarray(image.convert("L")).astype(np.float32))
-    return _checked(colour @ np.array([0.299, 0.587, 0.114], np.float32))
+    if image.mode not in ("1", "L"):
+        colour = np.asarray(image.convert("RGB").resize(COLOUR_SAMPLE)).astype(np.float32)
+        if (colour.max(axis=2) - colour.min(axis=2)).mean() > COLOURFUL:
+            raise ScanError("not_ct_image", "The picture is in colour; a CT image is grey.")
+    return _checked(np.asarray(image.convert("L")).astype(np.float32))
 
 
 def _on_black(image):

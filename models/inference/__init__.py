@@ -1,1 +1,5 @@
 """From a scan and a place in it to a finding: weights, calibration, measurement, the pipeline."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up chatter hides the app's own lines

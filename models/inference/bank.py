@@ -8,14 +8,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from models.errors import ScanError
 from models.imaging.patch import PATCH
 from models.inference.calibration import Platt
-from models.networks.heads import DESCRIPTOR_SCALES, malignancy_score, unscale_descriptors
 from models.networks.registry import ARCHITECTURES
+from models.networks.scales import DESCRIPTOR_SCALES, malignancy_score, unscale_descriptors
 
 CONSENSUS = "consensus"
 CONSENSUS_TITLE = "Consensus of the five"
@@ -52,6 +53,10 @@ class ModelBank:
     """
 
     def __init__(self, folder):
+        if keras.backend.backend() != "tensorflow":
+            raise RuntimeError(
+                f"Unset KERAS_BACKEND: expected tensorflow. Received: {keras.backend.backend()}"
+            )
         self.folder = Path(folder)
         self.problems, self.reports, self._answers = {}, {}, {}
         self._lock = threading.Lock()

@@ -5,8 +5,8 @@ from models.imaging.scan import Notice
 from models.inference.bank import CONSENSUS, CONSENSUS_TITLE, mean_probability
 from models.inference.finding import Finding, ModelAnswer
 from models.inference.views import patch_at, views
-from models.networks.heads import DESCRIPTOR_SCALES
 from models.networks.registry import ARCHITECTURES
+from models.networks.scales import DESCRIPTOR_SCALES
 
 MODEL_KEYS = (CONSENSUS, *ARCHITECTURES)
 

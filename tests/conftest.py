@@ -1,0 +1,59 @@
+"""The real application, its models loaded once for the whole run."""
+
+import io
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+from werkzeug.serving import make_server
+
+from app import create_app
+from models.imaging.phantom import draw_phantom
+from tests.imaging.dicom_files import chest_slice
+
+
+@pytest.fixture(scope="session")
+def app():
+    """The application with the shipped weights."""
+    return create_app()
+
+
+@pytest.fixture
+def client(app):
+    """A client without a browser."""
+    return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def server(app):
+    """Address of the application served over HTTP."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+
+
+def encode(pixels, kind="PNG", **options):
+    """A picture file as bytes."""
+    stream = io.BytesIO()
+    Image.fromarray(np.asarray(pixels)).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+@pytest.fixture(scope="session")
+def crop_png():
+    """A nodule crop, as PNG bytes."""
+    return encode(draw_phantom("spiculated"))
+
+
+@pytest.fixture(scope="session")
+def slice_png():
+    """A picture too large to be a nodule crop, its nodule in the middle, as PNG bytes."""
+    return encode(draw_phantom("spiculated", size=256))
+
+
+@pytest.fixture(scope="session")
+def chest_hu():
+    """A whole chest slice in HU."""
+    return chest_slice()

@@ -1,0 +1,227 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.errors import ScanError
+from models.imaging.picture import read_picture
+
+ROOM = 1_000_000
+
+
+def saved(image, kind, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def in_mode(pixels, mode):
+    """The same grey picture in another Pillow mode; where there is alpha, it is opaque."""
+    image = Image.fromarray(np.asarray(pixels))
+    if mode == "F":
+        return Image.fromarray(np.asarray(pixels, np.float32))
+    if mode == "I;16":
+        return Image.fromarray(np.asarray(pixels, np.uint16))
+    if mode == "P":
+        image = image.copy()
+        image.putpalette([level for level in range(256) for _ in range(3)])
+        return image
+    return image.convert(mode)
+
+
+def refused(data, max_pixels=ROOM):
+    with pytest.raises(ScanError) as caught:
+        read_picture(data, max_pixels)
+    return caught.value
+
+
+LOSSLESS = [
+    ("png", "L", {}),
+    ("png", "P", {}),
+    ("png", "RGB", {}),
+    ("png", "RGBA", {}),
+    ("png", "LA", {}),
+    ("png", "I;16", {}),
+    ("bmp", "L", {}),
+    ("bmp", "RGB", {}),
+    ("webp", "RGB", {"lossless": True}),
+    ("webp", "RGBA", {"lossless": True}),
+    ("tiff", "L", {}),
+    ("tiff", "L", {"compression": "tiff_lzw"}),
+    ("tiff", "L", {"compression": "tiff_adobe_deflate"}),
+    ("tiff", "RGB", {}),
+    ("tiff", "I;16", {}),
+    ("tiff", "F", {}),
+]
+
+
+@pytest.mark.parametrize(("kind", "mode", "options"), LOSSLESS)
+def test_every_lossless_format_and_mode_gives_the_same_pixels(grey, kind, mode, options):
+    (pixels,) = read_picture(saved(in_mode(grey, mode), kind, **options), ROOM)
+    assert pixels.dtype == np.float32
+    assert pixels.shape == (48, 64)
+    np.testing.assert_array_equal(pixels, grey)
+
+
+def test_16_bits_are_kept():
+    deep = (np.arange(48 * 64, dtype=np.uint16) * 21).reshape(48, 64)
+    for kind in ("png", "tiff"):
+        (pixels,) = read_picture(saved(Image.fromarray(deep), kind), ROOM)
+        np.testing.assert_array_equal(pixels, deep)
+
+
+def test_a_float_tiff_keeps_hu():
+    hu = np.linspace(-1024, 500, 48 * 64).reshape(48, 64).astype(np.float32)
+    (pixels,) = read_picture(saved(Image.fromarray(hu), "tiff"), ROOM)
+    np.testing.assert_array_equal(pixels, hu)
+
+
+def test_a_32_bit_integer_tiff_is_read():
+    values = np.arange(48 * 64, dtype=np.int32).reshape(48, 64) - 1024
+    (pixels,) = read_picture(saved(Image.fromarray(values), "tiff"), ROOM)
+    np.testing.assert_array_equal(pixels, values)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "options"),
+    [("jpeg", "L", {}), ("jpeg", "RGB", {}), ("jpeg", "CMYK", {}), ("webp", "RGB", {})],
+)
+def test_lossy_formats_are_nearly_the_same(grey, kind, mode, options):
+    (pixels,) = read_picture(saved(in_mode(grey, mode), kind, quality=95, **options), ROOM)
+    assert pixels.shape == (48, 64)
+    assert np.abs(pixels - grey).mean() < 3
+
+
+def test_the_pages_of_a_tiff_are_a_stack_in_their_order(grey):
+    pages = [Image.fromarray(np.asarray(grey) // divisor) for divisor in (1, 2, 3)]
+    slices = read_picture(saved(pages[0], "tiff", save_all=True, append_images=pages[1:]), ROOM)
+    assert len(slices) == 3
+    for pixels, divisor in zip(slices, (1, 2, 3), strict=True):
+        np.testing.assert_array_equal(pixels, grey // divisor)
+
+
+def test_what_is_transparent_is_black(grey):
+    rgba = np.dstack([grey, grey, grey, np.where(grey == 250, 255, 0)]).astype(np.uint8)
+    rgba[:10, :10, 3] = 51  # a fifth opaque: a fifth as bright
+    (pixels,) = read_picture(saved(Image.fromarray(rgba), "png"), ROOM)
+    assert (pixels[grey == 250] == 250).all()
+    assert not pixels[20:, :30].any()
+    np.testing.assert_allclose(pixels[:10, :10], grey[:10, :10].astype(float) / 5, atol=1)
+
+
+def test_a_picture_is_turned_as_its_exif_orientation_says(grey):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned by 90 degrees clockwise
+    (pixels,) = read_picture(saved(Image.fromarray(grey), "png", exif=exif), ROOM)
+    np.testing.assert_array_equal(pixels, np.rot90(grey, -1))
+
+
+def png_chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png_that_claims(width, height):
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", b"")
+
+
+def damaged(data, share):
+    """The data with 40 bytes overwritten from a share of its length on."""
+    start = int(len(data) * share)
+    return data[:start] + b"\xa5" * 40 + data[start + 40 :]
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "tiff", "bmp", "webp"])
+def test_a_picture_cut_short_is_corrupt(kind):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    data = saved(Image.fromarray(noise), kind)
+    assert refused(data[: len(data) // 2]).code == "corrupt_file"
+
+
+def test_a_png_with_damaged_pixel_data_is_corrupt():
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    assert refused(damaged(saved(Image.fromarray(noise), "png"), 0.3)).code == "corrupt_file"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_tiff_with_values_that_are_no_numbers_is_corrupt(grey, value):
+    pixels = grey.astype(np.float32)
+    pixels[3, 4] = value
+    assert refused(saved(Image.fromarray(pixels), "tiff")).code == "corrupt_file"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"Dear colleague, please find attached", b"%PDF-1.7\n", b"PK\x03\x04" + b"\0" * 60],
+    ids=["empty", "text", "pdf", "zip"],
+)
+def test_what_is_no_picture_is_unsupported(data):
+    error = refused(data)
+    assert error.code == "unsupported_file"
+    assert "DICOM" in error.message
+
+
+def test_a_format_that_is_not_offered_is_unsupported(grey):
+    assert refused(saved(Image.fromarray(grey), "gif")).code == "unsupported_file"
+
+
+def test_a_colour_photograph_is_no_ct_image():
+    hue = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    for kind in ("png", "jpeg"):
+        assert refused(saved(Image.fromarray(hue), kind)).code == "not_ct_image"
+
+
+def test_a_grey_picture_with_a_coloured_mark_is_read(grey):
+    colour = np.dstack([grey] * 3)
+    colour[:4, :4] = (255, 0, 0)
+    (pixels,) = read_picture(saved(Image.fromarray(colour), "png"), ROOM)
+    np.testing.assert_array_equal(pixels[4:], grey[4:])
+    assert pixels[0, 0] == 76  # 0.299 * 255, ITU-R 601
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "I;16"])
+def test_a_mask_is_no_ct_image(mode):
+    mask = np.zeros((48, 64), np.uint8)
+    mask[10:30, 10:30] = 255
+    assert refused(saved(in_mode(mask, mode), "png")).code == "not_ct_image"
+
+
+@pytest.mark.parametrize(("levels", "accepted"), [(1, False), (7, False), (8, True)])
+def test_eight_grey_levels_are_the_least(levels, accepted):
+    pixels = (np.arange(48 * 64) % levels * 20).reshape(48, 64).astype(np.uint8)
+    data = saved(Image.fromarray(pixels), "png")
+    if accepted:
+        np.testing.assert_array_equal(read_picture(data, ROOM)[0], pixels)
+    else:
+        assert refused(data).code == "not_ct_image"
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize(("width", "height"), [(5000, 5000), (12_000, 12_000), (100_000, 100_000)])
+def test_a_header_that_claims_too_many_pixels_is_too_large_before_unpacking(width, height):
+    assert refused(png_that_claims(width, height)).code == "too_large"
+
+
+@pytest.mark.parametrize(("max_pixels", "accepted"), [(48 * 64, True), (48 * 64 - 1, False)])
+def test_the_bound_on_pixels_is_exact(grey, max_pixels, accepted):
+    data = saved(Image.fromarray(grey), "png")
+    if accepted:
+        assert len(read_picture(data, max_pixels)) == 1
+    else:
+        assert refused(data, max_pixels).code == "too_large"
+
+
+def test_all_pages_of_a_tiff_count(grey):
+    page = Image.fromarray(grey)
+    data = saved(page, "tiff", save_all=True, append_images=[page, page])
+    assert len(read_picture(data, 3 * grey.size)) == 3
+    assert refused(data, 3 * grey.size - 1).code == "too_large"
+
+
+def test_a_large_page_behind_a_small_one_counts(grey):
+    large = Image.fromarray(np.tile(grey, (10, 10)))
+    data = saved(Image.fromarray(grey), "tiff", save_all=True, append_images=[large])
+    assert refused(data, 50 * grey.size).code == "too_large"

@@ -1,0 +1,110 @@
+"""Which room may know which: DESIGN's import directions, read off the syntax trees."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = {  # room: the rooms it may import besides itself
+    "models.errors": set(),
+    "models.imaging": {"models.errors"},
+    "models.networks": {"models.errors", "models.imaging"},
+    "models.inference": {"models.errors", "models.imaging", "models.networks"},
+    "models.clinical": {"models.errors", "models.imaging", "models.networks", "models.inference"},
+    "models.reports": {"models.errors", "models.imaging", "models.networks", "models.inference"},
+    "models.store": {"models.errors", "models.imaging"},
+    "training": {"models.errors", "models.imaging", "models.networks", "models.inference"},
+}
+ROOMS["app"] = set(ROOMS) - {"training"}
+TENSORFLOW_ROOMS = ("models.networks", "training")
+TENSORFLOW_MODULES = {"models.inference." + name for name in ("bank", "predict", "saliency")}
+FILES = sorted([*(ROOT / "models").rglob("*.py"), *(ROOT / "training").rglob("*.py"), *ROOT.glob("app.py")])
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES
+}
+
+
+def imports(module, path):
+    """Every module that the file imports anywhere in it, functions and relative imports included."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) + 1 - node.level]
+            base = ".".join([*(parents if node.level else []), *filter(None, [node.module])])
+            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return found
+
+
+def room_of(module):
+    """The room of a module of this project; None for other modules and for the package models."""
+    parts = module.split(".")
+    room = ".".join(parts[:2]) if parts[0] == "models" else parts[0]
+    return room if room in ROOMS else None
+
+
+def imported(module, *packages):
+    names = {name.partition(".")[0] for name in imports(module, MODULES[module])}
+    return names & set(packages)
+
+
+def test_the_modules_are_found():
+    known = {"models.errors", "models.imaging.patch", "models.networks.vgg", "training.train"}
+    assert known <= set(MODULES)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import a.b", {"a.b"}),
+        ("from a import b", {"a", "a.b"}),
+        ("def f():\n    import a", {"a"}),
+        ("from . import b", {"p.q", "p.q.b"}),
+        ("from .b import c", {"p.q.b", "p.q.b.c"}),
+        ("from ..b import c", {"p.b", "p.b.c"}),
+    ],
+)
+def test_imports_of_every_form_are_seen(tmp_path, source, expected):
+    path = tmp_path / "m.py"
+    path.write_text(source)
+    assert imports("p.q.m", path) == expected
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "models"])
+def test_every_module_belongs_to_a_room(module):
+    assert room_of(module) is not None
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_run_one_way(module):
+    room = room_of(module)
+    others = {room_of(name) for name in imports(module, MODULES[module])} - {None, room}
+    assert others <= ROOMS.get(room, set())
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "app"])
+def test_only_the_app_knows_flask(module):
+    assert not imported(module, "flask", "werkzeug", "jinja2")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_networks_inference_and_training_know_tensorflow(module):
+    if room_of(module) not in TENSORFLOW_ROOMS and module not in TENSORFLOW_MODULES:
+        assert not imported(module, "tensorflow", "keras")
+
+
+@pytest.mark.parametrize("module", ["models.errors", "models.imaging.read", "models.imaging.patch"])
+def test_reading_a_scan_loads_neither_keras_nor_flask(module):
+    code = (
+        f"import sys, {module}\n"
+        "print(sorted({'keras', 'tensorflow', 'flask', 'training'} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"

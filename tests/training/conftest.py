@@ -1,0 +1,94 @@
+import csv
+import tarfile
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.networks.scales import DESCRIPTOR_SCALES
+from training.prepare import Slices, build
+
+
+def nodule_pixels(n_slices, radius, seed):
+    """A bright disc on dark noise in slices of 128 x 128 pixels, uint8."""
+    rows, cols = np.indices((128, 128)) - 63.5
+    inside = rows**2 + cols**2 <= radius**2
+    noise = np.random.default_rng(seed).integers(0, 80, (n_slices, 128, 128))
+    return (noise + 150 * inside).astype(np.uint8)
+
+
+def label_row(patient, malignancy, n_slices, **values):
+    """A row of nodules.csv; `malignancy` holds the readers' ratings joined by bars."""
+    readers = malignancy.count("|") + 1
+    row = {
+        "patient_id": patient,
+        "nodule": "nodule-0",
+        "n_slices": str(n_slices),
+        "pixel_spacing_mm": "0.7",
+        "masks_match": "1",
+        "malignancy": malignancy,
+        "diameter_mm": "|".join(["8.5"] * readers),
+    }
+    row |= {name: "|".join([str(low)] * readers) for name, (low, _) in DESCRIPTOR_SCALES.items()}
+    return row | values
+
+
+def write_labels(path, rows):
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture(scope="session")
+def make_lidc():
+    """A function that writes LIDC-IDRI-slices in small: a folder, its tar file and its labels."""
+
+    def make(parent, rows):
+        folder, stacks = parent / "LIDC-IDRI-slices", {}
+        for number, row in enumerate(rows):
+            radius = 12 if float(row["malignancy"].split("|")[0]) > 3 else 5
+            stack = nodule_pixels(int(row["n_slices"]), radius, seed=number)
+            images = folder / row["patient_id"] / row["nodule"] / "images"
+            images.mkdir(parents=True)
+            for index, pixels in enumerate(stack):
+                Image.fromarray(pixels).save(images / f"slice-{index}.png")
+            mask = images.parent / "mask-0"
+            mask.mkdir()
+            Image.fromarray(stack[0] // 150 * 255).save(mask / "slice-0.png")
+            stacks[row["patient_id"], row["nodule"]] = stack
+        with tarfile.open(parent / "slices.tar", "w") as tar:
+            tar.add(folder, folder.name)
+        write_labels(parent / "nodules.csv", rows)
+        return SimpleNamespace(
+            folder=folder,
+            tar=parent / "slices.tar",
+            labels=parent / "nodules.csv",
+            stacks=stacks,
+            rows=rows,
+        )
+
+    return make
+
+
+@pytest.fixture
+def lidc(tmp_path, make_lidc):
+    """Three usable nodules of two patients, and a row whose masks do not match."""
+    rows = [
+        label_row("LIDC-IDRI-0001", "5|5|4|4", 11, diameter_mm="30|31|32|33"),
+        label_row("LIDC-IDRI-0001", "3", 1, nodule="nodule-1", pixel_spacing_mm="0.5"),
+        label_row("LIDC-IDRI-0007", "1|2", 2, pixel_spacing_mm="0.9"),
+        label_row("LIDC-IDRI-0009", "4|4|4", 1, masks_match="0"),
+    ]
+    return make_lidc(tmp_path, rows)
+
+
+@pytest.fixture(scope="session")
+def patches_file(tmp_path_factory, make_lidc):
+    """patches.npz of 14 patients, half of them benign, with two slices each."""
+    rows = [label_row(f"P{n:02}", "1|2" if n % 2 else "5|4", 2) for n in range(14)]
+    source = make_lidc(tmp_path_factory.mktemp("lidc"), rows)
+    path = source.folder.parent / "patches.npz"
+    np.savez(path, **build(Slices(source.folder), source.rows, progress=False)[0])
+    return path
