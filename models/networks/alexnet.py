@@ -8,7 +8,8 @@ pooling for the 4096-wide layers.
 import keras
 from keras import layers
 
-from models.networks.heads import add_heads, batch_norm
+from models.networks.blocks import batch_norm, conv
+from models.networks.heads import add_heads
 
 
 def build_alexnet(input_shape):
@@ -26,14 +27,6 @@ def build_alexnet(input_shape):
 
 
 def _conv(x, filters, kernel, stride, name):
-    x = layers.Conv2D(
-        filters,
-        kernel,
-        strides=stride,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=name,
-    )(x)
+    x = conv(x, filters, kernel, stride, name)
     x = batch_norm(f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)

@@ -7,7 +7,8 @@ in a 4 x 4 map. Inverted residual blocks with squeeze and excitation, as in the 
 import keras
 from keras import layers
 
-from models.networks.heads import add_heads, batch_norm
+from models.networks.blocks import batch_norm, conv
+from models.networks.heads import add_heads
 
 # expansion, kernel, stride, filters, repeats
 STAGES = (
@@ -54,7 +55,7 @@ def _mbconv(x, expansion, kernel, stride, filters, drop, name):
     x = batch_norm(f"{name}_dwconv_bn")(x)
     x = layers.Activation("swish", name=f"{name}_dwconv_swish")(x)
     x = _squeeze_excite(x, max(1, int(shortcut.shape[-1] * SQUEEZE_RATIO)), name)
-    x = layers.Conv2D(filters, 1, use_bias=False, kernel_initializer="he_normal", name=f"{name}_project")(x)
+    x = conv(x, filters, 1, 1, f"{name}_project")
     x = batch_norm(f"{name}_project_bn")(x)
     if stride == 1 and shortcut.shape[-1] == filters:
         x = layers.Dropout(drop, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(x)
@@ -70,14 +71,6 @@ def _squeeze_excite(x, width, name):
 
 
 def _conv_bn_swish(x, filters, kernel, stride, name):
-    x = layers.Conv2D(
-        filters,
-        kernel,
-        strides=stride,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{name}_conv",
-    )(x)
+    x = conv(x, filters, kernel, stride, f"{name}_conv")
     x = batch_norm(f"{name}_bn")(x)
     return layers.Activation("swish", name=f"{name}_swish")(x)

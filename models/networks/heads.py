@@ -9,8 +9,6 @@ from keras import layers
 
 from models.networks.scales import DESCRIPTOR_SCALES, RATINGS
 
-BATCH_NORM_MOMENTUM = 0.9  # an epoch has some 40 steps: Keras' 0.99 would lag several epochs behind
-
 
 def add_heads(features, dropout):
     """Global average pooling and the three heads.
@@ -37,8 +35,3 @@ def add_heads(features, dropout):
         "diameter": layers.Dense(1, name="diameter"),
     }
     return {name: head(pooled) for name, head in heads.items()}
-
-
-def batch_norm(name):
-    """Batch normalisation (Ioffe and Szegedy, 2015) with this project's momentum."""
-    return layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=name)

@@ -8,7 +8,8 @@ starts as the identity (Goyal et al., arXiv:1706.02677, 2017).
 import keras
 from keras import layers
 
-from models.networks.heads import BATCH_NORM_MOMENTUM, add_heads, batch_norm
+from models.networks.blocks import batch_norm, conv
+from models.networks.heads import add_heads
 
 FILTERS = (64, 128, 256, 512)
 BLOCKS = (2, 2, 2, 2)
@@ -17,7 +18,7 @@ BLOCKS = (2, 2, 2, 2)
 def build_resnet(input_shape):
     """ResNet-18 for patches of `input_shape` (rows, cols, channels); returns a keras.Model."""
     inputs = keras.Input(input_shape, name="patch")
-    x = _conv(inputs, FILTERS[0], 7, 2, "conv1")
+    x = conv(inputs, FILTERS[0], 7, 2, "conv1")
     x = batch_norm("conv1_bn")(x)
     x = layers.ReLU(name="conv1_relu")(x)
     for stage, (filters, blocks) in enumerate(zip(FILTERS, BLOCKS, strict=True), start=2):
@@ -30,26 +31,12 @@ def build_resnet(input_shape):
 def _basic_block(x, filters, stride, name):
     shortcut = x
     if stride != 1 or x.shape[-1] != filters:
-        shortcut = _conv(x, filters, 1, stride, f"{name}_0_conv")
+        shortcut = conv(x, filters, 1, stride, f"{name}_0_conv")
         shortcut = batch_norm(f"{name}_0_bn")(shortcut)
-    x = _conv(x, filters, 3, stride, f"{name}_1_conv")
+    x = conv(x, filters, 3, stride, f"{name}_1_conv")
     x = batch_norm(f"{name}_1_bn")(x)
     x = layers.ReLU(name=f"{name}_1_relu")(x)
-    x = _conv(x, filters, 3, 1, f"{name}_2_conv")
-    x = layers.BatchNormalization(
-        momentum=BATCH_NORM_MOMENTUM, gamma_initializer="zeros", name=f"{name}_2_bn"
-    )(x)
+    x = conv(x, filters, 3, 1, f"{name}_2_conv")
+    x = batch_norm(f"{name}_2_bn", gamma="zeros")(x)
     x = layers.Add(name=f"{name}_add")([shortcut, x])
     return layers.ReLU(name=f"{name}_out")(x)
-
-
-def _conv(x, filters, kernel, stride, name):
-    return layers.Conv2D(
-        filters,
-        kernel,
-        strides=stride,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=name,
-    )(x)

@@ -7,7 +7,8 @@ that a 64-pixel patch ends in a 4 x 4 map, and global average pooling for the 40
 import keras
 from keras import layers
 
-from models.networks.heads import add_heads, batch_norm
+from models.networks.blocks import batch_norm, conv
+from models.networks.heads import add_heads
 
 FILTERS = (64, 128, 256, 512, 512)
 VGG16_BLOCKS = (2, 2, 3, 3, 3)
@@ -27,16 +28,14 @@ def build_vgg19(input_shape):
 def _build(name, blocks, input_shape):
     inputs = x = keras.Input(input_shape, name="patch")
     for block, (depth, filters) in enumerate(zip(blocks, FILTERS, strict=True), start=1):
-        for conv in range(1, depth + 1):
-            x = _conv(x, filters, f"block{block}_conv{conv}")
+        for number in range(1, depth + 1):
+            x = _conv(x, filters, f"block{block}_conv{number}")
         if block < len(blocks):
             x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
     return keras.Model(inputs, add_heads(x, dropout=0.4), name=name)
 
 
 def _conv(x, filters, name):
-    x = layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=name)(
-        x
-    )
+    x = conv(x, filters, 3, 1, name)
     x = batch_norm(f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
