@@ -102,6 +102,7 @@ def create_app(config=None):
         `ModelBank`.
     """
     app = Flask(__name__)
+    app.json.sort_keys = False  # answers keep the order of the contract
     app.config.update(read_settings(os.environ))
     app.config.update(config or {})
     limit = int(app.config["MAX_UPLOAD_MB"] * 1_000_000)
