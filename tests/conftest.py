@@ -41,6 +41,16 @@ def encode(pixels, kind="PNG", **options):
     return stream.getvalue()
 
 
+def upload(data, name="image.png"):
+    """A file field for `post`."""
+    return io.BytesIO(data), name
+
+
+def post(client, files, url="/api/v1/predict", **fields):
+    """Send one file field, or a list of them, and other fields."""
+    return client.post(url, data={"image": files, **fields})
+
+
 @pytest.fixture(scope="session")
 def crop_png():
     """A nodule crop, as PNG bytes."""

@@ -1,0 +1,72 @@
+"""Limits, a full queue, and a model that is missing."""
+
+import numpy as np
+import pytest
+
+from app import create_app
+from tests.conftest import encode, post, upload
+
+
+@pytest.fixture(scope="module")
+def small_app(app):
+    """The application with tight limits."""
+    return create_app({"BANK": app.bank, "MAX_UPLOAD_MB": 0.02, "MAX_FILES": 3, "QUEUE": 1})
+
+
+@pytest.mark.parametrize("size", [25_000, 200_000])
+@pytest.mark.parametrize("url", ["/api/v1/predict", "/predict"])
+def test_an_upload_over_the_limit_gets_413(small_app, url, size):
+    answer = post(small_app.test_client(), upload(b"\x89PNG" + bytes(size)), url=url)
+    assert answer.status_code == 413
+    assert "larger than 0.02 MB" in answer.text
+
+
+def test_more_files_than_allowed_get_413(small_app):
+    tiny = encode(np.arange(100, dtype=np.uint8).reshape(10, 10))
+    answer = post(small_app.test_client(), [upload(tiny, f"{i}.png") for i in range(4)])
+    assert (answer.status_code, answer.json["error"]["code"]) == (413, "too_large")
+
+
+def test_a_full_queue_answers_busy_with_retry_after(small_app):
+    tiny = encode(np.arange(100, dtype=np.uint8).reshape(10, 10))
+    with small_app.queue:
+        answer = post(small_app.test_client(), upload(tiny))
+    assert (answer.status_code, answer.json["error"]["code"]) == (503, "busy")
+    assert answer.headers["Retry-After"] == "5"
+    assert post(small_app.test_client(), upload(tiny)).status_code == 200
+
+
+class OneMissing:
+    """A bank whose VGG16 did not load; all else is the real one."""
+
+    def __init__(self, bank):
+        self._bank = bank
+        self.problems = {"vgg16": "vgg16.weights.h5 is missing."}
+
+    def __getattr__(self, name):
+        return getattr(self._bank, name)
+
+    def available(self, key):
+        return key != "vgg16"
+
+
+def test_health_and_answers_when_one_model_is_missing(app, crop_png):
+    client = create_app({"BANK": OneMissing(app.bank)}).test_client()
+    health = client.get("/healthz")
+    assert health.status_code == 503
+    assert health.json["unavailable"] == {"vgg16": "vgg16.weights.h5 is missing."}
+    refused = post(client, upload(crop_png), model="vgg16")
+    assert (refused.status_code, refused.json["error"]["code"]) == (503, "model_unavailable")
+    consensus = post(client, upload(crop_png)).json
+    others = [row["probability"] for row in consensus["models"][1:]]
+    assert consensus["models"][0]["probability"] is None
+    assert consensus["probability"] == pytest.approx(np.mean(others))
+    assert [w["code"] for w in consensus["warnings"]] == ["spacing_assumed", "model_unavailable"]
+    assert post(client, upload(crop_png), url="/predict").status_code == 200
+    assert client.get("/").status_code == 200
+    assert client.get("/models").status_code == 200
+
+
+def test_health_is_good_when_all_five_answer(client):
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/healthz").json == {"status": "ok", "unavailable": {}}

@@ -1,0 +1,92 @@
+"""What a mistake gets: one status and one sentence on both faces."""
+
+import html
+import zlib
+
+import numpy as np
+import pytest
+from pydicom.data import get_testdata_file
+
+from app import STATUS
+from tests.conftest import encode, post, upload
+
+MISTAKES = [
+    ({}, 400, "no_file"),
+    ({"image": upload(b"", "")}, 400, "no_file"),
+    ({"image": "crop", "model": "vgg11"}, 400, "unknown_model"),
+    ({"image": "crop", "row": "ten", "col": "10"}, 400, "bad_number"),
+    ({"image": "crop", "row": "nan", "col": "10"}, 400, "bad_number"),
+    ({"image": "crop", "row": "10"}, 400, "bad_number"),
+    ({"image": "crop", "slice": "0.5"}, 400, "bad_number"),
+    ({"image": "crop", "spacing_mm": "0"}, 400, "bad_number"),
+    ({"image": "crop", "spacing_mm": "-1"}, 400, "bad_number"),
+    ({"image": "crop", "row": "128", "col": "10"}, 400, "roi_outside"),
+    ({"image": "crop", "row": "-5", "col": "10"}, 400, "roi_outside"),
+    ({"image": "crop", "slice": "1"}, 400, "roi_outside"),
+    ({"image": "text"}, 415, "unsupported_file"),
+    ({"image": "cut"}, 422, "corrupt_file"),
+    ({"image": "empty"}, 422, "corrupt_file"),
+    ({"image": "colour"}, 422, "not_ct_image"),
+    ({"image": "mask"}, 422, "not_ct_image"),
+    ({"image": "mr"}, 422, "not_ct"),
+    ({"image": "bomb"}, 413, "too_large"),
+]
+
+
+@pytest.fixture(scope="module")
+def bad_files(crop_png):
+    rng = np.random.default_rng(0)
+    colour = np.zeros((100, 100, 3), np.uint8)
+    colour[..., 0] = rng.integers(150, 255, (100, 100))
+    bomb = bytearray(encode(np.zeros((8, 8), np.uint8)))
+    bomb[16:24] = (100_000).to_bytes(4, "big") * 2  # a header that claims 100,000 x 100,000 pixels
+    bomb[29:33] = zlib.crc32(bomb[12:29]).to_bytes(4, "big")
+    with open(get_testdata_file("MR_small.dcm"), "rb") as file:
+        mr = file.read()
+    return {
+        "crop": crop_png,
+        "text": b"Dear colleague, ...",
+        "cut": crop_png[: len(crop_png) // 2],
+        "empty": b"",
+        "colour": encode(colour),
+        "mask": encode((np.indices((100, 100)).sum(0) > 90).astype(np.uint8) * 255),
+        "mr": mr,
+        "bomb": bytes(bomb),
+    }
+
+
+@pytest.mark.parametrize(("fields", "status", "code"), MISTAKES)
+def test_a_mistake_gets_its_status_and_one_sentence_on_both_faces(client, bad_files, fields, status, code):
+    sentences = []
+    for url in ("/api/v1/predict", "/predict"):
+        data = dict(fields)
+        if isinstance(data.get("image"), str):
+            data["image"] = upload(bad_files[data["image"]], "file")
+        elif "image" in data:
+            data["image"] = upload(b"", "")
+        answer = client.post(url, data=data)
+        assert answer.status_code == status
+        sentences.append(answer.json["error"] if answer.is_json else answer.text)
+    assert sentences[0]["code"] == code
+    assert STATUS[code] == status
+    assert sentences[0]["message"] in html.unescape(sentences[1])
+
+
+def test_programs_are_told_when_the_nodule_is_not_given(client, slice_png):
+    answer = post(client, upload(slice_png))
+    assert (answer.status_code, answer.json["error"]["code"]) == (422, "nodule_not_found")
+
+
+def test_a_changed_carried_upload_is_refused(client):
+    answer = client.post("/predict", data={"kept_name": "0", "kept_data": "no base64!"})
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("get", "/nowhere", 404), ("get", "/predict", 405), ("get", "/api/v1/x", 404)],
+)
+def test_other_errors_keep_the_style_of_their_face(client, method, path, status):
+    answer = getattr(client, method)(path)
+    assert answer.status_code == status
+    assert answer.is_json == path.startswith("/api/")

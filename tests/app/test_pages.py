@@ -1,0 +1,111 @@
+"""Pages for people: forms, clicks, samples, headers."""
+
+import base64
+import html
+import logging
+import re
+
+import numpy as np
+import pytest
+
+from models.imaging.phantom import draw_phantom
+from models.inference.pipeline import MODEL_KEYS
+from tests.conftest import encode, post, upload
+from tests.imaging.dicom_files import make_ct
+
+
+@pytest.mark.parametrize("path", ["/", "/models"])
+def test_pages_answer_without_any_other_host(client, path):
+    page = client.get(path)
+    assert page.status_code == 200
+    assert not re.search(r"""(?:src|href|action)=["'](?:https?:)?//""", page.text)
+    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+
+
+def test_the_form_offers_the_consensus_first_and_then_the_five(client):
+    options = re.findall(r'<option[^>]*value="(\w+)"', client.get("/").text)
+    assert options == list(MODEL_KEYS)
+
+
+def test_each_option_states_the_measured_auc(app, client):
+    text = client.get("/").text
+    for key in MODEL_KEYS:
+        assert f"AUC {app.bank.reports[key]['results']['auc']:.2f}" in text
+
+
+@pytest.mark.parametrize("model", MODEL_KEYS)
+def test_page_and_json_give_the_same_answer(client, crop_png, model):
+    body = post(client, upload(crop_png), model=model).json
+    page = post(client, upload(crop_png), url="/predict", model=model).text
+    assert f"{body['probability']:.2f}" in re.search(r'id="probability"[^>]*>(.*?)<', page, re.S)[1]
+    assert body["verdict"] in re.search(r'id="verdict"[^>]*>(.*?)</h1>', page, re.S)[1].lower()
+    rows = re.search(r'id="models-table".*?</table>', page, re.S)[0]
+    for answer in body["models"]:
+        assert f"{answer['probability']:.2f}" in rows
+
+
+def carried_fields(page):
+    """The hidden fields of a page, as a browser would send them back."""
+    fields = {}
+    form = re.search(r'<form[^>]*action="/predict".*?</form>', page, re.S)[0]
+    for tag in re.findall(r"<input[^>]*type=\"hidden\"[^>]*>", form):
+        name, value = (re.search(rf'\b{key}="([^"]*)"', tag)[1] for key in ("name", "value"))
+        fields.setdefault(name, []).append(html.unescape(value))
+    return fields
+
+
+def test_a_click_on_a_whole_slice_leads_to_the_same_answer_as_its_coordinates(client):
+    picture = encode(np.kron(draw_phantom("spiculated"), np.ones((12, 12), np.uint8)))
+    page = post(client, upload(picture), url="/predict", model="resnet", spacing_mm="0.1")
+    assert page.status_code == 200
+    assert 'name="click"' in page.text
+    fields = carried_fields(page.text)
+    assert fields["kept_name"] == ["0"]
+    assert base64.b64decode(fields["kept_data"][0]) == picture
+    width, height = (int(fields[name][0]) for name in ("shown_width", "shown_height"))
+    assert (width, height) == (1024, 1024)
+    clicked = client.post("/predict", data={**fields, "click.x": "511", "click.y": "512"})
+    row, col = 512.5 * 1536 / 1024 - 0.5, 511.5 * 1536 / 1024 - 0.5
+    told = post(client, upload(picture), model="resnet", spacing_mm="0.1", row=row, col=col).json
+    assert f"{told['probability']:.2f}" in re.search(r'id="probability"[^>]*>(.*?)<', clicked.text, re.S)[1]
+
+
+def test_another_model_is_asked_without_another_upload(client, crop_png):
+    page = post(client, upload(crop_png), url="/predict", model="vgg16").text
+    fields = carried_fields(page) | {"model": "alexnet"}
+    again = client.post("/predict", data=fields)
+    told = post(client, upload(crop_png), model="alexnet").json
+    assert f"{told['probability']:.2f}" in re.search(r'id="probability"[^>]*>(.*?)<', again.text, re.S)[1]
+
+
+@pytest.mark.parametrize(("kind", "verdict"), [("smooth", "benign"), ("spiculated", "malignant")])
+def test_the_samples_show_a_result_and_say_that_they_are_drawn(client, kind, verdict):
+    page = client.post("/sample", data={"kind": kind})
+    assert page.status_code == 200
+    assert verdict in re.search(r'id="verdict"[^>]*>(.*?)</h1>', page.text, re.S)[1].lower()
+    assert "drawn" in page.text.lower()
+
+
+def test_results_are_not_cached(client, crop_png):
+    assert post(client, upload(crop_png), url="/predict").headers["Cache-Control"] == "no-store"
+
+
+def test_every_answer_carries_the_disclaimer(client, crop_png):
+    body = post(client, upload(crop_png)).json
+    assert "Research use only" in body["disclaimer"]
+    assert body["disclaimer"] in html.unescape(post(client, upload(crop_png), url="/predict").text)
+
+
+def test_no_header_of_a_patient_reaches_page_log_or_answer(client, caplog, chest_hu):
+    caplog.set_level(logging.DEBUG)
+    data = make_ct(
+        chest_hu, PatientName="Secretperson^Ada", PatientID="SECRET-4711", StudyDescription="SECRET"
+    )
+    pages = [
+        post(client, upload(data, "Secretperson.dcm"), row=200, col=160).text,
+        post(client, upload(data, "Secretperson.dcm"), url="/predict", row=200, col=160).text,
+        post(client, upload(data[:-1000], "Secretperson.dcm"), url="/predict", row=200, col=160).text,
+        caplog.text,
+    ]
+    for text in pages:
+        assert "secret" not in text.lower()
