@@ -24,7 +24,7 @@ from models.imaging.read import natural_key, read_scan
 from models.imaging.scan import locate
 from models.inference.bank import CONSENSUS, ModelBank
 from models.inference.finding import DISCLAIMER
-from models.inference.pipeline import MODEL_KEYS, analyse, check_model, title_of
+from models.inference.pipeline import MODEL_KEYS, analyse, check_model, citation_of, title_of
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
 from models.reports.as_json import finding_as_json
@@ -106,8 +106,8 @@ def create_app(config=None):
     app.config.update(read_settings(os.environ))
     app.config.update(config or {})
     limit = int(app.config["MAX_UPLOAD_MB"] * 1_000_000)
-    app.config["MAX_CONTENT_LENGTH"] = limit * 3 // 2  # a page that carries the upload does so in base64
-    app.config["MAX_FORM_MEMORY_SIZE"] = limit * 3 // 2
+    # a page that carries the upload does so in base64
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = limit * 3 // 2
     app.config["MAX_FORM_PARTS"] = 2 * app.config["MAX_FILES"] + 20
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("models").setLevel(logging.INFO)
@@ -146,8 +146,8 @@ def add_pages(app):
         if kind not in KINDS:
             raise ScanError("no_file", "There is no such sample.")
         files = [("phantom.png", to_png(draw_phantom(kind)))]
-        scan = read_scan(files, spacing_mm=0.7)
-        return result_page(answer(scan, (None, None, None), CONSENSUS), files, is_sample=True)
+        finding = answer(decode(files, spacing_mm=0.7), (None, None, None), CONSENSUS)
+        return result_page(finding, files, is_sample=True)
 
     @app.get("/models")
     def models():
@@ -184,9 +184,8 @@ def uploaded_files():
         try:
             files = [(n, base64.b64decode(c, validate=True)) for n, c in zip(names, contents, strict=True)]
         except (binascii.Error, ValueError):
-            raise ScanError(
-                "corrupt_file", "The page was changed on its way; upload the image again."
-            ) from None
+            message = "The page was changed on its way; upload the image again."
+            raise ScanError("corrupt_file", message) from None
     else:
         files = [(file.filename or "", file.read()) for file in request.files.getlist("image")]
     limit = current_app.config["MAX_UPLOAD_MB"]
@@ -203,10 +202,15 @@ def read_request(files, clicked=False):
     check_model(model, current_app.bank)
     spacing, index = number("spacing_mm"), number("slice", whole=True)
     row, col = number("row"), number("col")
-    scan = read_scan(files, spacing, current_app.config["MAX_MEGAPIXELS"] * 1_000_000)
+    scan = decode(files, spacing)
     if clicked and row is None and col is None and "click.x" in request.form:
         row, col = clicked_place(scan)
     return scan, (row, col, index), model
+
+
+def decode(files, spacing_mm):
+    """The scan in the files, within the bound on pixels."""
+    return read_scan(files, spacing_mm, current_app.config["MAX_MEGAPIXELS"] * 1_000_000)
 
 
 def number(name, whole=False):
@@ -219,8 +223,7 @@ def number(name, whole=False):
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        kind = "a whole number" if whole else "a number"
-        raise ScanError("bad_number", f"The field {name} must be {kind}.")
+        raise ScanError("bad_number", f"The field {name} must be a {'whole ' if whole else ''}number.")
     return value
 
 
@@ -267,8 +270,7 @@ def result_page(finding, files, is_sample=False):
     """The page with the finding."""
     scan, roi = finding.scan, finding.roi
     width, height = shown_size(scan.rows, scan.cols)
-    scale = width / scan.cols
-    small = sum(len(data) for _, data in files) <= KEPT_AT_MOST
+    scale, small = width / scan.cols, sum(len(data) for _, data in files) <= KEPT_AT_MOST
     return render_template(
         "result.html",
         finding=finding,
@@ -317,9 +319,7 @@ def model_rows():
             {
                 "key": key,
                 "title": title_of(key),
-                "citation": ARCHITECTURES[key].citation
-                if key in ARCHITECTURES
-                else "Mean of the five probabilities",
+                "citation": citation_of(key),
                 "available": bank.available(key),
                 "problem": bank.problems.get(key),
                 "auc": results.get("auc"),
@@ -388,7 +388,7 @@ def add_headers(response):
 def predict_command(files, model, row, col, index, spacing_mm, as_json):
     """Say whether the nodule in FILES (one image, or the slices of one stack) looks benign or malignant."""
     try:
-        scan = read_scan([(file.name, file.read_bytes()) for file in files], spacing_mm)
+        scan = decode([(file.name, file.read_bytes()) for file in files], spacing_mm)
         finding = answer(scan, (row, col, index), model)
     except ScanError as error:
         raise click.ClickException(f"{error.message} ({error.code})") from error

@@ -25,7 +25,6 @@ from training.dataset import centre, load
 from training.metrics import auc, bootstrap_by_patient, confusion, youden_threshold
 from training.splits import side_of
 
-UNFITTED = {"slope": 1.0, "intercept": 0.0}
 README_MARKS = ("<!-- results -->", "<!-- /results -->")
 
 
@@ -54,65 +53,65 @@ def fit_platt(labels, scores):
     return Platt(float(fit.coef_[0, 0]), float(fit.intercept_[0]))
 
 
+def auc_with_interval(nodules, indices, scores):
+    """AUC of scores for the chosen nodules, with its 95 % interval by patient."""
+    labels = nodules.label[indices]
+    low, high = bootstrap_by_patient(auc, nodules.patient[indices], labels, scores)
+    return {"auc": auc(labels, scores), "auc_low": low, "auc_high": high}
+
+
 def measure(nodules, indices, probabilities, threshold):
-    """AUC with its interval by patient, and the operating point's figures."""
-    labels, patients = nodules.label[indices], nodules.patient[indices]
-    low, high = bootstrap_by_patient(auc, patients, labels, probabilities)
+    """AUC with its interval, and the operating point's figures."""
+    labels = nodules.label[indices]
     return {
-        "auc": auc(labels, probabilities),
-        "auc_low": low,
-        "auc_high": high,
+        **auc_with_interval(nodules, indices, probabilities),
         **confusion(labels, probabilities, threshold),
         "threshold": threshold,
         "n_nodules": len(indices),
         "n_malignant": int(labels.sum()),
-        "n_patients": len(set(patients)),
+        "n_patients": len(set(nodules.patient[indices])),
     }
 
 
+def measure_all(bank, nodules, indices, platts, thresholds, middle_only):
+    """What `measure` says of each model and of the consensus."""
+    probabilities = _with_consensus(score_nodules(bank, nodules, indices, middle_only), platts)
+    return [
+        measure(nodules, indices, column, threshold)
+        for column, threshold in zip(probabilities.T, thresholds, strict=True)
+    ]
+
+
 def evaluate(nodules, weights):
-    """Calibrate, measure and write all reports; returns the results by key."""
-    for key in ARCHITECTURES:  # scores do not depend on a calibration, but loading wants one
-        write_report(weights, key, calibration=UNFITTED)
+    """Calibrate on validation patients, measure on test patients, write all reports."""
     bank = ModelBank(weights)
     if bank.problems:
         sys.exit("error: " + " ".join(bank.problems.values()))
-    sides = {}
-    for side in ("validation", "test"):
-        indices = side_of(nodules, side)
-        sides[side] = indices[nodules.label[indices] >= 0]
-    fitting = score_nodules(bank, nodules, sides["validation"], middle_only=False)
-    labels = nodules.label[sides["validation"]]
-    platts = [fit_platt(labels, scores) for scores in fitting.T]
-    fitted = _with_consensus(fitting, platts)
-    thresholds = [youden_threshold(labels, column) for column in fitted.T]
-    results = [{} for _ in thresholds]
-    for middle_only in (False, True):
-        reported = _with_consensus(score_nodules(bank, nodules, sides["test"], middle_only), platts)
-        for column, threshold, result in zip(reported.T, thresholds, results, strict=True):
-            measured = measure(nodules, sides["test"], column, threshold)
-            result.update({"middle_slice": measured} if middle_only else measured)
-    for key, result, platt in zip(ARCHITECTURES, results, platts, strict=False):
-        write_report(
-            weights,
-            key,
-            calibration=vars(platt),
-            threshold=result["threshold"],
-            patch=vars(PATCH),
-            results=result,
-        )
-    baseline = measure(nodules, sides["test"], nodules.diameter_mm[sides["test"]], threshold=np.inf)
-    baseline = {name: baseline[name] for name in ("auc", "auc_low", "auc_high")}
-    write_report(
-        weights,
-        CONSENSUS,
-        title=CONSENSUS_TITLE,
-        slices=SLICES,
-        threshold=results[-1]["threshold"],
-        results=results[-1],
-        baseline=baseline,
+    platts, thresholds = calibrate(bank, nodules, _judged(nodules, "validation"))
+    test = _judged(nodules, "test")
+    stack, middle = (
+        measure_all(bank, nodules, test, platts, thresholds, middle_only) for middle_only in (False, True)
     )
-    return dict(zip((*ARCHITECTURES, CONSENSUS), results, strict=True))
+    results = [whole | {"middle_slice": alone} for whole, alone in zip(stack, middle, strict=True)]
+    for key, threshold, result in zip((*ARCHITECTURES, CONSENSUS), thresholds, results, strict=True):
+        write_report(weights, key, threshold=threshold, results=result)
+    for key, platt in zip(ARCHITECTURES, platts, strict=True):
+        write_report(weights, key, calibration=vars(platt), patch=vars(PATCH))
+    ruler = auc_with_interval(nodules, test, nodules.diameter_mm[test])
+    write_report(weights, CONSENSUS, title=CONSENSUS_TITLE, slices=SLICES, baseline=ruler)
+
+
+def _judged(nodules, side):
+    """Benign and malignant nodules of one side of the split."""
+    indices = side_of(nodules, side)
+    return indices[nodules.label[indices] >= 0]
+
+
+def calibrate(bank, nodules, indices):
+    """Platt scaling of each model, and operating points of the models and of the consensus."""
+    scores, labels = score_nodules(bank, nodules, indices, middle_only=False), nodules.label[indices]
+    platts = [fit_platt(labels, column) for column in scores.T]
+    return platts, [youden_threshold(labels, column) for column in _with_consensus(scores, platts).T]
 
 
 def _with_consensus(scores, platts):

@@ -21,6 +21,7 @@ from models.imaging.phantom import KINDS, draw_phantom
 from models.inference.views import views
 from models.networks.registry import ARCHITECTURES
 
+UNCALIBRATED = {"slope": 1.0, "intercept": 0.0}  # until training.evaluate has fitted one
 PHANTOMS = 16  # of each kind, on which the rounding to float16 is measured
 RECIPE = ("epochs", "views", "batch", "rate", "weight_decay", "seed", "split_seed", "keras", "backend")
 
@@ -76,6 +77,7 @@ def export(key, runs, weights):
         "title": ARCHITECTURES[key].title,
         "citation": ARCHITECTURES[key].citation,
         "sha256": checksum,
+        "calibration": UNCALIBRATED,
         "float16_largest_shift": shift,
         "bytes": path.stat().st_size,
         "parameters": model.count_params(),

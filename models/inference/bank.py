@@ -53,10 +53,8 @@ class ModelBank:
     """
 
     def __init__(self, folder):
-        if keras.backend.backend() != "tensorflow":
-            raise RuntimeError(
-                f"Unset KERAS_BACKEND: expected tensorflow. Received: {keras.backend.backend()}"
-            )
+        if (backend := keras.backend.backend()) != "tensorflow":
+            raise RuntimeError(f"Unset KERAS_BACKEND: expected tensorflow. Received: {backend}")
         self.folder = Path(folder)
         self.problems, self.reports, self._answers = {}, {}, {}
         self._lock = threading.Lock()

@@ -25,6 +25,11 @@ def title_of(key):
     return CONSENSUS_TITLE if key == CONSENSUS else ARCHITECTURES[key].title
 
 
+def citation_of(key):
+    """The paper behind a model, or what the consensus is."""
+    return "Mean of the five probabilities" if key == CONSENSUS else ARCHITECTURES[key].citation
+
+
 def analyse(scan, roi, model_key, bank):
     """Answer on one nodule with all models, and with the one asked for in front.
 
