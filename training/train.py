@@ -2,16 +2,16 @@
 
     python -m training.train --model vgg16 --data patches.npz [--resume]
 
-Writes to ``runs/<model>/``: a checkpoint after each epoch (``epoch-N.weights.h5``, with the optimizer), the
-best epoch so far by AUC on validation patients (``best.weights.h5``), ``history.csv`` and
-``run.json`` (seed, command, versions). A killed run goes on with ``--resume`` and loses at most the epoch
-it was in. KERAS_BACKEND may be tensorflow, jax or torch.
+Writes to ``runs/<model>/``: checkpoints (``epoch-N.weights.h5``, with the optimizer), ``history.csv``,
+``run.json`` (seed, command, versions) and at the end ``final.weights.h5``, the mean of the last epochs.
+No epoch is chosen: the AUC on validation patients in the history is there to watch and to compare
+recipes. A killed run goes on with ``--resume`` and loses at most the epoch it was in. KERAS_BACKEND may be
+tensorflow, jax or torch.
 """
 
 import argparse
-import csv
 import json
-import os
+import math
 import sys
 import time
 from pathlib import Path
@@ -22,54 +22,35 @@ import numpy as np
 from models.imaging.patch import PATCH
 from models.inference.views import patch_at, slices_to_read
 from models.networks.registry import ARCHITECTURES
-from models.networks.scales import malignancy_score, scale_diameter
-from training.augment import random_patch
+from models.networks.scales import malignancy_score
+from training.batches import RandomViews
+from training.checkpoints import average_epochs, checkpoint, resume, save_weights
 from training.dataset import centre, load
 from training.metrics import auc
-from training.splits import SEED, side_of
+from training.splits import SEED, SHARES, side_of
 
 LOSS_WEIGHTS = {"rating": 1.0, "descriptors": 2.0, "diameter": 0.25}
-VALIDATION_SLICES = 3
-EPOCHS = {"alexnet": 24, "efficientnet": 22, "resnet": 20, "vgg16": 14, "vgg19": 14}
-
-
-class RandomViews(keras.utils.PyDataset):
-    """One epoch: `views` random views of each nodule, the same ones whenever seed and epoch are the same."""
-
-    def __init__(self, nodules, indices, epoch, args, spec=PATCH):
-        super().__init__()
-        self.nodules, self.seed, self.epoch, self.spec = nodules, args.seed, epoch, spec
-        rng = np.random.default_rng((args.seed, epoch))
-        order = np.concatenate([rng.permutation(indices) for _ in range(args.views)])
-        self.batches = np.array_split(order, max(1, len(order) // args.batch))
-        self.distribution = nodules.rating_distribution
-        self.weight = np.sqrt(np.minimum(nodules.n_readers, 4) / 4).astype(np.float32)
-
-    def __len__(self):
-        return len(self.batches)
-
-    def __getitem__(self, number):
-        rng = np.random.default_rng((self.seed, self.epoch, number))
-        chosen, nodules = self.batches[number], self.nodules
-        patches = [random_patch(nodules.stacks[i], nodules.spacing_mm[i], rng, self.spec) for i in chosen]
-        targets = {
-            "rating": self.distribution[chosen],
-            "descriptors": nodules.descriptors[chosen],
-            "diameter": scale_diameter(nodules.diameter_mm[chosen, None]),
-        }
-        return np.stack(patches), targets, {name: self.weight[chosen] for name in targets}
+WATCHED_SLICES = 3
+# the recipe of the shipped weights: a first cycle from random weights, a second one with --start
+FIRST_CYCLE = {"alexnet": 24, "efficientnet": 22, "resnet": 20, "vgg16": 14, "vgg19": 14}
+SECOND_CYCLE = {"alexnet": 16, "efficientnet": 12, "resnet": 14, "vgg16": 8, "vgg19": 8}
+AVERAGE = 5
+FIRST_RATE, SECOND_RATE = 1e-3, 5e-4
 
 
 def compile_model(key, steps, args, spec=PATCH):
     """Build a model with AdamW (Loshchilov and Hutter, 2019) and a cosine decay after a warm-up."""
     model = ARCHITECTURES[key].build(spec.shape)
+    if args.start:
+        model.load_weights(args.start)
     rate = keras.optimizers.schedules.CosineDecay(
         args.rate / 20, steps * args.epochs, warmup_target=args.rate, warmup_steps=steps
     )
+    auxiliary = {"rating": 1.0, "descriptors": args.auxiliary, "diameter": args.auxiliary}
     model.compile(
         keras.optimizers.AdamW(rate, weight_decay=args.weight_decay, clipnorm=5.0),
         loss={"rating": "categorical_crossentropy", "descriptors": "mse", "diameter": "mse"},
-        loss_weights=LOSS_WEIGHTS,
+        loss_weights={name: weight * auxiliary[name] for name, weight in LOSS_WEIGHTS.items()},
         jit_compile=keras.backend.backend() == "jax",  # TensorFlow's own kernels are twice as fast on CPUs
     )
     model.optimizer.build(model.trainable_variables)
@@ -89,14 +70,28 @@ def predict_scores(model, nodules, indices, at_most, spec=PATCH):
     return totals / np.bincount(owner, minlength=len(indices))
 
 
+def sides(nodules, args):
+    """Indices of the nodules that train, and of the benign and malignant ones to watch."""
+    if args.everyone:
+        return np.arange(len(nodules)), np.array([], int)
+    chosen, watched = (side_of(nodules, side, args.split_seed) for side in ("train", "validation"))
+    if args.clear_only:
+        chosen = chosen[nodules.label[chosen] >= 0]
+    return chosen, watched[nodules.label[watched] >= 0]
+
+
 def train(args, nodules, out, spec=PATCH):
-    """Train, validate and checkpoint epoch by epoch; returns the history's rows."""
-    chosen = side_of(nodules, "train", args.split_seed)
-    judged = side_of(nodules, "validation", args.split_seed)
-    judged = judged[nodules.label[judged] >= 0]
+    """Train epoch by epoch, average the last ones; returns the history's rows, the average's last."""
+    chosen, watched = sides(nodules, args)
     keras.utils.set_random_seed(args.seed)
     model = compile_model(args.model, len(RandomViews(nodules, chosen, 0, args)), args, spec)
     history = resume(model, out) if args.resume else []
+
+    def watch(seconds, **row):
+        scores = predict_scores(model, nodules, watched, WATCHED_SLICES, spec) if len(watched) else None
+        reached = float("nan") if scores is None else auc(nodules.label[watched], scores)
+        return row | {"seconds": seconds, "validation_auc": reached}
+
     for epoch in range(len(history), args.epochs):
         start = time.time()
         views = RandomViews(nodules, chosen, epoch, args, spec)
@@ -104,20 +99,24 @@ def train(args, nodules, out, spec=PATCH):
         fit = model.fit(
             views, initial_epoch=epoch, epochs=epoch + 1, verbose=0 if args.quiet else 1, shuffle=False
         )
-        scores = predict_scores(model, nodules, judged, VALIDATION_SLICES, spec)
-        row = {"epoch": epoch + 1, "loss": fit.history["loss"][0], "seconds": time.time() - start}
-        row["validation_auc"] = auc(nodules.label[judged], scores)
-        if row["validation_auc"] > max((r["validation_auc"] for r in history), default=0):
-            save_weights(model, out / "best.weights.h5")
-        history.append(row)
-        checkpoint(model, history, out)
-        left = row["seconds"] * (args.epochs - epoch - 1) / 60
-        print(
-            f"{args.model} epoch {epoch + 1}/{args.epochs}: loss {row['loss']:.4f}, validation AUC "
-            f"{row['validation_auc']:.4f}, {row['seconds']:.0f} s, about {left:.0f} min left",
-            flush=True,
-        )
-    return history
+        history.append(watch(time.time() - start, epoch=epoch + 1, loss=fit.history["loss"][0]))
+        checkpoint(model, history, out, keep=args.average)
+        report(args, history[-1])
+    last = range(args.epochs - args.average + 1, args.epochs + 1)
+    average_epochs(model, out, last, RandomViews(nodules, chosen, args.epochs, args, spec))
+    save_weights(model, out / "final.weights.h5")
+    averaged = watch(0.0, epoch="average", loss=float("nan"))
+    report(args, averaged)
+    return [*history, averaged]
+
+
+def report(args, row):
+    """One line an epoch."""
+    print(
+        f"{args.model} epoch {row['epoch']} of {args.epochs}: loss {row['loss']:.4f}, "
+        f"validation AUC {row['validation_auc']:.4f}, {row['seconds']:.0f} s",
+        flush=True,
+    )
 
 
 def reseed(model, seed, epoch):
@@ -127,39 +126,6 @@ def reseed(model, seed, epoch):
             layer.seed_generator.state.assign([seed + 1000 * number, epoch * 1_000_000])
 
 
-def checkpoint(model, history, out):
-    """Weights, optimizer and history, so that `resume` finds all of an epoch or none of it."""
-    save_weights(model, out / f"epoch-{len(history)}.weights.h5")
-    temporary = out / "history.tmp"
-    with open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=history[0])
-        writer.writeheader()
-        writer.writerows(history)
-    os.replace(temporary, out / "history.csv")
-    for old in out.glob("epoch-*.weights.h5"):
-        if old.name != f"epoch-{len(history)}.weights.h5":
-            old.unlink()
-
-
-def save_weights(model, path):
-    """Write weights and optimizer under a temporary name first, so that a kill leaves no half file."""
-    temporary = path.with_name(f"tmp-{path.name}")
-    model.save_weights(temporary, overwrite=True)
-    os.replace(temporary, path)
-
-
-def resume(model, out):
-    """Load the last checkpoint, if any, and return its history."""
-    if not (out / "history.csv").exists():
-        return []
-    with open(out / "history.csv", newline="") as file:
-        history = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-    model.load_weights(out / f"epoch-{len(history)}.weights.h5")
-    for row in history:
-        row["epoch"] = int(row["epoch"])
-    return history
-
-
 def parse(argv=None):
     """The command line; its defaults are the recipe of the shipped weights."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -167,16 +133,29 @@ def parse(argv=None):
     parser.add_argument("--data", required=True, help="patches.npz from training.prepare")
     parser.add_argument("--out", default="runs", help="folder for runs (default: runs)")
     parser.add_argument("--epochs", type=int, help="default: the recipe of the shipped weights")
+    parser.add_argument("--average", type=int, help="the last epochs whose weights are averaged")
+    parser.add_argument("--start", help="weights to begin with, of a run's folder: a second cycle")
+    parser.add_argument("--everyone", action="store_true", help="train on all patients, watch nobody")
     parser.add_argument("--views", type=int, default=2, help="random views of each nodule an epoch")
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
+    parser.add_argument(
+        "--rate", type=float, help="highest learning rate; default: 0.001, with --start 0.0005"
+    )
     parser.add_argument("--weight-decay", type=float, default=0.02)
-    parser.add_argument("--seed", type=int, default=0, help="of weights and views")
+    parser.add_argument("--mixup", type=float, default=0.0, help="alpha of mixup; 0: none")
+    parser.add_argument("--auxiliary", type=float, default=1.0, help="factor on the auxiliary heads' losses")
+    parser.add_argument("--clear-only", action="store_true", help="leave indeterminate nodules out")
+    parser.add_argument("--seed", type=int, help="of weights and views; default: 0, with --start 1")
     parser.add_argument("--split-seed", type=int, default=SEED)
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--quiet", action="store_true", help="one line an epoch, no progress bar")
     args = parser.parse_args(argv)
-    args.epochs = args.epochs or EPOCHS[args.model]
+    second = args.start is not None
+    share = SHARES["train"] if args.everyone else 1  # as many steps as without held-out patients
+    args.epochs = args.epochs or math.ceil(share * (SECOND_CYCLE if second else FIRST_CYCLE)[args.model])
+    args.rate = args.rate or (SECOND_RATE if second else FIRST_RATE)
+    args.seed = int(second) if args.seed is None else args.seed
+    args.average = min(args.average or math.ceil(share * AVERAGE), args.epochs)
     return args
 
 
