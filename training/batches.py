@@ -5,6 +5,7 @@ import numpy as np
 
 from models.imaging.patch import PATCH
 from models.networks.scales import scale_diameter
+from training import devices
 from training.augment import random_patch
 
 
@@ -34,7 +35,7 @@ class RandomViews(keras.utils.PyDataset):
         self.mixup = args.mixup
         rng = np.random.default_rng((args.seed, epoch))
         order = np.concatenate([rng.permutation(indices) for _ in range(args.views)])
-        self.batches = np.array_split(order, max(1, len(order) // args.batch))
+        self.batches = devices.into_batches(order, args.batch)
         self.distribution = nodules.rating_distribution
         self.weight = np.sqrt(np.minimum(nodules.n_readers, 4) / 4).astype(np.float32)
 
@@ -55,7 +56,7 @@ class RandomViews(keras.utils.PyDataset):
         if self.mixup:
             arrays = mix(arrays, rng, self.mixup)
         patches, weight = arrays.pop("patch"), arrays.pop("weight")
-        return patches, arrays, dict.fromkeys(arrays, weight)
+        return devices.own_part((patches, arrays, dict.fromkeys(arrays, weight)))
 
 
 def mix(arrays, rng, alpha):

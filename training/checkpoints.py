@@ -2,19 +2,22 @@
 
 import csv
 import os
+import sys
 
 import numpy as np
 
-BATCH_NORM_BATCHES = (
-    40  # to estimate the batch statistics of averaged weights; the window is some ten batches
-)
+from training import devices
+
+BATCH_NORM_BATCHES = 40  # to estimate batch statistics anew; their moving average spans some ten batches
 
 
 def checkpoint(model, history, out, keep=1):
     """Weights, optimizer and history, so that `resume` finds all of an epoch or none of it.
 
-    The last `keep` epochs stay, older ones go.
+    The last `keep` epochs stay, older ones go. Of several processes the first writes.
     """
+    if not devices.is_first():
+        return
     save_weights(model, epoch_path(out, len(history)))
     temporary = out / "history.tmp"
     with open(temporary, "w", newline="") as file:
@@ -35,17 +38,21 @@ def epoch_path(out, epoch):
 def save_weights(model, path):
     """Write weights (and optimizer) under a temporary name first, so that a kill leaves no half file."""
     temporary = path.with_name(f"tmp-{path.name}")
-    model.save_weights(temporary, overwrite=True)
+    with devices.alone():  # Keras builds an optimizer here, which otherwise needs all processes
+        model.save_weights(temporary, overwrite=True)
     os.replace(temporary, path)
 
 
 def resume(model, out):
     """Load the last checkpoint, if any, and return its history."""
-    if not (out / "history.csv").exists():
-        return []
-    with open(out / "history.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    model.load_weights(epoch_path(out, len(rows)))
+    rows = []
+    if (out / "history.csv").exists():
+        with open(out / "history.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+    if not devices.meet(len(rows)):
+        sys.exit(f"error: {out} is not the same on all machines; copy it from the first to the others.")
+    if rows:
+        model.load_weights(epoch_path(out, len(rows)))
     return [{name: int(v) if name == "epoch" else float(v) for name, v in row.items()} for row in rows]
 
 

@@ -23,6 +23,7 @@ from models.imaging.patch import PATCH
 from models.inference.views import patch_at, slices_to_read
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import malignancy_score
+from training import devices
 from training.batches import RandomViews
 from training.checkpoints import average_epochs, checkpoint, resume, save_weights
 from training.dataset import centre, load
@@ -88,7 +89,8 @@ def train(args, nodules, out, spec=PATCH):
     history = resume(model, out) if args.resume else []
 
     def watch(seconds, **row):
-        scores = predict_scores(model, nodules, watched, WATCHED_SLICES, spec) if len(watched) else None
+        with devices.alone(model) as copy:
+            scores = predict_scores(copy, nodules, watched, WATCHED_SLICES, spec) if len(watched) else None
         reached = float("nan") if scores is None else auc(nodules.label[watched], scores)
         return row | {"seconds": seconds, "validation_auc": reached}
 
@@ -102,12 +104,15 @@ def train(args, nodules, out, spec=PATCH):
         history.append(watch(time.time() - start, epoch=epoch + 1, loss=fit.history["loss"][0]))
         checkpoint(model, history, out, keep=args.average)
         report(args, history[-1])
-    last = range(args.epochs - args.average + 1, args.epochs + 1)
-    average_epochs(model, out, last, RandomViews(nodules, chosen, args.epochs, args, spec))
-    save_weights(model, out / "final.weights.h5")
-    averaged = watch(0.0, epoch="average", loss=float("nan"))
-    report(args, averaged)
-    return [*history, averaged]
+    if devices.is_first():
+        with devices.alone(model) as model:
+            last = range(args.epochs - args.average + 1, args.epochs + 1)
+            average_epochs(model, out, last, RandomViews(nodules, chosen, args.epochs, args, spec))
+            save_weights(model, out / "final.weights.h5")
+            history = [*history, watch(0.0, epoch="average", loss=float("nan"))]
+            report(args, history[-1])
+    devices.meet(args.epochs)  # a process that ended earlier would take the first with it
+    return history
 
 
 def report(args, row):
@@ -165,8 +170,9 @@ def main(argv=None):
     if not args.resume and (out / "history.csv").exists():
         sys.exit(f"error: {out} holds a run; give --resume to go on with it, or another --out.")
     out.mkdir(parents=True, exist_ok=True)
-    recipe = vars(args) | {"keras": keras.__version__, "backend": keras.backend.backend()}
-    (out / "run.json").write_text(json.dumps(recipe, indent=2) + "\n")
+    recipe = vars(args) | {"keras": keras.__version__} | devices.distribute(args.batch)
+    if devices.is_first():
+        (out / "run.json").write_text(json.dumps(recipe, indent=2) + "\n")
     train(args, load(args.data), out)
 
 
