@@ -24,11 +24,12 @@ from models.imaging.read import natural_key, read_scan
 from models.imaging.scan import locate
 from models.inference.bank import CONSENSUS, ModelBank
 from models.inference.finding import DISCLAIMER
-from models.inference.pipeline import MODEL_KEYS, analyse, check_model, citation_of, title_of
-from models.networks.registry import ARCHITECTURES
+from models.inference.pipeline import MODEL_KEYS, analyse, check_model
 from models.networks.scales import DESCRIPTOR_SCALES
 from models.reports.as_json import finding_as_json
 from models.reports.as_text import finding_as_text
+from models.reports.overview import model_rows, models_as_json, models_for_page
+from models.reports.sentences import against_diagnoses
 
 ROOT = Path(__file__).parent
 KEPT_AT_MOST = 8_000_000  # bytes of an upload that a result page carries for "ask another model"
@@ -118,7 +119,7 @@ def create_app(config=None):
     add_errors(app)
     app.after_request(add_headers)
     app.context_processor(
-        lambda: {"disclaimer": DISCLAIMER, "version": __version__, "models_list": model_rows()}
+        lambda: {"disclaimer": DISCLAIMER, "version": __version__, "models_list": model_rows(app.bank)}
     )
     app.cli.add_command(predict_command)
     return app
@@ -151,9 +152,7 @@ def add_pages(app):
 
     @app.get("/models")
     def models():
-        reports = {key: report.get("results") for key, report in app.bank.reports.items()}
-        reports["diameter"] = app.bank.reports.get(CONSENSUS, {}).get("baseline")
-        return render_template("models.html", reports=reports)
+        return render_template("models.html", **models_for_page(app.bank))
 
 
 def add_api(app):
@@ -166,10 +165,7 @@ def add_api(app):
 
     @app.get("/api/v1/models")
     def api_models():
-        rows = model_rows()
-        for row in rows:
-            row["report"] = app.bank.reports.get(row["key"])
-        return jsonify({"models": rows, "disclaimer": DISCLAIMER})
+        return jsonify(models_as_json(app.bank))
 
     @app.get("/healthz")
     def healthz():
@@ -287,6 +283,7 @@ def result_page(finding, files, is_sample=False):
         sample=is_sample,
         scales=DESCRIPTOR_SCALES,
         again=again(finding, files) if small and not is_sample else None,
+        diagnoses=against_diagnoses(current_app.bank.evaluation, finding.model),
     )
 
 
@@ -308,26 +305,6 @@ def carried(files):
     """The upload for hidden fields, so that nothing stays on the server; of names, only their order."""
     ordered = sorted(files, key=lambda file: natural_key(file[0]))
     return [(str(i), base64.b64encode(data).decode()) for i, (_, data) in enumerate(ordered)]
-
-
-def model_rows():
-    """The five models and the consensus: names, availability, measured AUC."""
-    bank, rows = current_app.bank, []
-    for key in (*ARCHITECTURES, CONSENSUS):
-        results = bank.reports.get(key, {}).get("results") or {}
-        rows.append(
-            {
-                "key": key,
-                "title": title_of(key),
-                "citation": citation_of(key),
-                "available": bank.available(key),
-                "problem": bank.problems.get(key),
-                "auc": results.get("auc"),
-                "auc_low": results.get("auc_low"),
-                "auc_high": results.get("auc_high"),
-            }
-        )
-    return rows
 
 
 def add_errors(app):

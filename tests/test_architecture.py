@@ -16,7 +16,7 @@ ROOMS = {  # room: the rooms it may import besides itself
     "models.clinical": {"models.errors", "models.imaging", "models.networks", "models.inference"},
     "models.reports": {"models.errors", "models.imaging", "models.networks", "models.inference"},
     "models.store": {"models.errors", "models.imaging"},
-    "training": {"models.errors", "models.imaging", "models.networks", "models.inference"},
+    "training": {"models.errors", "models.imaging", "models.networks", "models.inference", "models.reports"},
 }
 ROOMS["app"] = set(ROOMS) - {"training"}
 TENSORFLOW_ROOMS = ("models.networks", "training")

@@ -96,7 +96,7 @@ def _decode(blob, n_slices):
 
 
 def find(nodules, rows):
-    """Indices of the nodules that rows (with ``patient`` and ``nodule``) name; KeyError for an unknown one."""
+    """Indices of the nodules that rows (``patient``, ``nodule``) name; KeyError for an unknown one."""
     index = {
         key: i for i, key in enumerate(zip(nodules.patient.tolist(), nodules.nodule.tolist(), strict=True))
     }

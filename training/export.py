@@ -1,6 +1,6 @@
-"""Finished runs -> weights/: the best epoch in float16, with its checksum and how it came to be.
+"""Finished runs -> weights/: the averaged weights in float16, with their checksum and how they came to be.
 
-    python -m training.export --runs runs --weights weights
+    python -m training.export --runs runs/everyone --weights weights
 
 A file keeps the layout of Keras' own ``.weights.h5``, so that `load_weights` reads it, and casts the
 float16 numbers to the float32 of the model.
@@ -21,9 +21,24 @@ from models.imaging.phantom import KINDS, draw_phantom
 from models.inference.views import views
 from models.networks.registry import ARCHITECTURES
 
-UNCALIBRATED = {"slope": 1.0, "intercept": 0.0}  # until training.evaluate has fitted one
+UNCALIBRATED = {"a": 1.0, "b": 1.0, "intercept": 0.0}  # until training.evaluate has fitted one
 PHANTOMS = 16  # of each kind, on which the rounding to float16 is measured
-RECIPE = ("epochs", "views", "batch", "rate", "weight_decay", "seed", "split_seed", "keras", "backend")
+RECIPE = (
+    "epochs",
+    "average",
+    "views",
+    "batch",
+    "rate",
+    "weight_decay",
+    "mixup",
+    "auxiliary",
+    "clear_only",
+    "everyone",
+    "seed",
+    "split_seed",
+    "keras",
+    "backend",
+)
 
 
 def save_float16(model, path):
@@ -65,31 +80,32 @@ def float16_shift(model, path):
 def export(key, runs, weights):
     """Write ``<key>.weights.h5`` and ``<key>.json`` of one run; returns the report."""
     model = ARCHITECTURES[key].build(PATCH.shape)
-    model.load_weights(runs / key / "best.weights.h5")
+    model.load_weights(runs / key / "final.weights.h5")
     path = weights / f"{key}.weights.h5"
     checksum = save_float16(model, path)
-    shift = float16_shift(model, path)
-    with open(runs / key / "history.csv", newline="") as file:
-        history = list(csv.DictReader(file))
-    best = max(history, key=lambda row: float(row["validation_auc"]))
-    recipe = json.loads((runs / key / "run.json").read_text())
     report = {
         "title": ARCHITECTURES[key].title,
         "citation": ARCHITECTURES[key].citation,
         "sha256": checksum,
         "calibration": UNCALIBRATED,
-        "float16_largest_shift": shift,
+        "float16_largest_shift": float16_shift(model, path),
         "bytes": path.stat().st_size,
         "parameters": model.count_params(),
-        "training": {name: recipe[name] for name in RECIPE}
-        | {
-            "chosen_epoch": int(best["epoch"]),
-            "validation_auc": float(best["validation_auc"]),
-            "minutes": sum(float(row["seconds"]) for row in history) / 60,
-        },
+        "training": recipe_of(runs / key),
     }
     (weights / f"{key}.json").write_text(json.dumps(report, indent=2) + "\n")
     return report
+
+
+def recipe_of(run):
+    """The recipe of a run and the minutes it took; under ``start`` that of the run it began with, if any."""
+    recipe = json.loads((run / "run.json").read_text())
+    with open(run / "history.csv", newline="") as file:
+        minutes = sum(float(row["seconds"]) for row in csv.DictReader(file)) / 60
+    result = {name: recipe[name] for name in RECIPE if name in recipe} | {"minutes": round(minutes, 1)}
+    if recipe.get("start"):
+        result["start"] = recipe_of(Path(recipe["start"]).parent)
+    return result
 
 
 def main(argv=None):
@@ -101,11 +117,7 @@ def main(argv=None):
     Path(args.weights).mkdir(exist_ok=True)
     for key in [args.model] if args.model else ARCHITECTURES:
         report = export(key, Path(args.runs), Path(args.weights))
-        chosen = report["training"]
-        print(
-            f"{key}: {report['bytes'] / 1e6:.1f} MB, epoch {chosen['chosen_epoch']} of {chosen['epochs']}, "
-            f"validation AUC {chosen['validation_auc']:.4f}"
-        )
+        print(f"{key}: {report['bytes'] / 1e6:.1f} MB, {report['training']['epochs']} epochs")
 
 
 if __name__ == "__main__":

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from models.errors import ScanError
 from models.imaging.patch import PATCH
-from models.inference.calibration import Platt
+from models.inference.calibration import Abstention, Calibration, consensus_score
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES, malignancy_score, unscale_descriptors
 
@@ -50,6 +49,8 @@ class ModelBank:
         Why a model is unavailable; only of models that are.
     reports : dict of str to dict
         What ``<key>.json`` says of each model and of the consensus; only of those that have one.
+    evaluation : dict
+        What ``evaluation.json`` says, written by `training.evaluate`; empty where there is none.
     """
 
     def __init__(self, folder):
@@ -68,6 +69,7 @@ class ModelBank:
             else:
                 log.info("%s ready in %.1f s", ARCHITECTURES[key].title, time.perf_counter() - start)
         self._read_consensus()
+        self.evaluation = self._read_evaluation()
 
     def _load(self, key):
         report = read_report(self.folder, key)
@@ -92,6 +94,13 @@ class ModelBank:
         except WeightsError as error:
             log.error("The consensus has no report: %s", error)
 
+    def _read_evaluation(self):
+        try:
+            return read_report(self.folder, "evaluation")
+        except WeightsError as error:
+            log.error("There are no measured results: %s", error)
+            return {}
+
     @property
     def checksum(self):
         """Start of a checksum over the checksums of all loaded weights."""
@@ -101,6 +110,17 @@ class ModelBank:
     def threshold(self, key):
         """Operating point of a model or of the consensus; 0.5 where it has no report."""
         return self.reports.get(key, {}).get("threshold", 0.5)
+
+    def consensus(self, scores):
+        """Probability of the consensus for the models' scores; uncalibrated where it has no report."""
+        score = float(consensus_score(scores))
+        calibration = self.reports.get(CONSENSUS, {}).get("calibration")
+        return float(Calibration(**calibration)(score)) if calibration else score
+
+    def defers(self, key, probability, disagreement):
+        """Whether a probability of a model or of the consensus is too doubtful for a verdict."""
+        rule = self.reports.get(key, {}).get("abstention")
+        return bool(rule) and bool(Abstention(**rule).defers(probability, self.threshold(key), disagreement))
 
     def available(self, key):
         """Whether a model, or for the consensus any model, can answer."""
@@ -124,7 +144,7 @@ class ModelBank:
         descriptors = unscale_descriptors(output["descriptors"].numpy().mean(axis=0))
         return Prediction(
             score,
-            float(Platt(**self.reports[key]["calibration"])(score)),
+            float(Calibration(**self.reports[key]["calibration"])(score)),
             dict(zip(DESCRIPTOR_SCALES, descriptors.tolist(), strict=True)),
         )
 
@@ -141,8 +161,3 @@ def read_report(folder, key):
     if not isinstance(report, dict):
         raise WeightsError(f"{path.name} is damaged.")
     return report
-
-
-def mean_probability(probabilities):
-    """The consensus: the mean of the models' calibrated probabilities (last axis)."""
-    return np.mean(probabilities, axis=-1)

@@ -1,4 +1,4 @@
-"""From a network's score to a probability, by coefficients that are plain JSON numbers."""
+"""From a network's score to a probability and a verdict, by coefficients that are plain JSON numbers."""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,75 @@ EDGE = 1e-4  # scores are kept this far from 0 and 1, where the logit is infinit
 
 
 @dataclass(frozen=True)
-class Platt:
-    """Platt scaling on the logit of the score (Platt, Advances in Large Margin Classifiers, 61, 1999)."""
+class Calibration:
+    """Beta calibration (Kull, Silva Filho and Flach, AISTATS 2017, equation 2).
 
-    slope: float
+    The log odds are ``a ln s - b ln(1 - s) + intercept`` for a score s. With a = b this is Platt scaling of
+    the score's logit (Platt, Advances in Large Margin Classifiers, 61, 1999).
+    """
+
+    a: float
+    b: float
     intercept: float
 
     def __call__(self, score):
         """Probability of a malignant-looking rating for a score in [0, 1]; arrays are welcome."""
-        return 1 / (1 + np.exp(-(self.slope * logit(score) + self.intercept)))
+        benign, malignant = beta_terms(score)
+        return sigmoid(self.a * benign + self.b * malignant + self.intercept)
+
+
+@dataclass(frozen=True)
+class Abstention:
+    """When a verdict is too likely to be wrong to be given (Chow, IEEE Trans. Inf. Theory 16, 41, 1970).
+
+    The chance of a wrong verdict is a logistic function of how far the probability lies from the
+    operating point and of how much the five models disagree (Lakshminarayanan et al., NeurIPS 2017).
+
+    Attributes
+    ----------
+    intercept, distance, spread : float
+        Coefficients: of 1, of the distance in log odds, of the disagreement.
+    limit : float
+        A case with a higher chance of a wrong verdict is indeterminate.
+    """
+
+    intercept: float
+    distance: float
+    spread: float
+    limit: float
+
+    def doubt(self, probability, threshold, disagreement):
+        """Chance of a wrong verdict; arrays are welcome."""
+        distance = np.abs(logit(probability) - logit(threshold))
+        return sigmoid(self.intercept + self.distance * distance + self.spread * disagreement)
+
+    def defers(self, probability, threshold, disagreement):
+        """Whether the case is indeterminate; arrays are welcome."""
+        return self.doubt(probability, threshold, disagreement) > self.limit
+
+
+def disagreement(probabilities):
+    """Standard deviation of the models' calibrated probabilities (last axis)."""
+    return np.std(probabilities, axis=-1)
+
+
+def consensus_score(scores):
+    """Score of the consensus: the mean of the models' scores (last axis), taken in log odds."""
+    return sigmoid(np.mean(logit(np.asarray(scores)), axis=-1))
+
+
+def beta_terms(score):
+    """ln s and -ln(1 - s) of a score s in [0, 1]."""
+    score = np.clip(score, EDGE, 1 - EDGE)
+    return np.log(score), -np.log(1 - score)
 
 
 def logit(score):
     """Log odds of a score in [0, 1]."""
     score = np.clip(score, EDGE, 1 - EDGE)
     return np.log(score / (1 - score))
+
+
+def sigmoid(value):
+    """The inverse of `logit`."""
+    return 1 / (1 + np.exp(-value))

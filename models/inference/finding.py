@@ -18,7 +18,7 @@ class ModelAnswer:
 
     key: str
     title: str
-    verdict: str | None  # benign | malignant
+    verdict: str | None  # benign | malignant | indeterminate
     probability: float | None
     threshold: float | None
 
@@ -30,13 +30,13 @@ class Finding:
     Attributes
     ----------
     verdict : str
-        ``benign`` or ``malignant``.
+        ``benign``, ``malignant``, or ``indeterminate``: the models cannot tell.
     model, title : str
         The model asked for (or ``consensus``) and its name for people.
     probability : float
         Calibrated; of a malignant-looking rating, not of cancer.
     threshold : float
-        Operating point of that model: malignant from here on.
+        Operating point of that model: malignant from here on, where not indeterminate.
     models : tuple of ModelAnswer
         Always all five.
     roi : Roi

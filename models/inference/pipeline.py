@@ -2,7 +2,8 @@
 
 from models.errors import ScanError
 from models.imaging.scan import Notice
-from models.inference.bank import CONSENSUS, CONSENSUS_TITLE, mean_probability
+from models.inference.bank import CONSENSUS, CONSENSUS_TITLE
+from models.inference.calibration import disagreement
 from models.inference.finding import Finding, ModelAnswer
 from models.inference.views import patch_at, views
 from models.networks.registry import ARCHITECTURES
@@ -27,7 +28,9 @@ def title_of(key):
 
 def citation_of(key):
     """The paper behind a model, or what the consensus is."""
-    return "Mean of the five probabilities" if key == CONSENSUS else ARCHITECTURES[key].citation
+    return (
+        "Mean of the five scores in log odds, calibrated" if key == CONSENSUS else ARCHITECTURES[key].citation
+    )
 
 
 def analyse(scan, roi, model_key, bank):
@@ -54,15 +57,19 @@ def analyse(scan, roi, model_key, bank):
     patches = views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
     predictions = {key: bank.predict(key, patches) for key in ARCHITECTURES if bank.available(key)}
     used = list(predictions) if model_key == CONSENSUS else [model_key]
-    probability = float(mean_probability([predictions[key].probability for key in used]))
-    threshold = bank.threshold(model_key)
+    own = {key: prediction.probability for key, prediction in predictions.items()}
+    spread = float(disagreement(list(own.values())))
+    if model_key == CONSENSUS:
+        probability = bank.consensus([prediction.score for prediction in predictions.values()])
+    else:
+        probability = own[model_key]
     return Finding(
-        verdict=_verdict(probability, threshold),
+        verdict=_verdict(bank, model_key, probability, spread),
         model=model_key,
         title=title_of(model_key),
         probability=probability,
-        threshold=threshold,
-        models=tuple(_answer(key, predictions.get(key), bank) for key in ARCHITECTURES),
+        threshold=bank.threshold(model_key),
+        models=tuple(_answer(bank, key, own.get(key), spread) for key in ARCHITECTURES),
         roi=roi,
         scan=scan,
         characteristics={
@@ -75,18 +82,17 @@ def analyse(scan, roi, model_key, bank):
     )
 
 
-def _verdict(probability, threshold):
-    return "malignant" if probability >= threshold else "benign"
+def _verdict(bank, key, probability, spread):
+    if bank.defers(key, probability, spread):
+        return "indeterminate"
+    return "malignant" if probability >= bank.threshold(key) else "benign"
 
 
-def _answer(key, prediction, bank):
+def _answer(bank, key, probability, spread):
     title = ARCHITECTURES[key].title
-    if prediction is None:
+    if probability is None:
         return ModelAnswer(key, title, None, None, None)
-    threshold = bank.threshold(key)
-    return ModelAnswer(
-        key, title, _verdict(prediction.probability, threshold), prediction.probability, threshold
-    )
+    return ModelAnswer(key, title, _verdict(bank, key, probability, spread), probability, bank.threshold(key))
 
 
 def _missing(predictions, model_key):
@@ -95,5 +101,5 @@ def _missing(predictions, model_key):
         return ()
     message = f"Unavailable: {', '.join(absent)}."
     if model_key == CONSENSUS:
-        message += f" The consensus is the mean of the other {len(predictions)}."
+        message += f" The consensus is that of the other {len(predictions)}."
     return (Notice("model_unavailable", message),)

@@ -1,4 +1,4 @@
-"""What the networks see of a nodule: several slices, each also mirrored."""
+"""What the networks see of a nodule: several slices, each also mirrored and turned."""
 
 import numpy as np
 
@@ -23,8 +23,9 @@ def patch_at(slices, spacing_mm, row, col, index, spec=PATCH):
 def views(slices, spacing_mm, row, col, index):
     """All patches whose answers are averaged.
 
-    Averaging over mirror images costs time only and makes the answer independent of how the scan was
-    mirrored (test-time augmentation, Krizhevsky et al. 2012, section 4.1).
+    Averaging over the eight mirror images and right-angle turns of each slice costs time only and makes
+    the answer independent of how the scan was mirrored or turned (test-time augmentation, Krizhevsky et
+    al. 2012, section 4.1).
 
     Parameters
     ----------
@@ -42,4 +43,5 @@ def views(slices, spacing_mm, row, col, index):
     read = slices_to_read(len(slices), middle=index)
     patches = np.stack([patch_at(slices, spacing_mm, row, col, i) for i in read])
     mirrored = np.concatenate([patches, patches[:, :, ::-1]])
-    return np.concatenate([mirrored, mirrored[:, ::-1]])
+    mirrored = np.concatenate([mirrored, mirrored[:, ::-1]])
+    return np.concatenate([mirrored, mirrored.swapaxes(1, 2)])

@@ -1,3 +1,4 @@
+import copy
 import json
 import shutil
 
@@ -16,7 +17,7 @@ WEIGHTS = ROOT / "weights"
 
 @pytest.fixture(scope="module")
 def spoilt(tmp_path_factory):
-    """The shipped weights, each but the last spoilt in another way."""
+    """The shipped weights, each model but the last spoilt in another way; the rest is missing or damaged."""
     folder = tmp_path_factory.mktemp("weights")
     shutil.copytree(WEIGHTS, folder, dirs_exist_ok=True)
     (folder / "vgg16.weights.h5").unlink()
@@ -25,6 +26,8 @@ def spoilt(tmp_path_factory):
         file.write(b"\xff" * 64)
     (folder / "resnet.json").write_text("{")
     (folder / "alexnet.json").unlink()
+    (folder / "consensus.json").write_text("[]")
+    (folder / "evaluation.json").unlink()
     return ModelBank(folder)
 
 
@@ -49,6 +52,51 @@ def test_the_others_go_on(spoilt):
     assert spoilt.available("efficientnet")
     assert spoilt.available(CONSENSUS)
     assert 0 <= spoilt.predict("efficientnet", np.zeros((1, *PATCH.shape), np.float32)).probability <= 1
+
+
+def test_without_an_evaluation_there_are_no_measured_results(spoilt):
+    assert spoilt.evaluation == {}
+
+
+def test_a_damaged_evaluation_is_no_evaluation(tmp_path):
+    (tmp_path / "evaluation.json").write_text("{")
+    bank = ModelBank(tmp_path)
+    assert bank.evaluation == {}
+    assert not bank.available(CONSENSUS)
+
+
+def test_the_shipped_evaluation_is_read(app):
+    assert app.bank.evaluation == json.loads((WEIGHTS / "evaluation.json").read_text())
+
+
+def test_a_consensus_without_a_report_is_uncalibrated_and_never_deferred(spoilt):
+    assert CONSENSUS not in spoilt.reports
+    assert spoilt.consensus([0.5, 0.8]) == pytest.approx(2 / 3)  # odds 1 and 4
+    assert spoilt.threshold(CONSENSUS) == 0.5
+    assert spoilt.defers(CONSENSUS, 0.5, 0.5) is False
+
+
+def with_reports(bank, **reports):
+    """The same bank with other reports."""
+    other = copy.copy(bank)
+    other.reports = reports
+    return other
+
+
+def test_the_consensus_is_calibrated_by_its_report(spoilt):
+    bank = with_reports(spoilt, consensus={"calibration": {"a": 2.0, "b": 2.0, "intercept": np.log(3)}})
+    assert bank.consensus([0.5, 0.8]) == pytest.approx(12 / 13)  # odds 2, squared, three times
+
+
+@pytest.mark.parametrize(
+    ("probability", "spread", "deferred"),
+    [(0.2, 0.0, True), (0.21, 0.0, False), (0.21, 0.1, True), (0.9, 0.1, False), (0.9, 4.0, True)],
+)
+def test_doubt_is_measured_from_the_operating_point_of_the_report(spoilt, probability, spread, deferred):
+    rule = {"intercept": 0.01, "distance": -1.0, "spread": 1.0, "limit": 0.5}
+    bank = with_reports(spoilt, vgg16={"threshold": 0.2, "abstention": rule})
+    assert bank.defers("vgg16", probability, spread) is deferred
+    assert bank.defers("vgg19", probability, spread) is False
 
 
 def test_all_shipped_models_load_and_fit_their_size(app):

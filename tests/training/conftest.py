@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from models.networks.scales import DESCRIPTOR_SCALES
+from training.metrics import bootstrap_by_patient
 from training.prepare import Slices, build
 
 
@@ -94,3 +95,11 @@ def patches_file(tmp_path_factory, make_lidc):
     path = source.folder.parent / "patches.npz"
     np.savez(path, **build(Slices(source.folder), source.rows, progress=False)[0])
     return path
+
+
+@pytest.fixture(scope="module")
+def few_draws():
+    """Intervals from 40 bootstrap draws instead of 2000, for tests that look at other figures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(bootstrap_by_patient.__kwdefaults__, "repeats", 40)
+        yield

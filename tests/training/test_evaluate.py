@@ -1,78 +1,197 @@
+import copy
+import csv
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from app import ROOT
-from models.inference.calibration import Platt, logit
+from models.imaging.phantom import draw_phantom
+from models.imaging.read import read_scan
+from models.imaging.scan import locate
+from models.inference.bank import CONSENSUS, read_report
+from models.inference.calibration import consensus_score
+from models.inference.pipeline import analyse
+from models.inference.views import views
 from models.networks.registry import ARCHITECTURES
-from training.dataset import load
-from training.evaluate import fit_platt, main, measure, table, write_readme, write_report
-from training.export import RECIPE
+from tests.conftest import encode
+from tests.training.conftest import label_row
+from tests.training.made_nodules import share_of_pairs
+from training.calibrate import answer, cross_fit, fit_all
+from training.evaluate import KEYS, main, read_scores
+from training.predict import INPUTS
+from training.prepare import build
+from training.reports import table
+from training.robustness import read_choices
 
-REPORTS = [*ARCHITECTURES, "consensus"]
-
-
-def report_of(key):
-    return json.loads((ROOT / "weights" / f"{key}.json").read_text())
-
-
-def test_the_readme_shows_the_table_of_the_shipped_reports():
-    assert table(ROOT / "weights") in (ROOT / "README.md").read_text()
-
-
-def test_the_table_in_a_readme_is_written_anew_and_all_else_kept(tmp_path):
-    path = tmp_path / "README.md"
-    path.write_text("before\n<!-- results -->\nold\n<!-- /results -->\nafter\n")
-    write_readme(path, ROOT / "weights")
-    lines = path.read_text().splitlines()
-    assert (lines[0], lines[-1]) == ("before", "after")
-    assert "old" not in lines
-    assert table(ROOT / "weights").splitlines() == lines[2:-2]
+KINDS = ("1|2|1|2", "5|4|4|5", "2|1", "4|5", "3|3|3", "5|4|5")  # readers' ratings
+LABELS = np.array([0, 1, 0, 1, -1, 1])
+N = 72  # nodules, two of a patient
 
 
-def test_the_command_without_data_prints_the_table(capsys):
-    main(["--weights", str(ROOT / "weights")])
-    assert capsys.readouterr().out.strip() == table(ROOT / "weights")
-
-
-def test_platt_scaling_recovers_the_coefficients_that_made_the_labels():
+def made_rows():
+    """Rows of nodules.csv, whose ratings take turns; the malignant ones are larger."""
     rng = np.random.default_rng(0)
-    scores = rng.uniform(0.02, 0.98, 40_000)
-    labels = rng.random(scores.size) < Platt(1.8, 0.7)(scores)
-    fitted = fit_platt(labels, scores)
-    assert fitted.slope == pytest.approx(1.8, abs=0.06)
-    assert fitted.intercept == pytest.approx(0.7, abs=0.06)
-    assert logit(0.5) == 0
+    for i in range(N):
+        readers = KINDS[i % 6].count("|") + 1
+        sizes = rng.integers(5, 16, readers) + 4 * LABELS[i % 6]
+        yield label_row(
+            f"P{i // 2:02}",
+            KINDS[i % 6],
+            1,
+            nodule=f"nodule-{i % 2}",
+            diameter_mm="|".join(map(str, sizes)),
+            spiculation="|".join(map(str, rng.integers(1, 6, readers))),
+        )
 
 
-def test_a_report_keeps_what_is_not_changed(tmp_path):
-    write_report(tmp_path, "vgg16", sha256="ab", threshold=0.4)
-    write_report(tmp_path, "vgg16", threshold=0.5)
-    assert json.loads((tmp_path / "vgg16.json").read_text()) == {"sha256": "ab", "threshold": 0.5}
+def write_scores(path, rows):
+    """held_out.csv of all but the first six patients, shuffled; returns the numbers of the nodules."""
+    rng = np.random.default_rng(1)
+    held_out = 12 + rng.permutation(N - 12)
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        columns = [f"{key}_{kind}" for kind in INPUTS for key in ARCHITECTURES]
+        writer.writerow(["split", "side", "patient", "nodule", *columns])
+        for i in held_out:
+            side = "test" if i // 2 % 2 else "validation"
+            scores = rng.beta(3 + 2 * LABELS[i % 6], 3, len(columns))
+            place = 2026, side, rows[i]["patient_id"], rows[i]["nodule"]
+            writer.writerow([*place, *(f"{score:.6f}" for score in scores)])
+    return held_out
 
 
-def test_measured_figures_of_a_separable_case(patches_file):
-    nodules = load(patches_file)
-    indices = np.arange(len(nodules))
-    result = measure(nodules, indices, nodules.label.astype(float), 0.5)
-    assert (result["auc"], result["auc_low"], result["auc_high"]) == (1.0, 1.0, 1.0)
-    assert (result["accuracy"], result["sensitivity"], result["specificity"]) == (1.0, 1.0, 1.0)
-    assert (result["n_nodules"], result["n_malignant"], result["n_patients"]) == (14, 7, 14)
+@pytest.fixture(scope="module")
+def case(tmp_path_factory, few_draws):
+    """What the command makes of made-up nodules, and what it made it of."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    rows = list(made_rows())
+    blank = {(row["patient_id"], row["nodule"]): [None] for row in rows}
+    pictures = SimpleNamespace(index=blank, read=lambda key: np.zeros((1, 8, 8), np.uint8))
+    np.savez(folder / "patches.npz", **build(pictures, rows, progress=False)[0])
+    chosen = write_scores(folder / "held_out.csv", rows)
+    diagnoses = [f"P{n:02},{n % 4}" for n in range(20)]
+    (folder / "diagnosis.csv").write_text("\n".join(["patient_id,diagnosis", *diagnoses]))
+    (folder / "README.md").write_text("before\n<!-- results -->\nold\n<!-- /results -->\nafter\n")
+    (folder / "vgg16.json").write_text('{"sha256": "ab", "threshold": 0.1}')
+    files = {"data": "patches.npz", "scores": "held_out.csv", "diagnoses": "diagnosis.csv"}
+    options = [f"--{name}={folder / file}" for name, file in (files | {"readme": "README.md"}).items()]
+    main([*options, f"--weights={folder}"])
+    diameters = [np.mean([float(x) for x in row["diameter_mm"].split("|")]) for row in rows]
+    return SimpleNamespace(
+        folder=folder,
+        evaluation=json.loads((folder / "evaluation.json").read_text(), parse_constant=pytest.fail),
+        labels=LABELS[chosen % 6],
+        patients=np.array([f"P{i // 2:02}" for i in chosen]),
+        scores=read_scores(folder / "held_out.csv")[1],
+        of_test=chosen // 2 % 2 == 1,
+        many_readers=np.isin(chosen % 6, [0, 1, 4, 5]),
+        diameter=np.array(diameters)[chosen],
+    )
 
 
-@pytest.mark.parametrize("key", ARCHITECTURES)
-def test_a_shipped_report_says_how_the_weights_came_to_be(key):
-    report = report_of(key)
-    assert set(RECIPE) <= set(report["training"])
-    assert set(report["calibration"]) == {"slope", "intercept"}
+def test_data_are_counted(case):
+    assert case.evaluation["data"] == {
+        "n_patients": 30,
+        "n_nodules": 60,
+        "n_benign": 20,
+        "n_malignant": 30,
+        "n_indeterminate": 10,
+        "n_patients_in_all": 36,
+        "splits": [2026],
+    }
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+@pytest.mark.parametrize("m", range(6))
+def test_an_auc_is_that_of_the_scores_in_each_part(case, kind, m):
+    scores = np.column_stack([case.scores[kind], consensus_score(case.scores[kind])])[:, m]
+    result = case.evaluation["models"][KEYS[m]][kind]
+    parts = (result, True), (result["test_half"], case.of_test), (result["three_readers"], case.many_readers)
+    for found, part in parts:
+        chosen = (case.labels >= 0) & part
+        assert found["auc"] == pytest.approx(share_of_pairs(case.labels[chosen], scores[chosen]), abs=6e-6)
+        assert found["n_nodules"] == chosen.sum()
+        assert found["n_malignant"] == (case.labels[chosen] == 1).sum()
+        assert found["n_patients"] == len(set(case.patients[chosen]))
+
+
+@pytest.fixture(scope="module")
+def answers(case):
+    """Answers by choices of other patients."""
+    return cross_fit(case.patients, case.labels, list(case.scores.values()))
+
+
+@pytest.mark.parametrize("m", range(6))
+def test_reported_rates_come_from_choices_of_other_patients(case, answers, m):
+    judged, malignant = case.labels >= 0, case.labels == 1
+    for kind, given in zip(INPUTS, answers, strict=True):
+        result = case.evaluation["models"][KEYS[m]][kind]
+        for point in ("balanced", "high_sensitivity"):
+            called = getattr(given, point)[:, m]
+            assert result[point]["sensitivity"] == pytest.approx(called[malignant].mean(), abs=6e-6)
+            assert result[point]["specificity"] == pytest.approx(
+                1 - called[case.labels == 0].mean(), abs=6e-6
+            )
+        squares = (given.probability[judged, m] - malignant[judged]) ** 2
+        assert result["brier"] == pytest.approx(squares.mean(), abs=6e-6)
+        kept = ~given.deferred[judged, m]
+        assert result["abstention"]["coverage"] == pytest.approx(kept.mean(), abs=6e-6)
+        assert result["abstention"]["kept"]["n_nodules"] == kept.sum()
+
+
+def test_the_ruler_is_the_mean_of_the_readers_outlines(case):
+    ruler = case.evaluation["baselines"]["diameter"]
+    for found, part in ((ruler, True), (ruler["three_readers"], case.many_readers)):
+        chosen = (case.labels >= 0) & part
+        expected = share_of_pairs(case.labels[chosen], case.diameter[chosen])
+        assert found["auc"] == pytest.approx(expected, abs=6e-6)
+
+
+def test_confirmed_diagnoses_of_held_out_patients_count(case):
+    found = case.evaluation["diagnoses"]
+    assert (found["n_patients"], found["n_malignant"]) == (11, 8)  # P06 to P19, of whom 3 are unknown
+
+
+def test_the_choices_for_the_product_are_made_on_all(case):
+    choices = fit_all(case.labels, list(case.scores.values()))
+    assert read_choices(case.folder) == choices
+
+
+def test_reports_keep_what_the_choices_do_not_replace(case):
+    report = read_report(case.folder, "vgg16")
+    assert report["sha256"] == "ab"
+    assert report["threshold"] != 0.1
     assert report["patch"] == {"pixels": 64, "field_mm": 32.0, "percentiles": [2.0, 99.5]}
 
 
-@pytest.mark.parametrize("key", REPORTS)
-def test_a_shipped_report_measures_the_stack_and_the_middle_slice(key):
-    results = report_of(key)["results"]
-    for result in (results, results["middle_slice"]):
-        assert 0 < result["auc_low"] < result["auc"] < result["auc_high"] <= 1
-        assert result["threshold"] == report_of(key)["threshold"]
-        assert result["n_nodules"] == 193
+def test_the_consensus_has_a_report_of_its_own(case):
+    report = read_report(case.folder, CONSENSUS)
+    assert (report["title"], report["slices"]) == ("Consensus of the five", 5)
+
+
+def test_the_readme_gets_the_table(case):
+    lines = (case.folder / "README.md").read_text().splitlines()
+    assert lines == [
+        "before",
+        "<!-- results -->",
+        *table(case.folder).splitlines(),
+        "<!-- /results -->",
+        "after",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["smooth", "spiculated"])
+def test_what_is_measured_is_what_is_served(case, app, kind):
+    bank = copy.copy(app.bank)
+    bank.reports = {key: report | read_report(case.folder, key) for key, report in app.bank.reports.items()}
+    scan = read_scan([("a.png", encode(draw_phantom(kind)))], 0.7)
+    roi = locate(scan)
+    served = analyse(scan, roi, CONSENSUS, bank)
+    patches = views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
+    scores = np.array([[bank.predict(key, patches).score for key in ARCHITECTURES]])
+    measured = answer(read_choices(case.folder), scores)
+    for m, given in enumerate((*served.models, served)):
+        assert given.probability == pytest.approx(measured.probability[0, m], abs=1e-6)
+        called = "malignant" if measured.balanced[0, m] else "benign"
+        assert given.verdict == ("indeterminate" if measured.deferred[0, m] else called)

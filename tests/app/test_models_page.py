@@ -1,0 +1,244 @@
+"""The page of the models and its JSON twin show what evaluation.json holds, and do without it."""
+
+import copy
+import html
+import json
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from app import ROOT, create_app
+from models.inference.pipeline import MODEL_KEYS
+from models.reports.tables import percent
+
+WEIGHTS = ROOT / "weights"
+EVALUATION = json.loads((WEIGHTS / "evaluation.json").read_text())
+REPORTS = {key: json.loads((WEIGHTS / f"{key}.json").read_text()) for key in MODEL_KEYS}
+ROBUSTNESS = {
+    "n_nodules": 193,
+    "rows": [
+        {"name": "unperturbed", "mild": False, "mean_change": 0.0, "p95_change": 0.0, "flips": 0.0}
+        | {"flips_benign_malignant": 0.0, "auc": 0.9551},
+        {"name": "wide window", "mild": False, "mean_change": 0.1114, "p95_change": 0.3456, "flips": 0.1449}
+        | {"flips_benign_malignant": 0.0311, "auc": 0.9101},
+        {"name": "moved by 2 px", "mild": True, "mean_change": 0.0104, "p95_change": 0.0512, "flips": 0.0104}
+        | {"flips_benign_malignant": 0.0, "auc": 0.9512},
+    ],
+}
+
+
+def client_of(evaluation, reports=REPORTS, problems=None):
+    """A client of an app whose models are not loaded, with this evaluation and these reports."""
+    problems = problems or {}
+    bank = SimpleNamespace(
+        reports=reports, evaluation=evaluation, problems=problems, available=lambda key: key not in problems
+    )
+    return create_app({"BANK": bank}).test_client()
+
+
+def page_of(*args, **kwargs):
+    answer = client_of(*args, **kwargs).get("/models")
+    assert answer.status_code == 200
+    return html.unescape(answer.text)
+
+
+def table(page, name):
+    """Rows of a table: the text of each cell, or of the heading of a group."""
+    rows = re.findall(r"<tr.*?</tr>", re.search(rf'<table id="{name}".*?</table>', page, re.S)[0], re.S)
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S) for row in rows]
+    return [[re.sub(r"<[^>]+>", " ", cell).strip() for cell in row] for row in cells]
+
+
+@pytest.fixture(scope="module")
+def page():
+    """The page with the shipped evaluation."""
+    return page_of(EVALUATION)
+
+
+def auc(result):
+    return f"{result['auc']:.3f} ({result['auc_low']:.3f} to {result['auc_high']:.3f})"
+
+
+def share(result, name):
+    low, value, high = (percent(result[f"{name}{end}"]) for end in ("_low", "", "_high"))
+    return f"{value} ({low.removesuffix(' %')} to {high})"
+
+
+def test_each_model_has_its_row_of_results(page):
+    rows = table(page, "measured-table")[1:7]
+    titles = [REPORTS[key]["title"] for key in MODEL_KEYS]
+    assert [row[0] for row in rows] == titles
+    for key, row in zip(MODEL_KEYS, rows, strict=True):
+        stack, middle = (EVALUATION["models"][key][kind] for kind in ("stack", "middle"))
+        assert row[1:5] == [auc(stack), auc(middle), auc(stack["three_readers"]), auc(stack["test_half"])]
+        assert row[5:] == [f"{stack['brier']:.3f}", f"{stack['calibration_error']:.3f}"]
+        assert f'id="model-{key}"' in page
+
+
+def test_baselines_stand_below_the_models(page):
+    group, ruler, descriptors = table(page, "measured-table")[7:]
+    assert group == ["For comparison, without any network"]
+    for row, name in ((ruler, "diameter"), (descriptors, "descriptors")):
+        result = EVALUATION["baselines"][name]
+        assert row[1:] == [auc(result), "", auc(result["three_readers"]), "", "", ""]
+    assert 'id="model-diameter"' in page
+
+
+def test_operating_points_of_the_consensus(page):
+    stack = EVALUATION["models"]["consensus"]["stack"]
+    prevalence = percent(stack["balanced"]["prevalence"])
+    head, *rows = table(page, "points-table")
+    assert head[4:] == [f"{v} if {p} are malignant" for p in (prevalence, "10 %") for v in ("PPV", "NPV")]
+    for row, heading, name in zip(
+        rows, ("Balanced", "High sensitivity"), ("balanced", "high_sensitivity"), strict=True
+    ):
+        point = stack[name]
+        assert row[0] == heading
+        assert row[2:4] == [share(point, "sensitivity"), share(point, "specificity")]
+        values = [point[value] for value in ("ppv", "npv", "ppv_at_10", "npv_at_10")]
+        assert row[4:] == [percent(value) for value in values]
+
+
+def test_thresholds_come_from_the_reports():
+    reports = {"vgg16": {"threshold": 0.387, "high_sensitivity_threshold": 0.1249}}
+    page = page_of(EVALUATION, reports)
+    assert [row[1] for row in table(page, "points-table")[1:]] == ["–", "–"]
+    rows = table(page, "points-of-others-table")
+    assert [row[:2] for row in rows[2:4]] == [["Balanced", "0.39"], ["High sensitivity", "0.12"]]
+
+
+def test_what_is_kept_and_what_is_called_indeterminate(page):
+    rule = EVALUATION["models"]["consensus"]["stack"]["abstention"]
+    kept, deferred = table(page, "abstention-table")[1:]
+    assert kept[:4] == [
+        "Given a verdict",
+        str(rule["kept"]["n_nodules"]),
+        percent(rule["coverage"]),
+        auc(rule["kept"]),
+    ]
+    assert deferred[0] == "Indeterminate"
+    assert deferred[4] == percent(rule["deferred"]["accuracy"])
+    assert deferred[-1] == percent(rule["deferred_of_indeterminate"])
+
+
+def test_one_reader_stands_next_to_the_models_on_the_same_readings(page):
+    readers = EVALUATION["baselines"]["readers"]
+    head, reader, consensus, *others = table(page, "readers-table")
+    assert f"({readers['at_least_2']['n']} readings)" in head[1]
+    assert reader[:3] == [
+        "One reader",
+        auc(readers["at_least_2"]["one_reader"]),
+        auc(readers["4"]["one_reader"]),
+    ]
+    assert reader[3] == percent(readers["at_least_2"]["one_reader"]["sensitivity"])
+    assert consensus[1:] == [auc(readers["at_least_2"]["consensus"]), auc(readers["4"]["consensus"]), "", ""]
+    assert len(others) == 5
+
+
+def test_subgroups_are_flagged_where_cases_are_few(page):
+    rows = {(row[0]): row for row in table(page, "subgroups-table") if len(row) > 1}
+    for group in EVALUATION["subgroups"]:
+        few = min(group["n_malignant"], group["n_nodules"] - group["n_malignant"]) < 10
+        row = rows[f"{group['name']} few cases" if few else group["name"]]
+        assert row[1:3] == [f"{group['n_nodules']} ({group['n_malignant']})", auc(group["auc"]["consensus"])]
+
+
+def test_confirmed_diagnoses_are_shown_as_measured_however_weak():
+    scores = (*MODEL_KEYS, "readers", "diameter")
+    results = {key: {"auc": 0.45 + i / 100, "auc_low": 0.25, "auc_high": 1.0} for i, key in enumerate(scores)}
+    page = page_of(EVALUATION | {"diagnoses": {"n_patients": 30, "n_malignant": 26} | results})
+    assert "Against confirmed diagnoses (30 patients, 26 with cancer)" in page
+    rows = table(page, "diagnoses-table")[1:]
+    assert [row[1] for row in rows] == [f"0.{45 + i}0 (0.250 to 1.000)" for i in range(8)]
+    without = {name: value for name, value in EVALUATION.items() if name != "diagnoses"}
+    assert "diagnoses-table" not in page_of(without)
+
+
+def test_the_page_says_how_it_was_measured(page):
+    stack = EVALUATION["models"]["consensus"]["stack"]
+    text = " ".join(page.split())
+    assert (
+        f"Measured on {stack['n_nodules']} nodules ({stack['n_malignant']} rated malignant) of "
+        f"{stack['n_patients']} patients, by networks that had not trained on these patients." in text
+    )
+    assert "cross-fitted" in text
+
+
+def test_several_splits_and_a_last_training_on_everyone_are_told():
+    evaluation = copy.deepcopy(EVALUATION)
+    evaluation["data"]["splits"] = [2026, 2027, 2028]
+    reports = REPORTS | {"vgg16": {"training": {"everyone": True}}}
+    page = page_of(evaluation, reports)
+    assert "This was done 3 times, with other patients held out" in page
+    assert f"by the same recipe on all {evaluation['data']['n_patients_in_all']:,} patients." in page
+
+
+def test_robustness_is_shown_once_measured():
+    page = page_of(EVALUATION | {"robustness": ROBUSTNESS})
+    assert table(page, "robustness-table")[1:] == [
+        ["unperturbed", "0.000", "0.000", "0 %", "0 %", "0.955"],
+        ["Mild changes"],
+        ["moved by 2 px", "0.010", "0.051", "1 %", "0 %", "0.951"],
+        ["Strong changes"],
+        ["wide window", "0.111", "0.346", "14 %", "3 %", "0.910"],
+    ]
+    evaluation = {name: value for name, value in EVALUATION.items() if name != "robustness"}
+    assert "robustness-table" not in page_of(evaluation)
+
+
+def test_figures_are_files_of_the_app_in_two_colour_schemes_with_a_description(page):
+    images = re.findall(r'srcset="/static/(.*?)".*?src="/static/(.*?)".*?alt="(.*?)"', page, re.S)
+    assert [image[1] for image in images] == [f"figures/{n}.svg" for n in ("roc", "reliability", "histogram")]
+    for dark, light, description in images:
+        assert (ROOT / "static" / dark).is_file()
+        assert (ROOT / "static" / light).is_file()
+        assert len(description) > 80
+
+
+@pytest.mark.parametrize("reports", [REPORTS, {}])
+def test_without_an_evaluation_the_page_shows_dashes(reports):
+    page = page_of({}, reports)
+    assert "No measured results were found" in page
+    assert all(set(row[1:]) <= {"–", ""} for row in table(page, "measured-table")[1:])
+    for name in ("readers-table", "subgroups-table", "diagnoses-table", "robustness-table", "<img"):
+        assert name not in page
+    assert "AUC 0." not in page
+
+
+def test_without_an_evaluation_the_form_and_the_json_do_without_auc():
+    client = client_of({}, {})
+    assert "(AUC" not in client.get("/").text
+    body = client.get("/api/v1/models").json
+    assert [row["auc"] for row in body["models"]] == [None] * 6
+    assert [row["evaluation"] for row in body["models"]] == [None] * 6
+    assert set(body["evaluation"].values()) == {None}
+
+
+def test_an_unavailable_model_is_named_with_its_reason():
+    page = page_of(EVALUATION, problems={"vgg19": "vgg19.weights.h5 is missing."})
+    assert "<strong>VGG19 is unavailable.</strong> vgg19.weights.h5 is missing." in page
+    assert 'id="unavailable"' not in page_of(EVALUATION)
+
+
+def test_the_json_gives_the_evaluation_without_the_points_of_the_curves():
+    body = client_of(EVALUATION | {"robustness": ROBUSTNESS}).get("/api/v1/models").json
+    for row in body["models"]:
+        measured = EVALUATION["models"][row["key"]]
+        assert row["evaluation"] == {name: value for name, value in measured.items() if name != "curves"}
+        assert row["report"] == REPORTS[row["key"]]
+        assert (row["auc"], row["auc_low"]) == (measured["stack"]["auc"], measured["stack"]["auc_low"])
+    assert body["evaluation"] == {
+        "data": EVALUATION["data"],
+        "baselines": EVALUATION["baselines"],
+        "subgroups": EVALUATION["subgroups"],
+        "diagnoses": EVALUATION.get("diagnoses"),
+        "robustness": ROBUSTNESS,
+    }
+
+
+def test_the_form_states_the_measured_auc_of_each_model():
+    text = client_of(EVALUATION).get("/").text
+    for key in MODEL_KEYS:
+        measured = EVALUATION["models"][key]["stack"]["auc"]
+        assert re.search(rf'value="{key}"[^>]*>[^<]*\(AUC {measured:.2f}\)', text)

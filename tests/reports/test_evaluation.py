@@ -1,0 +1,115 @@
+"""Figures of an evaluation as text, in tables and in sentences."""
+
+import pytest
+
+from models.reports.evaluation import evidence, subgroups
+from models.reports.sentences import descriptions, in_short, measured
+from models.reports.tables import interval, number, part, percent
+
+STACK = {"auc": 0.93311, "auc_low": 0.89974, "auc_high": 0.96149}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "–"), (0, "0 %"), (1, "100 %"), (0.123, "12 %"), (0.004, "0.4 %"), (0.005, "0.5 %")]
+    + [(0.994, "99 %"), (0.995, "99.5 %"), (0.9981, "99.8 %")],
+)
+def test_shares_are_not_rounded_to_nothing_or_to_all(value, text):
+    assert percent(value) == text
+
+
+def test_figures_with_and_without_their_interval():
+    assert interval(STACK) == "0.933 (0.900 to 0.961)"
+    assert interval({"auc": 0.5}) == "0.500"
+    assert interval({}) == "–"
+    point = {"sensitivity": 0.85246, "sensitivity_low": 0.77273, "sensitivity_high": 0.92593}
+    assert interval(point, "sensitivity", percent) == "85 % (77 to 93 %)"
+    assert number(0.2079, 2) == "0.21"
+
+
+def test_a_part_that_is_not_there_is_empty():
+    assert part({"a": {"b": {"c": 1}}}, "a", "b") == {"c": 1}
+    assert part({"a": None}, "a", "b") == part({}, "a") == part({"a": [1]}, "a") == {}
+
+
+def test_nothing_is_said_where_nothing_was_measured():
+    assert (measured({}, {}), in_short({}), descriptions({})) == ([], [], {})
+    tables = evidence({"consensus": "Consensus", "vgg16": "VGG16"}, {}, {})
+    assert [name for name, table in tables.items() if table is None] == [
+        "readers",
+        "subgroups",
+        "diagnoses",
+        "robustness",
+    ]
+
+
+def evaluation_with(**others):
+    return {"models": {"consensus": {"stack": STACK}}} | others
+
+
+@pytest.mark.parametrize(
+    ("ruler", "sentence"),
+    [
+        (
+            {"auc": 0.9162, "auc_low": 0.8742, "auc_high": 0.9531},
+            "The diameter alone, without any network, reaches AUC 0.916 (0.874 to 0.953). "
+            "The two intervals overlap: much of the result can be had with a ruler.",
+        ),
+        (
+            {"auc": 0.8, "auc_low": 0.75, "auc_high": 0.85},
+            "The diameter alone, without any network, reaches AUC 0.800 (0.750 to 0.850).",
+        ),
+    ],
+)
+def test_the_ruler_is_put_beside_the_consensus(ruler, sentence):
+    assert in_short(evaluation_with(baselines={"diameter": ruler}))[1] == sentence
+
+
+def group(name, n, malignant, sensitivity, specificity):
+    rates = {} if malignant in (0, n) else {"sensitivity": sensitivity, "specificity": specificity}
+    aucs = {"consensus": STACK, "diameter": None}
+    return {
+        "heading": "Diameter",
+        "name": name,
+        "n_nodules": n,
+        "n_malignant": malignant,
+        "auc": aucs,
+    } | rates
+
+
+GROUPS = [
+    group("below 6 mm", 92, 0, None, None),
+    group("6 to 8 mm", 103, 8, 0.25, 0.94737),
+    group("8 to 15 mm", 118, 47, 0.85, 0.68),
+    group("above 30 mm", 15, 13, 1.0, 0.0),
+]
+
+
+def test_groups_in_which_most_are_missed_are_named():
+    assert in_short(evaluation_with(subgroups=GROUPS))[1] == (
+        "It recognises fewer than half of the malignant-rated ones here: diameter 6 to 8 mm (2 of 8). "
+        "It recognises fewer than half of the benign-rated ones here: diameter above 30 mm (0 of 2)."
+    )
+
+
+def test_groups_with_few_cases_of_either_kind_are_flagged():
+    rows = subgroups({"consensus": "Consensus"}, evaluation_with(subgroups=GROUPS)).rows
+    assert [row.note for row in rows] == ["few cases", "few cases", "", "few cases"]
+    assert rows[0].cells == ("92 (0)", "0.933 (0.900 to 0.961)", "–", "–", "–")
+    assert rows[2].cells == ("118 (47)", "0.933 (0.900 to 0.961)", "–", "85 %", "68 %")
+
+
+@pytest.mark.parametrize(
+    ("n", "malignant", "ending"),
+    [
+        (30, 26, " Only 4 had no cancer: too few to say more."),
+        (30, 3, " Only 3 had cancer: too few to say more."),
+        (40, 20, ""),
+    ],
+)
+def test_confirmed_diagnoses_with_the_number_of_patients(n, malignant, ending):
+    diagnoses = {"n_patients": n, "n_malignant": malignant, "consensus": STACK}
+    assert in_short(evaluation_with(diagnoses=diagnoses))[1] == (
+        f"Against confirmed diagnoses ({n} patients, {malignant} with cancer) it reaches AUC "
+        f"0.933 (0.900 to 0.961).{ending}"
+    )

@@ -1,0 +1,139 @@
+"""Scores of held-out nodules: what each trained network says of patients it has never seen.
+
+    python -m training.predict --data patches.npz --runs runs/split-2026 [runs/split-2027 ...]
+
+Each nodule is read as the app reads an upload: its slices as one stack, and its middle slice alone.
+Writes ``training/held_out.csv``, a row a nodule and split, from which `training.evaluate` makes all
+figures without any training. Answers of a finished run are kept in its folder and not made twice.
+"""
+
+import argparse
+import csv
+import json
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from models.imaging.patch import PATCH
+from models.inference.views import views
+from models.networks.registry import ARCHITECTURES
+from models.networks.scales import DESCRIPTOR_SCALES, malignancy_score, unscale_descriptors, unscale_diameter
+from training.dataset import centre, load
+from training.splits import side_of
+
+HELD_OUT = Path(__file__).parent / "held_out.csv"
+SIDES = ("validation", "test")
+INPUTS = ("stack", "middle")
+
+
+def views_of(stack, spacing_mm, middle_only, row=None, col=None):
+    """The views of a stack as the app makes them; the nodule is in the middle where no place is given."""
+    if middle_only:
+        stack = stack[len(stack) // 2, None]
+    place = centre(stack) if row is None else (row, col)
+    return views(stack, spacing_mm, *place, len(stack) // 2)
+
+
+def predict(model, batches):
+    """A network's answers, each averaged over the views of one nodule.
+
+    Parameters
+    ----------
+    model : keras.Model
+    batches : iterable of ndarray of shape (views, rows, cols, 3)
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``score`` (n,), ``descriptors`` (n, 7) on LIDC's scales, ``diameter_mm`` (n,).
+    """
+    answers = []
+    for patches in batches:
+        answers.append(
+            {name: np.asarray(x).mean(axis=0) for name, x in model(patches, training=False).items()}
+        )
+    stacked = {name: np.stack([a[name] for a in answers]) for name in answers[0]}
+    return {
+        "score": malignancy_score(stacked["rating"]),
+        "descriptors": unscale_descriptors(stacked["descriptors"]),
+        "diameter_mm": unscale_diameter(stacked["diameter"][:, 0]),
+    }
+
+
+def load_network(key, path):
+    """A trained network, traced for quick prediction where the backend is TensorFlow."""
+    model = ARCHITECTURES[key].build(PATCH.shape)
+    model.load_weights(path)
+    if keras.backend.backend() != "tensorflow":
+        return model
+    import tensorflow as tf
+
+    spec = tf.TensorSpec((None, *PATCH.shape), tf.float32)
+    traced = tf.function(lambda x: model(x, training=False), input_signature=[spec])
+    return lambda patches, training=False: traced(patches)
+
+
+def rows_of(nodules, folder):
+    """Rows of ``held_out.csv`` of one split, whose runs are in `folder`."""
+    seeds = {json.loads((folder / key / "run.json").read_text())["split_seed"] for key in ARCHITECTURES}
+    if len(seeds) != 1:
+        sys.exit(f"error: the runs in {folder} hold out different patients (split seeds {sorted(seeds)}).")
+    split = seeds.pop()
+    side = {i: name for name in SIDES for i in side_of(nodules, name, split)}
+    chosen = sorted(side)
+    rows = [
+        {"split": split, "side": side[i], "patient": nodules.patient[i], "nodule": nodules.nodule[i]}
+        for i in chosen
+    ]
+    for key in ARCHITECTURES:
+        for kind, answers in answers_of(nodules, chosen, key, folder / key).items():
+            _add(rows, key, kind, answers)
+    return rows
+
+
+def answers_of(nodules, chosen, key, run):
+    """A run's answers on the chosen nodules, by input; kept in the run's folder once they are made."""
+    answers = {}
+    for kind in INPUTS:
+        kept = run / f"held_out_{kind}.npz"
+        if not kept.exists():
+            network = load_network(key, run / "final.weights.h5")
+            batches = (
+                views_of(nodules.stacks[i], float(nodules.spacing_mm[i]), kind == "middle")
+                for i in tqdm(chosen, desc=f"{key} {kind}", file=sys.stderr)
+            )
+            np.savez(kept, **predict(network, batches))
+        with np.load(kept) as file:
+            answers[kind] = dict(file)
+    return answers
+
+
+def _add(rows, key, kind, answers):
+    for position, row in enumerate(rows):
+        row[f"{key}_{kind}"] = f"{answers['score'][position]:.6f}"
+        if kind == "stack":
+            row[f"{key}_diameter_mm"] = f"{answers['diameter_mm'][position]:.2f}"
+            for name, value in zip(DESCRIPTOR_SCALES, answers["descriptors"][position], strict=True):
+                row[f"{key}_{name}"] = f"{value:.3f}"
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", required=True, help="patches.npz from training.prepare")
+    parser.add_argument("--runs", required=True, nargs="+", type=Path, help="a folder of five runs a split")
+    parser.add_argument("--out", type=Path, default=HELD_OUT)
+    args = parser.parse_args(argv)
+    nodules = load(args.data)
+    rows = [row for folder in args.runs for row in rows_of(nodules, folder)]
+    with open(args.out, "w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    print(f"{args.out.name}: {len(rows)} rows, {len({row['patient'] for row in rows})} held-out patients")
+
+
+if __name__ == "__main__":
+    main()
