@@ -78,10 +78,7 @@ def load_network(key, path):
 
 def rows_of(nodules, folder):
     """Rows of ``held_out.csv`` of one split, whose runs are in `folder`."""
-    seeds = {json.loads((folder / key / "run.json").read_text())["split_seed"] for key in ARCHITECTURES}
-    if len(seeds) != 1:
-        sys.exit(f"error: the runs in {folder} hold out different patients (split seeds {sorted(seeds)}).")
-    split = seeds.pop()
+    split = split_seed_of(folder)
     side = {i: name for name in SIDES for i in side_of(nodules, name, split)}
     chosen = sorted(side)
     rows = [
@@ -94,18 +91,33 @@ def rows_of(nodules, folder):
     return rows
 
 
+def split_seed_of(folder):
+    """The seed of the split that all five runs of a folder share; exits where they share none."""
+    recipes = [json.loads((folder / key / "run.json").read_text()) for key in ARCHITECTURES]
+    for recipe in list(recipes):
+        begun = Path(recipe["start"]).parent / "run.json" if recipe.get("start") else None
+        if begun and begun.exists():  # who trained the first cycle is not held out from the second
+            recipes.append(json.loads(begun.read_text()))
+    if any(recipe.get("everyone") for recipe in recipes):
+        sys.exit(f"error: the runs in {folder} trained on all patients; nobody is held out.")
+    seeds = {recipe["split_seed"] for recipe in recipes}
+    if len(seeds) != 1:
+        sys.exit(f"error: the runs in {folder} hold out different patients (split seeds {sorted(seeds)}).")
+    return seeds.pop()
+
+
 def answers_of(nodules, chosen, key, run):
     """A run's answers on the chosen nodules, by input; kept in the run's folder once they are made."""
-    answers = {}
+    answers, names = {}, [f"{nodules.patient[i]}/{nodules.nodule[i]}" for i in chosen]
     for kind in INPUTS:
         kept = run / f"held_out_{kind}.npz"
-        if not kept.exists():
+        if not (kept.exists() and np.load(kept)["nodules"].tolist() == names):
             network = load_network(key, run / "final.weights.h5")
             batches = (
                 views_of(nodules.stacks[i], float(nodules.spacing_mm[i]), kind == "middle")
                 for i in tqdm(chosen, desc=f"{key} {kind}", file=sys.stderr)
             )
-            np.savez(kept, **predict(network, batches))
+            np.savez(kept, nodules=names, **predict(network, batches))
         with np.load(kept) as file:
             answers[kind] = dict(file)
     return answers

@@ -11,7 +11,6 @@ each perturbation; with ``--resume`` nothing is read twice, and new calibrations
 """
 
 import argparse
-import json
 import sys
 import zlib
 from pathlib import Path
@@ -26,7 +25,7 @@ from training.calibrate import Choice, answer
 from training.dataset import centre, load
 from training.metrics import auc
 from training.perturb import PERTURBATIONS, Perturbation, Upload
-from training.predict import load_network, predict, views_of
+from training.predict import load_network, predict, split_seed_of, views_of
 from training.reports import write_json
 from training.splits import side_of
 
@@ -121,14 +120,6 @@ def changes(labels, before, after):
         "auc": auc(labels, after.probability[:, -1]) if len(set(labels.tolist())) == 2 else None,
         "flips_by_model": dict(zip(ARCHITECTURES, opposite[:-1].tolist(), strict=True)),
     }
-
-
-def split_seed_of(runs):
-    """The seed of the split that all five runs of a folder share; exits where they differ."""
-    seeds = {json.loads((runs / key / "run.json").read_text())["split_seed"] for key in ARCHITECTURES}
-    if len(seeds) != 1:
-        sys.exit(f"error: the runs in {runs} hold out different patients (split seeds {sorted(seeds)}).")
-    return seeds.pop()
 
 
 def kept_scores(path, names):

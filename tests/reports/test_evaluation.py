@@ -108,8 +108,11 @@ def test_groups_with_few_cases_of_either_kind_are_flagged():
     ],
 )
 def test_confirmed_diagnoses_with_the_number_of_patients(n, malignant, ending):
+    ruler = {"auc": 0.875, "auc_low": 0.586, "auc_high": 1.0}
     diagnoses = {"n_patients": n, "n_malignant": malignant, "consensus": STACK}
+    diagnoses |= {"readers": STACK, "diameter": ruler}
     assert in_short(evaluation_with(diagnoses=diagnoses))[1] == (
         f"Against confirmed diagnoses ({n} patients, {malignant} with cancer) it reaches AUC "
-        f"0.933 (0.900 to 0.961).{ending}"
+        "0.933 (0.900 to 0.961); the readers’ own ratings 0.933 (0.900 to 0.961), the diameter alone "
+        f"0.875 (0.586 to 1.000).{ending}"
     )

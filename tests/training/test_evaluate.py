@@ -90,6 +90,14 @@ def case(tmp_path_factory, few_draws):
     )
 
 
+def test_scores_are_in_the_order_of_the_models(case):
+    with open(case.folder / "held_out.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for kind, scores in case.scores.items():
+        for m, key in enumerate(ARCHITECTURES):
+            assert scores[:, m].tolist() == [float(row[f"{key}_{kind}"]) for row in rows]
+
+
 def test_data_are_counted(case):
     assert case.evaluation["data"] == {
         "n_patients": 30,
@@ -159,15 +167,11 @@ def test_the_choices_for_the_product_are_made_on_all(case):
 
 
 def test_reports_keep_what_the_choices_do_not_replace(case):
-    report = read_report(case.folder, "vgg16")
+    report, consensus = read_report(case.folder, "vgg16"), read_report(case.folder, CONSENSUS)
     assert report["sha256"] == "ab"
     assert report["threshold"] != 0.1
     assert report["patch"] == {"pixels": 64, "field_mm": 32.0, "percentiles": [2.0, 99.5]}
-
-
-def test_the_consensus_has_a_report_of_its_own(case):
-    report = read_report(case.folder, CONSENSUS)
-    assert (report["title"], report["slices"]) == ("Consensus of the five", 5)
+    assert (consensus["title"], consensus["slices"]) == ("Consensus of the five", 5)
 
 
 def test_the_readme_gets_the_table(case):

@@ -37,7 +37,9 @@ def exported(tmp_path_factory):
     run = write_run(folder / "runs" / "alexnet", epochs=3)
     model.save_weights(run / "final.weights.h5")
     weights = folder / "weights"
-    main(["--model", "alexnet", "--runs", str(folder / "runs"), "--weights", str(weights)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.export.PHANTOMS", 2)
+        main(["--model", "alexnet", "--runs", str(folder / "runs"), "--weights", str(weights)])
     return SimpleNamespace(model=model, folder=weights, file=weights / "alexnet.weights.h5")
 
 

@@ -73,6 +73,8 @@ def test_shipped_figures_are_those_of_the_shipped_scores(case, m, position):
         called = getattr(given, point)[:, m]
         assert result[point]["sensitivity"] == pytest.approx(called[case.labels == 1].mean(), abs=1e-5)
         assert result[point]["specificity"] == pytest.approx((~called[case.labels == 0]).mean(), abs=1e-5)
+    squares = (given.probability[judged, m] - case.labels[judged]) ** 2
+    assert result["brier"] == pytest.approx(squares.mean(), abs=1e-5)
     kept = ~given.deferred[judged, m]
     assert result["abstention"]["coverage"] == pytest.approx(kept.mean(), abs=1e-5)
 

@@ -104,11 +104,24 @@ def test_runs_that_hold_out_different_patients_are_refused(patches_file, tmp_pat
     assert not (tmp_path / "held_out.csv").exists()
 
 
-def test_runs_that_trained_on_everyone_are_refused(patches_file, tmp_path):
-    folder = write_runs(tmp_path / "everyone", everyone=True)
+@pytest.mark.parametrize("cycle", ["only", "first"])
+def test_runs_that_trained_on_everyone_are_refused(patches_file, tmp_path, cycle):
+    folder = tmp_path / "runs"
+    if cycle == "only":
+        write_runs(folder, everyone=True)
+    else:
+        first = write_runs(tmp_path / "first", everyone=True) / "efficientnet"
+        write_runs(folder, start=str(first / "final.weights.h5"))
     with pytest.raises(SystemExit, match="trained on all patients"):
         command(patches_file, folder, tmp_path / "held_out.csv")
     assert not (tmp_path / "held_out.csv").exists()
+
+
+def test_a_second_cycle_that_holds_out_others_than_the_first_is_refused(patches_file, tmp_path):
+    first = write_runs(tmp_path / "first", split_seed=SPLIT + 1) / "efficientnet"
+    folder = write_runs(tmp_path / "second", start=str(first / "final.weights.h5"))
+    with pytest.raises(SystemExit, match=r"hold out different patients \(split seeds \[7, 8\]\)"):
+        command(patches_file, folder, tmp_path / "held_out.csv")
 
 
 def test_answers_are_means_over_the_views_of_a_nodule():
