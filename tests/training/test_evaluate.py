@@ -54,9 +54,8 @@ def write_scores(path, rows):
         columns = [f"{key}_{kind}" for kind in INPUTS for key in ARCHITECTURES]
         writer.writerow(["split", "side", "patient", "nodule", *columns])
         for i in held_out:
-            side = "test" if i // 2 % 2 else "validation"
             scores = rng.beta(3 + 2 * LABELS[i % 6], 3, len(columns))
-            place = 2026, side, rows[i]["patient_id"], rows[i]["nodule"]
+            place = 2026, ("validation", "test")[i // 2 % 2], rows[i]["patient_id"], rows[i]["nodule"]
             writer.writerow([*place, *(f"{score:.6f}" for score in scores)])
     return held_out
 
@@ -70,8 +69,8 @@ def case(tmp_path_factory, few_draws):
     pictures = SimpleNamespace(index=blank, read=lambda key: np.zeros((1, 8, 8), np.uint8))
     np.savez(folder / "patches.npz", **build(pictures, rows, progress=False)[0])
     chosen = write_scores(folder / "held_out.csv", rows)
-    diagnoses = [f"P{n:02},{n % 4}" for n in range(20)]
-    (folder / "diagnosis.csv").write_text("\n".join(["patient_id,diagnosis", *diagnoses]))
+    diagnoses = "".join(f"P{n:02},{n % 4}\n" for n in range(20))
+    (folder / "diagnosis.csv").write_text(f"patient_id,diagnosis\n{diagnoses}")
     (folder / "README.md").write_text("before\n<!-- results -->\nold\n<!-- /results -->\nafter\n")
     (folder / "vgg16.json").write_text('{"sha256": "ab", "threshold": 0.1}')
     files = {"data": "patches.npz", "scores": "held_out.csv", "diagnoses": "diagnosis.csv"}
@@ -162,8 +161,7 @@ def test_confirmed_diagnoses_of_held_out_patients_count(case):
 
 
 def test_the_choices_for_the_product_are_made_on_all(case):
-    choices = fit_all(case.labels, list(case.scores.values()))
-    assert read_choices(case.folder) == choices
+    assert read_choices(case.folder) == fit_all(case.labels, list(case.scores.values()))
 
 
 def test_reports_keep_what_the_choices_do_not_replace(case):
