@@ -101,7 +101,7 @@ def choose(labels, scores):
             Choice(
                 fit,
                 balanced,
-                sensitivity_threshold(labels, column, HIGH_SENSITIVITY),
+                min(balanced, sensitivity_threshold(labels, column, HIGH_SENSITIVITY)),
                 fit_abstention(labels, column, balanced, spread),
             )
         )

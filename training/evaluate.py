@@ -4,7 +4,8 @@
 
 Reads ``training/held_out.csv`` (written by `training.predict`), fits what the app needs into
 ``weights/<key>.json``, and writes ``weights/evaluation.json``. What is reported of a patient comes from
-choices that other patients made (cross-fitting, five parts by patient).
+choices that other patients made (cross-fitting, five parts by patient). Robustness is measured anew
+afterwards, by `training.robustness`: it depends on what is fitted here.
 """
 
 import argparse

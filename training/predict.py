@@ -93,11 +93,7 @@ def rows_of(nodules, folder):
 
 def split_seed_of(folder):
     """The seed of the split that all five runs of a folder share; exits where they share none."""
-    recipes = [json.loads((folder / key / "run.json").read_text()) for key in ARCHITECTURES]
-    for recipe in list(recipes):
-        begun = Path(recipe["start"]).parent / "run.json" if recipe.get("start") else None
-        if begun and begun.exists():  # who trained the first cycle is not held out from the second
-            recipes.append(json.loads(begun.read_text()))
+    recipes = [recipe for key in ARCHITECTURES for recipe in recipes_of(folder / key)]
     if any(recipe.get("everyone") for recipe in recipes):
         sys.exit(f"error: the runs in {folder} trained on all patients; nobody is held out.")
     seeds = {recipe["split_seed"] for recipe in recipes}
@@ -106,12 +102,29 @@ def split_seed_of(folder):
     return seeds.pop()
 
 
+def recipes_of(run):
+    """The recipe of a run and of those that it began with: who trained these is not held out either."""
+    try:
+        recipe = json.loads((run / "run.json").read_text())
+    except FileNotFoundError:
+        sys.exit(f"error: {run / 'run.json'} is missing; without it nobody knows who was held out.")
+    return [recipe, *(recipes_of(Path(recipe["start"]).parent) if recipe.get("start") else ())]
+
+
+def is_fresh(kept, names, weights):
+    """Whether a file of answers is of these nodules and no older than the weights."""
+    if not kept.exists() or (weights.exists() and kept.stat().st_mtime < weights.stat().st_mtime):
+        return False
+    with np.load(kept) as file:
+        return "nodules" in file and file["nodules"].tolist() == names
+
+
 def answers_of(nodules, chosen, key, run):
     """A run's answers on the chosen nodules, by input; kept in the run's folder once they are made."""
     answers, names = {}, [f"{nodules.patient[i]}/{nodules.nodule[i]}" for i in chosen]
     for kind in INPUTS:
         kept = run / f"held_out_{kind}.npz"
-        if not (kept.exists() and np.load(kept)["nodules"].tolist() == names):
+        if not is_fresh(kept, names, run / "final.weights.h5"):
             network = load_network(key, run / "final.weights.h5")
             batches = (
                 views_of(nodules.stacks[i], float(nodules.spacing_mm[i]), kind == "middle")

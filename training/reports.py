@@ -12,13 +12,13 @@ DIGITS = 5
 
 def write_json(path, content):
     """A dict as JSON with rounded numbers; NaN becomes null, which every reader of JSON understands."""
-    path.write_text(json.dumps(_rounded(content), indent=1) + "\n")
+    path.write_text(json.dumps(_rounded(content), indent=1, allow_nan=False) + "\n")
 
 
 def _rounded(value):
     if isinstance(value, dict):
         return {name: _rounded(item) for name, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [_rounded(item) for item in value]
     if isinstance(value, float):
         return round(value, DIGITS) if math.isfinite(value) else None

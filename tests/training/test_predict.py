@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
@@ -95,6 +96,23 @@ def test_kept_answers_of_other_nodules_are_not_used(patches_file, tmp_path):
     second = answers_of(nodules, [1, 2], "alexnet", run)
     fresh = answers_of(nodules, [1, 2], "alexnet", write_runs(tmp_path / "other") / "alexnet")
     np.testing.assert_array_equal(second["stack"]["score"], fresh["stack"]["score"])
+
+
+def test_answers_of_earlier_weights_are_not_used(patches_file, tmp_path):
+    nodules, run = load(patches_file), write_runs(tmp_path / "split") / "alexnet"
+    fresh = answers_of(nodules, [0, 1], "alexnet", run)["stack"]["score"]
+    kept = run / "held_out_stack.npz"
+    with np.load(kept) as file:
+        answers = dict(file)
+    np.savez(kept, **(answers | {"score": answers["score"] + 1}))
+    os.utime(kept, (0, 0))  # older than the weights
+    np.testing.assert_array_equal(answers_of(nodules, [0, 1], "alexnet", run)["stack"]["score"], fresh)
+
+
+def test_a_start_of_which_nothing_is_known_is_refused(patches_file, tmp_path):
+    folder = write_runs(tmp_path / "second", start=str(tmp_path / "gone" / "final.weights.h5"))
+    with pytest.raises(SystemExit, match="is missing; without it nobody knows who was held out"):
+        command(patches_file, folder, tmp_path / "held_out.csv")
 
 
 def test_runs_that_hold_out_different_patients_are_refused(patches_file, tmp_path):
