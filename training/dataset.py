@@ -44,6 +44,10 @@ class Nodules:
     def __len__(self):
         return len(self.patient)
 
+    def name(self, i):
+        """Patient and nodule in one, as messages and kept files name it."""
+        return f"{self.patient[i]}/{self.nodule[i]}"
+
     @property
     def n_readers(self):
         """Number of readers of each nodule."""

@@ -69,10 +69,9 @@ def load_network(key, path):
     model.load_weights(path)
     if keras.backend.backend() != "tensorflow":
         return model
-    import tensorflow as tf
+    from models.inference.bank import trace  # needs TensorFlow
 
-    spec = tf.TensorSpec((None, *PATCH.shape), tf.float32)
-    traced = tf.function(lambda x: model(x, training=False), input_signature=[spec])
+    traced = trace(model)
     return lambda patches, training=False: traced(patches)
 
 
@@ -121,17 +120,19 @@ def is_fresh(kept, names, weights):
 
 def answers_of(nodules, chosen, key, run):
     """A run's answers on the chosen nodules, by input; kept in the run's folder once they are made."""
-    answers, names = {}, [f"{nodules.patient[i]}/{nodules.nodule[i]}" for i in chosen]
-    for kind in INPUTS:
-        kept = run / f"held_out_{kind}.npz"
-        if not is_fresh(kept, names, run / "final.weights.h5"):
-            network = load_network(key, run / "final.weights.h5")
-            batches = (
-                views_of(nodules.stacks[i], float(nodules.spacing_mm[i]), kind == "middle")
-                for i in tqdm(chosen, desc=f"{key} {kind}", file=sys.stderr)
-            )
-            np.savez(kept, nodules=names, **predict(network, batches))
-        with np.load(kept) as file:
+    names, weights = [nodules.name(i) for i in chosen], run / "final.weights.h5"
+    kept = {kind: run / f"held_out_{kind}.npz" for kind in INPUTS}
+    missing = [kind for kind, path in kept.items() if not is_fresh(path, names, weights)]
+    network = load_network(key, weights) if missing else None
+    for kind in missing:
+        batches = (
+            views_of(nodules.stacks[i], float(nodules.spacing_mm[i]), kind == "middle")
+            for i in tqdm(chosen, desc=f"{key} {kind}", file=sys.stderr)
+        )
+        np.savez(kept[kind], nodules=names, **predict(network, batches))
+    answers = {}
+    for kind, path in kept.items():
+        with np.load(path) as file:
             answers[kind] = dict(file)
     return answers
 

@@ -5,6 +5,7 @@ import math
 
 from models.inference.bank import CONSENSUS, CONSENSUS_TITLE
 from models.networks.registry import ARCHITECTURES
+from models.reports.tables import interval
 
 README_MARKS = ("<!-- results -->", "<!-- /results -->")
 DIGITS = 5
@@ -44,14 +45,14 @@ def table(weights):
     for key, title in titles.items():
         stack, middle = (evaluation["models"][key][kind] for kind in ("stack", "middle"))
         point = stack["balanced"]
-        cells = [_interval(stack), _interval(middle), _interval(stack["three_readers"])]
+        cells = [interval(stack), interval(middle), interval(stack["three_readers"])]
         cells += [
             f"{x:.3f}" for x in (stack["calibration_error"], point["sensitivity"], point["specificity"])
         ]
         lines.append(f"| {title} | {' | '.join(cells)} |")
     for key, title in (("diameter", "diameter alone"), ("descriptors", "readers' own descriptors")):
         row = evaluation["baselines"][key]
-        lines.append(f"| {title} | {_interval(row)} | | {_interval(row['three_readers'])} | | | |")
+        lines.append(f"| {title} | {interval(row)} | | {interval(row['three_readers'])} | | | |")
     data = evaluation["data"]
     lines += [
         "",
@@ -59,10 +60,6 @@ def table(weights):
         f"{data['n_patients']} patients who did not train.",
     ]
     return "\n".join(lines)
-
-
-def _interval(result):
-    return f"{result['auc']:.3f} ({result['auc_low']:.3f} to {result['auc_high']:.3f})"
 
 
 def write_readme(path, weights):

@@ -52,7 +52,7 @@ def rng_of(nodules, i):
 
     So the place moves in one direction at all distances, whatever else is read.
     """
-    return np.random.default_rng(zlib.crc32(f"{nodules.patient[i]}/{nodules.nodule[i]}".encode()))
+    return np.random.default_rng(zlib.crc32(nodules.name(i).encode()))
 
 
 def read(networks, nodules, chosen, perturbation, middle_only):
@@ -136,7 +136,7 @@ def kept_scores(path, names):
 def all_scores(args, nodules, chosen):
     """Scores of `read` unperturbed and under each perturbation, by name; kept in the folder of the runs."""
     path = args.runs / f"robustness_{'middle' if args.middle_only else 'stack'}.npz"
-    names = np.array([f"{nodules.patient[i]}/{nodules.nodule[i]}" for i in chosen])
+    names = np.array([nodules.name(i) for i in chosen])
     scores = kept_scores(path, names) if args.resume else {}
     missing = [row for row in (UNPERTURBED, *PERTURBATIONS) if row.name not in scores]
     networks = [load_network(key, args.runs / key / "final.weights.h5") for key in ARCHITECTURES if missing]

@@ -83,8 +83,7 @@ class ModelBank:
             model.load_weights(path)
         except Exception as error:  # h5py and Keras raise many kinds
             raise WeightsError(f"{path.name} does not fit this version's network.") from error
-        spec = tf.TensorSpec((None, *PATCH.shape), tf.float32)  # one graph for any number of patches
-        answer = tf.function(lambda patches: model(patches, training=False)).get_concrete_function(spec)
+        answer = trace(model).get_concrete_function()
         answer(tf.zeros((4, *PATCH.shape)))
         self._answers[key], self.reports[key] = answer, report
 
@@ -147,6 +146,12 @@ class ModelBank:
             float(Calibration(**self.reports[key]["calibration"])(score)),
             dict(zip(DESCRIPTOR_SCALES, descriptors.tolist(), strict=True)),
         )
+
+
+def trace(model):
+    """A model's forward pass as one graph for any number of patches."""
+    spec = tf.TensorSpec((None, *PATCH.shape), tf.float32)
+    return tf.function(lambda patches: model(patches, training=False), input_signature=[spec])
 
 
 def read_report(folder, key):
