@@ -20,13 +20,55 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Orientation:
+    """How a file's pixels are turned for display: anterior up, the patient's right on the left.
+
+    The eight ways to turn and mirror a grid: transposed first, then flipped. Coordinates may be
+    fractional, and arrays of them are turned alike.
+    """
+
+    transpose: bool = False
+    flip_rows: bool = False
+    flip_cols: bool = False
+
+    def shown(self, pixels):
+        """View of pixels (rows, cols) of the file as they are displayed."""
+        pixels = np.swapaxes(pixels, 0, 1) if self.transpose else pixels
+        return pixels[:: -1 if self.flip_rows else 1, :: -1 if self.flip_cols else 1]
+
+    def to_shown(self, row, col, shape):
+        """Displayed place of a place in the file's pixels; `shape` is the file's (rows, cols)."""
+        row, col = (col, row) if self.transpose else (row, col)
+        return self._flipped(row, col, shape)
+
+    def from_shown(self, row, col, shape):
+        """Place in the file's pixels of a displayed place; `shape` is the file's (rows, cols)."""
+        row, col = self._flipped(row, col, shape)
+        return (col, row) if self.transpose else (row, col)
+
+    def shown_shape(self, shape):
+        """(rows, cols) of the displayed slice."""
+        rows, cols = shape
+        return (cols, rows) if self.transpose else (rows, cols)
+
+    def shown_spacing(self, spacing_mm):
+        """Row and column spacing of the displayed slice."""
+        return self.shown_shape(spacing_mm)
+
+    def _flipped(self, row, col, shape):
+        rows, cols = self.shown_shape(shape)
+        return (rows - 1 - row if self.flip_rows else row), (cols - 1 - col if self.flip_cols else col)
+
+
+@dataclass(frozen=True)
 class Scan:
     """Decoded slices.
 
     Attributes
     ----------
-    slices : ndarray of shape (n, rows, cols), float32
-        In anatomical order, or in the order of the pictures' names.
+    slices : ndarray of shape (n, rows, cols)
+        Feet to head, or in the order of the pictures' names; in the file's own pixels. int16 where all
+        HU are whole numbers, else float32. May be a read-only memory map: convert a slice, never all.
     spacing_mm : (float, float)
         Row and column spacing.
     spacing_assumed : bool
@@ -34,6 +76,12 @@ class Scan:
     is_hu : bool
         True where the values are Hounsfield units; False where they are a picture's grey values.
     notices : tuple of Notice
+    orientation : Orientation
+        Turns the file's pixels for display.
+    positions_mm : tuple of float, optional
+        Of each slice along the slice normal, feet to head; None where the files do not say (pictures).
+    thickness_mm : float, optional
+        Nominal slice thickness.
     """
 
     slices: np.ndarray
@@ -41,6 +89,9 @@ class Scan:
     spacing_assumed: bool
     is_hu: bool
     notices: tuple[Notice, ...] = ()
+    orientation: Orientation = Orientation()
+    positions_mm: tuple[float, ...] | None = None
+    thickness_mm: float | None = None
 
     @property
     def rows(self):
@@ -51,6 +102,13 @@ class Scan:
     def cols(self):
         """Width in pixels."""
         return self.slices.shape[2]
+
+    @property
+    def slice_spacing_mm(self):
+        """Median distance of neighbouring slices; None for one slice, or where positions are unknown."""
+        if self.positions_mm is None or len(self.positions_mm) < 2:
+            return None
+        return float(np.median(np.diff(self.positions_mm)))
 
     @property
     def is_crop(self):
@@ -65,7 +123,7 @@ class Roi:
     row: float
     col: float
     slice: int
-    source: str  # given | centre
+    source: str  # given | centre | suggested
 
 
 def locate(scan, row=None, col=None, index=None):

@@ -1,0 +1,157 @@
+"""How a scan lies on disk: a folder with its slices, its description and its notes. No pickles."""
+
+import json
+import os
+import re
+import shutil
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from operator import attrgetter
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import dtype_to_descr, write_array_header_1_0
+
+from models.imaging.scan import Notice, Orientation, Scan
+
+SLICES, DESCRIPTION, JOBS = "slices.npy", "scan.json", "jobs"
+NEW, GONE = ".new", ".gone"  # end of the name of what is being written, or removed
+OURS = re.compile(rf"[0-9a-f]{{64}}({re.escape(NEW)}|{re.escape(GONE)})?")
+
+
+def _floats(values):
+    return None if values is None else [float(value) for value in values]
+
+
+def _tuple(values):
+    return None if values is None else tuple(values)
+
+
+FIELDS = {  # of Scan, all but its slices: to JSON, from JSON
+    "spacing_mm": (_floats, _tuple),
+    "spacing_assumed": (bool, bool),
+    "is_hu": (bool, bool),
+    "notices": (
+        lambda notices: [asdict(notice) for notice in notices],
+        lambda notices: tuple(Notice(**notice) for notice in notices),
+    ),
+    "orientation": (asdict, lambda turns: Orientation(**turns)),
+    "positions_mm": (_floats, _tuple),
+    "thickness_mm": (lambda value: None if value is None else float(value), lambda value: value),
+}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A scan's folder, when it was last used (seconds since 1970), and its size in bytes."""
+
+    path: Path
+    last_use: float
+    n_bytes: int
+
+    @property
+    def is_complete(self):
+        """Whether it can be read, and evicted; what is being written cannot."""
+        return not self.path.suffix
+
+
+def kept_in(folder):
+    """All scans in a store's folder (`Kept`), those included that are being written, last used first."""
+    found = []
+    for path in _own(folder):
+        with suppress(FileNotFoundError):
+            infos = [path.stat()]
+            for file in list(path.iterdir()):
+                with suppress(FileNotFoundError):  # a temporary name of a file that is being written
+                    infos.append(file.stat())
+            last_use = max(info.st_mtime for info in infos)
+            found.append(Kept(path, last_use, sum(info.st_size for info in infos[1:])))
+    return sorted(found, key=attrgetter("last_use"), reverse=True)
+
+
+def discard_expired(folder, oldest):
+    """Remove scans last used before the time `oldest`, and finish interrupted removals."""
+    for scan in kept_in(folder):
+        if scan.last_use < oldest or scan.path.suffix == GONE:
+            discard(scan.path)
+
+
+def make_room(folder, n_bytes, n_scans):
+    """Remove the scans used least recently until at most `n_scans` with `n_bytes` are left.
+
+    Returns
+    -------
+    bool
+        False where that cannot be reached, because scans are being written.
+    """
+    kept = kept_in(folder)
+    while len(kept) > n_scans or sum(scan.n_bytes for scan in kept) > n_bytes:
+        complete = [scan for scan in kept if scan.is_complete]
+        if not complete:
+            return False
+        discard(complete[-1].path)
+        kept.remove(complete[-1])
+    return True
+
+
+def reserve(path, n_bytes):
+    """Make the folder of a scan to be written, with slices that already count with their full size."""
+    path.mkdir(mode=0o700)
+    with open(path / SLICES, "xb", opener=_private) as file:
+        file.truncate(n_bytes)
+
+
+def write_scan(path, scan):
+    """Fill a reserved folder; slice by slice, so that the volume is never copied in memory."""
+    slices = scan.slices
+    header = {"descr": dtype_to_descr(slices.dtype), "fortran_order": False, "shape": slices.shape}
+    with open(path / SLICES, "r+b") as file:  # numpy's own writing overlooks a disk that is full at the end
+        write_array_header_1_0(file, header)
+        for pixels in slices:
+            file.write(np.ascontiguousarray(pixels).data)
+    description = {name: to_json(getattr(scan, name)) for name, (to_json, _) in FIELDS.items()}
+    write_file(path / DESCRIPTION, json.dumps(description).encode())
+
+
+def read_scan(path):
+    """The scan in a folder; its slices are a read-only memory map, which on POSIX outlives their removal."""
+    stored = read_json(path / DESCRIPTION)
+    slices = np.load(path / SLICES, mmap_mode="r", allow_pickle=False)
+    return Scan(slices=slices, **{name: from_json(stored[name]) for name, (_, from_json) in FIELDS.items()})
+
+
+def write_file(path, data):
+    """Write a file whole or not at all."""
+    new = path.with_name(path.name + NEW)
+    with open(new, "wb", opener=_private) as file:
+        file.write(data)
+    os.replace(new, path)
+
+
+def read_json(path):
+    """The value in a file."""
+    return json.loads(path.read_bytes())
+
+
+def discard(path):
+    """Remove a scan: at once out of reach, then from the disk."""
+    gone = path.with_name(path.name[:64] + GONE)
+    try:
+        os.rename(path, gone)
+    except OSError:  # Windows renames nothing that is mapped; what cannot go now goes at a later sweep
+        gone = path
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def wipe(folder):
+    """Remove all that a store put into its folder, and nothing else."""
+    for path in [*_own(folder), folder / JOBS]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _own(folder):
+    return [Path(entry.path) for entry in os.scandir(folder) if OURS.fullmatch(entry.name)]
+
+
+def _private(path, flags):
+    return os.open(path, flags, 0o600)

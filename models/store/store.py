@@ -1,0 +1,190 @@
+"""The temporary store: scans, the notes beside them, and how far an upload has come.
+
+A folder (mode 0700) that any number of processes of one machine share. A scan's sub-folder is named by a
+hash of token and owner together: who has only one of the two finds nothing, a listing of the folder reveals
+neither, and a foreign scan is simply a scan that is not there. Only what `Scan` holds is kept: no headers,
+no names of files.
+"""
+
+import json
+import os
+import shutil
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from models.errors import ScanError
+from models.store import disk
+from models.store.keys import job_name, new_token, note_name, said_clearly, scan_gone, scan_name, store_full
+from models.store.presence import default_folder
+from models.store.stay import Stay
+
+NOTE_BYTES = 5_000_000
+JOBS_AT_MOST, JOB_SECONDS = 200, 300
+TOUCH_SECONDS = 5  # a use is written down at most this often
+
+
+class ScanStore:
+    """Scans between two requests.
+
+    Methods with a token and an owner raise ``ScanError("scan_gone")`` where either is malformed, unknown,
+    foreign, expired or removed, alike; those that write raise ``ScanError("store_full")`` where the disk
+    refuses. Owners are random values that the browser keeps.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Of this user alone (`make_private` says what is refused); default: one among the temporary files.
+    minutes : float
+        A scan expires this long after its last use.
+    max_mb, max_scans : float, int
+        Bounds on all scans, of all processes together: for a new one, those used least recently go.
+    sweep_seconds : float
+        How often a thread removes what has expired.
+    """
+
+    def __init__(self, folder=None, minutes=30, max_mb=2000, max_scans=20, sweep_seconds=60):
+        self._seconds = minutes * 60
+        self._max_bytes, self._max_scans = int(max_mb * 1_000_000), max_scans
+        self._stay = Stay(Path(folder or default_folder()), disk.wipe, self._sweep, sweep_seconds)
+
+    def put(self, scan, owner):
+        """Keep a scan; its token.
+
+        Raises
+        ------
+        ScanError
+            ``too_large`` for a scan beyond the whole bound, ``store_full``, ``scan_gone`` without an owner.
+        """
+        token, n_bytes = new_token(), scan.slices.nbytes
+        name = scan_name(token, owner)
+        if n_bytes > self._max_bytes:
+            size, most = n_bytes / 1e6, self._max_bytes / 1e6
+            message = f"The scan takes {size:.0f} MB unpacked; this server keeps at most {most:.0f} MB."
+            raise ScanError("too_large", message)
+        with said_clearly():
+            here = self._stay.here()
+            new = here.folder / (name + disk.NEW)
+            try:
+                with here.exclusive():
+                    disk.discard_expired(here.folder, time.time() - self._seconds)
+                    if not disk.make_room(here.folder, self._max_bytes - n_bytes, self._max_scans - 1):
+                        raise store_full()
+                    disk.reserve(new, n_bytes)
+                disk.write_scan(new, scan)  # the long part: others may use the store meanwhile
+                with here.exclusive():
+                    os.rename(new, here.folder / name)
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
+        return token
+
+    def get(self, token, owner):
+        """The scan, its slices a read-only memory map."""
+        name = scan_name(token, owner)
+        try:
+            return disk.read_scan(self._used(name))
+        except (OSError, ValueError, KeyError, TypeError):  # removed meanwhile, or damaged
+            raise scan_gone() from None
+
+    def remove(self, token, owner):
+        """Forget a scan and its notes."""
+        with self._changing(token, owner) as path:
+            disk.discard(path)
+
+    def write(self, token, owner, name, value):
+        """Keep a note beside a scan: any JSON value, under a name of lower-case letters."""
+        note = note_name(name)
+        with self._changing(token, owner) as path:
+            _write_note(path / note, value)
+
+    def read(self, token, owner, name, default=None):
+        """A note beside a scan, or `default` where there is none."""
+        note, scan = note_name(name), scan_name(token, owner)
+        with said_clearly():
+            path = self._used(scan)
+            try:
+                return disk.read_json(path / note)
+            except FileNotFoundError:
+                self._used(scan)  # was it the scan that went?
+                return default
+
+    def append(self, token, owner, name, item):
+        """Add an item to a note that is a list, whoever else adds to it; its index in the list."""
+        note = note_name(name)
+        with self._changing(token, owner) as path:
+            items = disk.read_json(path / note) if (path / note).exists() else []
+            _write_note(path / note, [*items, item])
+            return len(items)
+
+    def report(self, job, owner, value):
+        """Say how far an upload is; a nicety, so what cannot be kept (a malformed job) is passed over."""
+        data = json.dumps(value).encode()
+        with suppress(ScanError, OSError):
+            here, name = self._stay.here(), job_name(job, owner)
+            with here.exclusive():
+                jobs = here.folder / disk.JOBS
+                jobs.mkdir(mode=0o700, exist_ok=True)
+                if not (jobs / name).exists():
+                    _forget_jobs(jobs, at_most=JOBS_AT_MOST - 1)
+                disk.write_file(jobs / name, data)
+
+    def reported(self, job, owner, default=None):
+        """What was last reported of an upload, or `default`."""
+        try:
+            path = self._stay.here().folder / disk.JOBS / job_name(job, owner)
+            return disk.read_json(path) if _age(path) <= JOB_SECONDS else default
+        except (ScanError, OSError, ValueError):
+            return default
+
+    def sweep(self):
+        """Remove what has expired, and what was left half done."""
+        with said_clearly():
+            self._sweep(self._stay.here())
+
+    def close(self):
+        """Stop, for this process (done at its exit too); the last process that goes removes everything."""
+        self._stay.close()
+
+    def _used(self, name, here=None):
+        """The folder of a scan, its use written down; FileNotFoundError where it is not, or no longer."""
+        path = (here or self._stay.here()).folder / name
+        age = _age(path)
+        if age > self._seconds:
+            raise FileNotFoundError("expired")
+        if age > min(TOUCH_SECONDS, self._seconds / 10):
+            os.utime(path)
+        return path
+
+    @contextmanager
+    def _changing(self, token, owner):
+        """The folder of a scan, which nobody else changes or removes meanwhile."""
+        name = scan_name(token, owner)
+        with said_clearly():
+            here = self._stay.here()
+            with here.exclusive():
+                yield self._used(name, here)
+
+    def _sweep(self, here):
+        with here.exclusive():
+            disk.discard_expired(here.folder, time.time() - self._seconds)
+            with suppress(FileNotFoundError):
+                _forget_jobs(here.folder / disk.JOBS, at_most=JOBS_AT_MOST)
+
+
+def _age(path):
+    return time.time() - os.stat(path).st_mtime
+
+
+def _write_note(path, value):
+    data = json.dumps(value).encode()
+    if len(data) > NOTE_BYTES:
+        raise ScanError("too_large", "No more can be noted on this scan. Upload it again to go on.")
+    disk.write_file(path, data)
+
+
+def _forget_jobs(jobs, at_most):
+    """Remove reports on uploads that nobody continued, and the oldest beyond the bound."""
+    by_age = sorted((_age(path), path) for path in jobs.iterdir())
+    for i, (age, path) in enumerate(by_age):
+        if age > JOB_SECONDS or i >= at_most:
+            path.unlink()
