@@ -1,12 +1,8 @@
 """What may differ between two uploads of one nodule: the place, the spacing, the export, the noise.
 
-Windows and noise are defined in HU. The slices of LIDC-IDRI-slices know HU only up to an affine map, another
-one in each slice, so `estimate_hu` reads the map off the picture: lung is dark, soft tissue is bright. This
-is an approximation. Against the DICOM files of seven slices of LIDC-IDRI-0002 it is off by 2 to 8 HU (mean
-over the pixels), its slope by at most 1 %. On 78 crops made the same way from three CT series of two makers,
-at random edges of the lung, it is off by 28 HU and 4 % in the median, by 74 HU and 11 % at the ninth
-decile; on crops with hardly any lung it fails. The grey levels of the crops (about 8 HU each) remain in
-the screenshots; those made of HU would have finer ones.
+Windows and noise are defined in HU, which the slices of LIDC-IDRI-slices know only approximately
+(`models.imaging.grey`). The grey levels of the crops (about 8 HU each) remain in the screenshots; those
+made of HU would have finer ones.
 """
 
 import io
@@ -17,14 +13,11 @@ import numpy as np
 from PIL import Image
 
 from models.imaging.display import LUNG_WINDOW
+from models.imaging.grey import estimate_hu
 
 MEDIASTINAL_WINDOW = (40.0, 400.0)  # level and width in HU
 JPEG_QUALITY = 70
 NOISE_HU = 25.0
-LUNG_HU, TISSUE_HU = -870.0, 20.0  # medians of the dark and of the bright class of a crop with lung
-LEAST_TISSUE = 0.06  # with a smaller share of bright pixels these are vessels or bone
-SLOPES = (4.0, 24.0)  # HU a grey level, from 0 = -1024, 255 = 0 up to padding at -3024, 255 = 3071
-USUAL_SLOPE = 8.6  # median over LIDC-IDRI-slices with tissue enough and without padding
 
 
 @dataclass(frozen=True)
@@ -111,43 +104,6 @@ def quarter_turn(upload):
         row=upload.stack.shape[2] - 1 - upload.col,
         col=upload.row,
     )
-
-
-def estimate_hu(pixels):
-    """The affine map from the grey values of a crop of the chest to HU, as well as the crop can tell.
-
-    The threshold of Otsu (IEEE Trans. Syst. Man Cybern. 9, 62, 1979) divides the crop in lung and soft
-    tissue, whose medians have known HU. Pixels of the value 0 are left out: they may be padding. Where little
-    is bright, or no CT could have the slope, lung alone is trusted, and the slope is the usual one.
-
-    Parameters
-    ----------
-    pixels : ndarray of shape (rows, cols), uint8
-        Not all 0.
-
-    Returns
-    -------
-    slope, intercept : float
-        HU = slope * value + intercept, as in DICOM PS3.3 C.11.1.1.2.
-    """
-    values = pixels[pixels > 0]
-    bright = values > _otsu(values)
-    lung = np.median(values[~bright])
-    slope = USUAL_SLOPE
-    if bright.mean() >= LEAST_TISSUE:
-        measured = (TISSUE_HU - LUNG_HU) / (np.median(values[bright]) - lung)
-        slope = measured if SLOPES[0] <= measured <= SLOPES[1] else USUAL_SLOPE
-    return float(slope), float(LUNG_HU - slope * lung)
-
-
-def _otsu(values):
-    """The largest value of the dark class."""
-    counts = np.bincount(values, minlength=256)
-    share = counts.cumsum()[:-1] / counts.sum()
-    moment = (counts * np.arange(256)).cumsum()[:-1] / counts.sum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = (values.mean() * share - moment) ** 2 / (share * (1 - share))
-    return int(np.argmax(np.nan_to_num(between, posinf=0)))
 
 
 PERTURBATIONS = (

@@ -20,9 +20,9 @@ class Slices:
             raise PrepareError(f"{path} does not exist.")
         self.root = path if path.is_dir() else None
         self.tar = None if path.is_dir() else _open_tar(path)
-        self.index = {}
-        for key, name in self._names():
-            self.index.setdefault(key, {})[_slice_number(name)] = name
+        self.index, self.outlines = {}, {}
+        for name in self._names():
+            self._enter(name)
         if not self.index:
             raise PrepareError(
                 f"{path} holds no PATIENT/nodule-K/images/slice-N.png; "
@@ -31,17 +31,31 @@ class Slices:
 
     def _names(self):
         if self.tar is not None:
-            names = _file_names(self.tar)
-        else:
-            names = [str(p.relative_to(self.root)) for p in self.root.rglob("images/slice-*.png")]
-        for name in names:
-            parts = Path(name).parts
-            if len(parts) >= 4 and parts[-2] == "images" and _slice_number(name) is not None:
-                yield (parts[-4], parts[-3]), name
+            return _file_names(self.tar)
+        return [str(p.relative_to(self.root)) for p in self.root.rglob("slice-*.png")]
+
+    def _enter(self, name):
+        parts, number = Path(name).parts, _slice_number(name)
+        if len(parts) < 4 or number is None:
+            return
+        key, folder = (parts[-4], parts[-3]), parts[-2]
+        if folder == "images":
+            self.index.setdefault(key, {})[number] = name
+        elif reader := re.fullmatch(r"mask-(\d+)", folder):
+            self.outlines.setdefault(key, {})[int(reader[1]), number] = name
 
     def read(self, key):
         """All slices of one nodule, in order; (n, rows, cols) uint8."""
         return np.stack([self._pixels(name) for _, name in sorted(self.index[key].items())])
+
+    def read_outlines(self, key):
+        """Who outlined what in the slices of `read`; (n, rows, cols) uint8, of which bit r is reader r's."""
+        numbers = sorted(self.index[key])
+        bits = np.zeros_like(self.read(key))
+        for (reader, number), name in self.outlines.get(key, {}).items():
+            if number in self.index[key]:
+                bits[numbers.index(number)] |= (self._pixels(name) > 127).astype(np.uint8) << reader
+        return bits
 
     def _pixels(self, name):
         try:

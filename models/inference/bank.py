@@ -1,7 +1,6 @@
 """The five models: weights checked, loaded to float32, traced and warmed."""
 
 import hashlib
-import json
 import logging
 import threading
 import time
@@ -14,16 +13,14 @@ import tensorflow as tf
 from models.errors import ScanError
 from models.imaging.patch import PATCH
 from models.inference.calibration import Abstention, Calibration, consensus_score
+from models.inference.localiser import Localiser
+from models.inference.weights import WeightsError, fill, read_report
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES, malignancy_score, unscale_descriptors
 
 CONSENSUS = "consensus"
 CONSENSUS_TITLE = "Consensus of the five"
 log = logging.getLogger(__name__)
-
-
-class WeightsError(Exception):
-    """Why a model's weights cannot be used, in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,8 @@ class ModelBank:
         What ``<key>.json`` says of each model and of the consensus; only of those that have one.
     evaluation : dict
         What ``evaluation.json`` says, written by `training.evaluate`; empty where there is none.
+    localiser : Localiser or None
+        Finds and outlines nodules; None where its weights cannot be used.
     """
 
     def __init__(self, folder):
@@ -70,19 +69,12 @@ class ModelBank:
                 log.info("%s ready in %.1f s", ARCHITECTURES[key].title, time.perf_counter() - start)
         self._read_consensus()
         self.evaluation = self._read_evaluation()
+        self.localiser = self._load_localiser()
 
     def _load(self, key):
         report = read_report(self.folder, key)
-        path = self.folder / f"{key}.weights.h5"
-        if not path.is_file():
-            raise WeightsError(f"{path.name} is missing.")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != report.get("sha256"):
-            raise WeightsError(f"{path.name} is damaged: its checksum is not the one in {key}.json.")
         model = ARCHITECTURES[key].build(PATCH.shape)
-        try:
-            model.load_weights(path)
-        except Exception as error:  # h5py and Keras raise many kinds
-            raise WeightsError(f"{path.name} does not fit this version's network.") from error
+        fill(model, self.folder, key, report)
         answer = trace(model).get_concrete_function()
         answer(tf.zeros((4, *PATCH.shape)))
         self._answers[key], self.reports[key] = answer, report
@@ -99,6 +91,13 @@ class ModelBank:
         except WeightsError as error:
             log.error("There are no measured results: %s", error)
             return {}
+
+    def _load_localiser(self):
+        try:
+            return Localiser(self.folder)
+        except WeightsError as error:
+            log.error("Nodules cannot be looked for or outlined: %s", error)
+            return None
 
     @property
     def checksum(self):
@@ -152,17 +151,3 @@ def trace(model):
     """A model's forward pass as one graph for any number of patches."""
     spec = tf.TensorSpec((None, *PATCH.shape), tf.float32)
     return tf.function(lambda patches: model(patches, training=False), input_signature=[spec])
-
-
-def read_report(folder, key):
-    """What ``<key>.json`` says; WeightsError where it is missing or damaged."""
-    path = Path(folder) / f"{key}.json"
-    try:
-        report = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise WeightsError(f"{path.name} is missing.") from error
-    except ValueError as error:
-        raise WeightsError(f"{path.name} is damaged.") from error
-    if not isinstance(report, dict):
-        raise WeightsError(f"{path.name} is damaged.")
-    return report

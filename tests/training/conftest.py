@@ -6,17 +6,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.imaging.phantom import draw_phantom
 from models.networks.scales import DESCRIPTOR_SCALES
 from training.metrics import bootstrap_by_patient
 from training.prepare import Slices, build
 
 
-def nodule_pixels(n_slices, radius, seed):
-    """A bright disc on dark noise in slices of 128 x 128 pixels, uint8."""
+def disc(radius):
+    """The pixels of a disc in the middle of 128 x 128."""
     rows, cols = np.indices((128, 128)) - 63.5
-    inside = rows**2 + cols**2 <= radius**2
-    noise = np.random.default_rng(seed).integers(0, 80, (n_slices, 128, 128))
-    return (noise + 150 * inside).astype(np.uint8)
+    return rows**2 + cols**2 <= radius**2
+
+
+def nodule_pixels(n_slices, radius, seed):
+    """A bright disc on drawn lung in slices of 128 x 128 pixels, uint8."""
+    slices = [draw_phantom("smooth", seed=100 * seed + i) for i in range(n_slices)]
+    return np.where(disc(radius), np.uint8(230), np.stack(slices))
 
 
 def label_row(patient, malignancy, n_slices, **values):
@@ -59,7 +64,7 @@ def make_lidc():
                 Image.fromarray(pixels).save(images / f"slice-{index}.png")
             mask = images.parent / "mask-0"
             mask.mkdir()
-            Image.fromarray(stack[0] // 150 * 255).save(mask / "slice-0.png")
+            Image.fromarray(disc(radius).astype(np.uint8) * 255).save(mask / "slice-0.png")
             stacks[row["patient_id"], row["nodule"]] = stack
         with tarfile.open(parent / "slices.tar", "w") as tar:
             tar.add(folder, folder.name)

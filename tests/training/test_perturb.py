@@ -5,11 +5,9 @@ from models.imaging.phantom import draw_phantom
 from models.inference.views import views
 from training.perturb import (
     PERTURBATIONS,
-    USUAL_SLOPE,
     Upload,
     add_noise,
     compress,
-    estimate_hu,
     in_window,
     misstate_spacing,
     move,
@@ -93,31 +91,6 @@ def test_a_worse_jpeg_is_less_close():
 )
 def test_a_window_is_the_linear_function_of_dicom(level, width, hu, grey):
     assert in_window(np.array(hu, dtype=float), level, width).tolist() == grey
-
-
-@pytest.mark.parametrize(("low", "slope"), [(-1030.0, 5.0), (-1020.0, 10.0)])
-def test_the_map_to_hu_is_found_where_lung_and_tissue_are_as_usual(low, slope):
-    assert estimate_hu(as_crop(chest_hu(), low, slope)) == pytest.approx((slope, low))
-
-
-def test_padding_is_no_lung():
-    hu = chest_hu()
-    hu[:, :30] = -2000.0
-    assert estimate_hu(as_crop(hu, -2000.0, 10.0)) == pytest.approx((10.0, -2000.0))
-
-
-def test_a_crop_with_little_tissue_gets_the_usual_slope():
-    hu = np.full((60, 80), -870.0)
-    hu[28:32, 38:42] = -400.0
-    slope, intercept = estimate_hu(as_crop(hu, -1020.0, 10.0))
-    assert slope == USUAL_SLOPE
-    assert slope * 15 + intercept == -870
-
-
-def test_a_slope_that_no_ct_has_is_not_believed():
-    pixels = np.full((60, 80), 100, np.uint8)
-    pixels[:, 40:] = 110  # as if 89 HU were one grey level
-    assert estimate_hu(pixels) == (USUAL_SLOPE, -870 - 100 * USUAL_SLOPE)
 
 
 def test_a_screenshot_shows_the_window_whatever_the_map_of_each_slice():

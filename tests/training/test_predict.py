@@ -7,6 +7,7 @@ import pytest
 
 from app import ROOT
 from models.imaging.patch import PATCH
+from models.imaging.phantom import draw_phantom
 from models.imaging.read import read_scan
 from models.imaging.scan import locate
 from models.inference.views import views
@@ -54,6 +55,10 @@ def upload_of(stack, spacing_mm):
     scan = read_scan([(f"{i}.png", encode(pixels)) for i, pixels in enumerate(stack)], spacing_mm)
     roi = locate(scan)
     return views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
+
+
+def drawn_stack(n_slices):
+    return np.stack([draw_phantom("spiculated", 90, seed)[:, :86] for seed in range(n_slices)])
 
 
 def test_rows_are_of_validation_and_test_patients_only(patches_file, rows):
@@ -164,7 +169,7 @@ def test_answers_are_means_over_the_views_of_a_nodule():
 
 @pytest.mark.parametrize(("n_slices", "n_views"), [(1, 8), (2, 16), (5, 40), (9, 40)])
 def test_a_stack_is_read_as_the_app_reads_it(n_slices, n_views):
-    stack = np.random.default_rng(n_slices).integers(0, 256, (n_slices, 90, 86)).astype(np.uint8)
+    stack = drawn_stack(n_slices)
     found = views_of(stack, 0.7, middle_only=False)
     assert found.shape == (n_views, *PATCH.shape)
     np.testing.assert_array_equal(found, upload_of(stack, 0.7))
@@ -172,7 +177,7 @@ def test_a_stack_is_read_as_the_app_reads_it(n_slices, n_views):
 
 @pytest.mark.parametrize(("n_slices", "middle"), [(1, 0), (2, 1), (5, 2)])
 def test_the_middle_slice_alone_is_read_as_the_app_reads_one_picture(n_slices, middle):
-    stack = np.random.default_rng(n_slices).integers(0, 256, (n_slices, 90, 86)).astype(np.uint8)
+    stack = drawn_stack(n_slices)
     found = views_of(stack, 0.7, middle_only=True)
     np.testing.assert_array_equal(found, upload_of(stack[middle, None], 0.7))
 

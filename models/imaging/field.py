@@ -1,0 +1,132 @@
+"""The localiser's input: one definition for training and for serving.
+
+A field of a slice on a grid of fixed spacing in mm, in a fixed window of HU; its three channels are
+the slice below, the slice and the slice above. Pictures are brought to HU first (`models.imaging.grey`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from models.imaging.grey import picture_as_hu
+from models.imaging.patch import neighbours
+
+GRID_MM = 0.75
+WINDOW_HU = (-1000.0, 300.0)  # becomes 0 to 1
+WHOLE_SLICE_MM = 200.0  # only a field this wide shows both lungs
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A grid of `GRID_MM` over a part of a slice.
+
+    Attributes
+    ----------
+    top, left : float
+        Its edges in the file's pixels; the edges of the slice are 0.
+    size : (int, int)
+        Rows and columns.
+    spacing_mm : (float, float)
+        Of the file's pixels.
+    """
+
+    top: float
+    left: float
+    size: tuple[int, int]
+    spacing_mm: tuple[float, float]
+
+    @classmethod
+    def around(cls, row, col, n, spacing_mm):
+        """A square of n x n with a place of the file in its middle."""
+        top, left = (
+            at + 0.5 - n / 2 * GRID_MM / spacing for at, spacing in zip((row, col), spacing_mm, strict=True)
+        )
+        return cls(top, left, (n, n), spacing_mm)
+
+    @classmethod
+    def over(cls, box, multiple, spacing_mm):
+        """The smallest grid over a box (top, left, bottom, right) whose size is a multiple."""
+        size = tuple(
+            int(np.ceil((high - low) * spacing / GRID_MM / multiple)) * multiple
+            for low, high, spacing in zip(box[:2], box[2:], spacing_mm, strict=True)
+        )
+        return cls(*box[:2], size, spacing_mm)
+
+    @property
+    def box(self):
+        """Edges (top, left, bottom, right) in the file's pixels."""
+        rows, cols = (n * GRID_MM / s for n, s in zip(self.size, self.spacing_mm, strict=True))
+        return self.top, self.left, self.top + rows, self.left + cols
+
+    def to_file(self, row, col):
+        """A place of the grid (or arrays of them) in the file's pixels."""
+        return (
+            (row + 0.5) * GRID_MM / self.spacing_mm[0] + self.top - 0.5,
+            (col + 0.5) * GRID_MM / self.spacing_mm[1] + self.left - 0.5,
+        )
+
+    def from_file(self, row, col):
+        """A place of the file (or arrays of them) in the grid's pixels."""
+        return (
+            (row + 0.5 - self.top) * self.spacing_mm[0] / GRID_MM - 0.5,
+            (col + 0.5 - self.left) * self.spacing_mm[1] / GRID_MM - 0.5,
+        )
+
+
+def to_unit(hu):
+    """HU to the network's grey scale, [0, 1]; float32."""
+    low, high = WINDOW_HU
+    return ((np.clip(hu, low, high) - low) / (high - low)).astype(np.float32)
+
+
+def cut_field(pixels, box, size):
+    """Resample a part of a slice with an antialiased bilinear filter.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (rows, cols)
+    box : (float, float, float, float)
+        Edges (top, left, bottom, right) in pixels; (0, 0, rows, cols) is all of the slice. What lies beyond
+        the slice is its mirror image.
+    size : (int, int)
+        Rows and columns of the result.
+
+    Returns
+    -------
+    ndarray of shape `size`, float32
+    """
+    windows, edges = [], []
+    for low, high, n, length in zip(box[:2], box[2:], size, pixels.shape, strict=True):
+        margin = int(np.ceil((high - low) / n)) + 1  # reach of the filter
+        first = int(np.floor(low)) - margin
+        windows.append(_mirrored(np.arange(first, int(np.ceil(high)) + margin), length))
+        edges.append((low - first, high - first))
+    image = Image.fromarray(pixels[np.ix_(*windows)].astype(np.float32))
+    (top, bottom), (left, right) = edges
+    return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR, box=(left, top, right, bottom)))
+
+
+def _mirrored(indices, length):
+    """Indices beyond either end of an axis, reflected back to it; the last pixel is repeated."""
+    indices = indices % (2 * length)
+    return np.where(indices < length, indices, 2 * length - 1 - indices)
+
+
+def shows_whole_slice(scan):
+    """Whether the images are wide enough to show a chest from side to side."""
+    rows_mm, cols_mm = scan.rows * scan.spacing_mm[0], scan.cols * scan.spacing_mm[1]
+    return not scan.is_crop and min(rows_mm, cols_mm) >= WHOLE_SLICE_MM
+
+
+def slice_in_hu(scan, index):
+    """One slice of a scan in HU, estimated where the scan has none; (rows, cols) float32."""
+    pixels = np.asarray(scan.slices[index], np.float32)
+    return pixels if scan.is_hu else picture_as_hu(pixels, shows_whole_slice(scan))
+
+
+def field_at(scan, index, grid):
+    """The network's input: a part of a slice with its neighbours, shape (rows, cols, 3), float32."""
+    order = neighbours(len(scan.slices), index)
+    cut = {i: cut_field(slice_in_hu(scan, i), grid.box, grid.size) for i in set(order)}
+    return to_unit(np.stack([cut[i] for i in order], axis=-1))

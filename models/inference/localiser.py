@@ -1,0 +1,161 @@
+"""The segmentation network at work: maps of probability, and the outline of one nodule."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from scipy import ndimage
+
+from models.imaging.field import GRID_MM, Grid, field_at
+from models.inference.candidates import best_mean
+from models.inference.outline import Outline
+from models.inference.weights import fill, read_report
+from models.networks.localiser import FILTERS, build_localiser
+
+KEY = "localiser"
+AROUND = 96  # pixels of the grid a side: 72 mm around a chosen place
+LEVEL = 0.5
+FAINTEST = 0.03  # where nothing reaches this at the place, there is no outline
+NEAR_MM = 5.0  # a click may miss the nodule by so much
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One nodule on the grid around a place.
+
+    Attributes
+    ----------
+    probability : ndarray of shape ``grid.size``
+        Without other nodules.
+    level : float
+        Inside is what reaches it.
+    grid : Grid
+    """
+
+    probability: np.ndarray
+    level: float
+    grid: Grid
+
+    @property
+    def score(self):
+        """How sure the network is, 0 to 1."""
+        return best_mean(self.probability)
+
+    @property
+    def place(self):
+        """(row, col) of the middle in the file's pixels."""
+        return tuple(map(float, self.grid.to_file(*ndimage.center_of_mass(self.probability >= self.level))))
+
+    @property
+    def diameter_mm(self):
+        """Of a disc of the same area."""
+        return float(2 * np.sqrt((self.probability >= self.level).sum() / np.pi) * GRID_MM)
+
+    def in_file(self, shape):
+        """`Outline` in the file's pixels, cut at the edges of the image of `shape`."""
+        low, high = self.grid.box[:2], self.grid.box[2:]
+        first = [max(0, int(np.floor(edge))) for edge in low]
+        last = [min(n, int(np.ceil(edge))) for edge, n in zip(high, shape, strict=True)]
+        places = np.meshgrid(*map(np.arange, first, last), indexing="ij")
+        grid = self.grid.from_file(*places)
+        values = ndimage.map_coordinates(self.probability, grid, order=1, mode="constant")
+        return Outline(values.astype(np.float32), *first, self.level)
+
+
+class Localiser:
+    """The network of ``weights/localiser.weights.h5``.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of the weights.
+
+    Attributes
+    ----------
+    report : dict
+        What ``localiser.json`` says.
+    thresholds : dict of str to float
+        Least score of a candidate: ``whole`` in whole slices, where there is much to mistake for a nodule,
+        and ``part`` in smaller fields, which somebody has chosen.
+
+    Raises
+    ------
+    WeightsError
+        Why the weights cannot be used.
+    """
+
+    def __init__(self, folder):
+        self.report = read_report(folder, KEY)
+        model = build_localiser(tuple(self.report.get("filters", FILTERS)))
+        fill(model, folder, KEY, self.report)
+        self._answer = trace(model)
+        self.thresholds = self.report["thresholds"]
+        self.maps(np.zeros((1, AROUND, AROUND, 3), np.float32))
+
+    def maps(self, fields):
+        """Probability (n, rows, cols) of each pixel of fields (n, rows, cols, 3); multiples of `STRIDE`."""
+        return self._answer(tf.constant(fields))[..., 0].numpy()
+
+    def look_at(self, scan, row, col, index):
+        """What the network sees at a place of a scan; `Seen`, or None where it sees no nodule.
+
+        Answers for the eight mirrored and turned views are averaged, as the classifiers' are.
+        """
+        grid = Grid.around(row, col, AROUND, scan.spacing_mm)
+        own = component(self._averaged(field_at(scan, index, grid)))
+        return None if own is None else Seen(*own, grid)
+
+    def outline(self, scan, roi):
+        """`Outline` of the nodule at a place of a scan; None where the network sees none there."""
+        seen = self.look_at(scan, roi.row, roi.col, roi.slice)
+        return None if seen is None else seen.in_file((scan.rows, scan.cols))
+
+    def _averaged(self, field):
+        views = [turned(field, turns, mirror) for mirror in (False, True) for turns in range(4)]
+        maps = self.maps(np.stack(views))
+        return np.mean([turned_back(m, i % 4, i >= 4) for i, m in enumerate(maps)], axis=0)
+
+
+def turned(field, turns, mirror):
+    """A field after quarter turns and a mirror."""
+    field = np.rot90(field, turns)
+    return field[::-1] if mirror else field
+
+
+def turned_back(field, turns, mirror):
+    """What `turned` turned, as it was."""
+    return np.rot90(field[::-1] if mirror else field, -turns)
+
+
+def trace(model):
+    """The forward pass as one graph for fields of any number and shape."""
+    spec = tf.TensorSpec((None, None, None, 3), tf.float32)
+    return tf.function(lambda fields: model(fields, training=False), input_signature=[spec])
+
+
+def component(probability):
+    """The nodule in the middle of a map.
+
+    Where the network is less sure than `LEVEL` at the place, half of what it says there is the level: the
+    user has said that there is a nodule.
+
+    Parameters
+    ----------
+    probability : ndarray of shape (n, n)
+        On the grid; the chosen place is its middle.
+
+    Returns
+    -------
+    (ndarray of shape (n, n), float) or None
+        The map without other nodules, and the level of the outline.
+    """
+    middle = (np.array(probability.shape) - 1) / 2
+    off = np.hypot(*(np.indices(probability.shape) - middle[:, None, None])) * GRID_MM
+    best = float(probability[off <= NEAR_MM].max())
+    if best < FAINTEST:
+        return None
+    level = min(LEVEL, best / 2)
+    parts, _ = ndimage.label(probability >= level)
+    part = parts == parts.flat[np.where(parts > 0, off, np.inf).argmin()]
+    others = ndimage.binary_dilation((parts > 0) & ~part)
+    return np.where(ndimage.binary_dilation(part, iterations=2) & ~others, probability, 0), level

@@ -1,0 +1,40 @@
+from models.reports.finder import COLUMNS, finder_table
+
+RESULT = {
+    "nodules": 250,
+    "patients": 80,
+    "part": {"top_1": 0.881, "top_1_interval": [0.84, 0.92], "top_3": 0.9, "false_positives": 0.06},
+    "whole": {"top_1": 0.7, "false_positives": 0.004},
+    "dice": 0.8406,
+    "diameter_error_mm": {"median": 0.407, "bias": -0.2, "limits": [-3.06, 2.6]},
+    "long_axis_error_mm": {"median": 0.77, "bias": -1.0, "limits": [-5.0, 3.1]},
+    "readers": {"dice": 0.8404, "diameter_error_mm": {"median": 0.498, "bias": 0.0, "limits": [-2.04, 2.04]}},
+}
+
+
+def test_a_line_a_group():
+    table = finder_table({"measured": {"all": RESULT, "6 mm or more": RESULT}})
+    assert [row.heading for row in table.rows] == ["All", "6 mm or more"]
+    assert dict(zip(COLUMNS, table.rows[0].cells, strict=True)) == {
+        "Nodules (patients)": "250 (80)",
+        "Found: best suggestion": "88 % (84 to 92 %)",
+        "Found: best three": "90 %",
+        "Strict: best suggestion": "70 %",
+        "False suggestions an image": "0.06; strict 0.00",
+        "Dice": "0.841",
+        "Dice, readers": "0.840",
+        "Diameter error: median (mm)": "0.41",
+        "Diameter error: limits of agreement (mm)": "-3.1 to +2.6",
+        "Diameter error, readers: median and limits (mm)": "0.50; -2.0 to +2.0",
+        "Long axis error: median (mm)": "0.77",
+    }
+
+
+def test_what_was_not_measured_is_a_dash():
+    table = finder_table({"measured": {"all": {"nodules": 3, "readers": {"dice": None}}}})
+    assert table.rows[0].cells[5:9] == ("–", "–", "–", "–")
+
+
+def test_without_results_there_is_no_table():
+    assert finder_table({}) is None
+    assert finder_table({"thresholds": {}}) is None

@@ -1,0 +1,1 @@
+"""How weights/localiser came to be: outlines to fields, training, measuring."""

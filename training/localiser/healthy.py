@@ -1,0 +1,83 @@
+"""Whole slices without a nodule: what lies at the border of the lungs and must not be taken for one.
+
+Crops around nodules show little of hilum, great vessels and first ribs. A source is a folder, a ZIP or a
+file of one CT series; ``PATH:FIRST-LAST`` takes only these slices of it, counted from 0, feet to head.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from models.imaging.field import Grid, cut_field
+from models.imaging.lung import lung_mask
+from models.imaging.patch import neighbours
+from models.imaging.read import read_scan
+from models.inference.localiser import Localiser
+from models.inference.search import search
+
+MISTAKEN = 0.25  # score from which a place counts as taken for a nodule
+NEAR_MM = 15.0  # a field's middle lies no farther from such a place, in rows and in columns
+
+
+class Untrained(Localiser):
+    """A network in training as a localiser that suggests all it sees."""
+
+    def __init__(self, model):
+        self.model, self.thresholds = model, {"part": MISTAKEN, "whole": MISTAKEN}
+
+    def maps(self, fields):
+        """See `Localiser`; on any backend."""
+        return self.model.predict(fields, verbose=0)[..., 0]
+
+
+class HealthySlices:
+    """Slices of one or more series without nodules, and where the lungs are in them.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        ``PATH`` or ``PATH:FIRST-LAST``.
+    """
+
+    def __init__(self, sources):
+        self.slices = []  # (scan, index, rows, cols): the lung's pixels
+        self.mistaken = []  # (number in slices, row, col)
+        for source in sources:
+            scan, chosen = _read(source)
+            for index in chosen:
+                rows, cols = np.nonzero(lung_mask(scan.slices[index].astype(np.float32), scan.spacing_mm))
+                if len(rows):
+                    self.slices.append((scan, index, rows, cols))
+
+    def mine(self, model):
+        """Remember what a network takes for nodules (hard negatives; Felzenszwalb et al., TPAMI 2010)."""
+        localiser = Untrained(model)
+        for number, (scan, index, _, _) in enumerate(self.slices):
+            found = search(scan, localiser, indices=[index])
+            self.mistaken += [(number, c.row, c.col) for c in found]
+
+    def random_field(self, size, scale, single_slice, rng):
+        """A random field of lung in HU, half of the time near a mistaken place: (size, size, 3)."""
+        if self.mistaken and rng.random() < 0.5:
+            number, row, col = self.mistaken[rng.integers(len(self.mistaken))]
+            scan, index, _, _ = self.slices[number]
+            row, col = (row, col) + rng.uniform(-NEAR_MM, NEAR_MM, 2) / scan.spacing_mm
+        else:
+            scan, index, rows, cols = self.slices[rng.integers(len(self.slices))]
+            middle = rng.integers(len(rows))
+            row, col = rows[middle], cols[middle]
+        factor = float(np.exp(rng.uniform(-scale, scale)))
+        spacing = tuple(factor * mm for mm in scan.spacing_mm)
+        grid = Grid.around(row, col, size, spacing)
+        order = (index,) * 3 if rng.random() < single_slice else neighbours(len(scan.slices), index)
+        return np.stack([cut_field(scan.slices[i], grid.box, grid.size) for i in order], axis=-1)
+
+
+def _read(source):
+    match = re.fullmatch(r"(.+?)(?::(\d+)-(\d+))?", str(source))
+    path = Path(match[1])
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    scan = read_scan([(file.name, file.read_bytes()) for file in files])
+    chosen = range(len(scan.slices))
+    return scan, chosen[int(match[2]) : int(match[3]) + 1] if match[2] else chosen
