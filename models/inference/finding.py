@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.imaging.scan import Notice, Roi, Scan
+from models.inference.measure import Measurement
 
 DISCLAIMER = (
     "Research use only, not a medical device. The probability is that radiologists would rate the nodule as "
@@ -48,6 +49,11 @@ class Finding:
     notices : tuple of Notice
     weights : str
         Start of the checksum over all weights.
+    outline : tuple of (float, float), optional
+        Vertices (row, col) of the nodule's outline in the file's pixels, the last joined to the first; None
+        where it was not outlined.
+    measurement : Measurement, optional
+        Of the outlined nodule; None where it was not outlined.
     """
 
     verdict: str
@@ -62,3 +68,5 @@ class Finding:
     patch: np.ndarray
     notices: tuple[Notice, ...]
     weights: str
+    outline: tuple[tuple[float, float], ...] | None = None
+    measurement: Measurement | None = None

@@ -5,6 +5,8 @@ from models.imaging.scan import Notice
 from models.inference.bank import CONSENSUS, CONSENSUS_TITLE
 from models.inference.calibration import disagreement
 from models.inference.finding import Finding, ModelAnswer
+from models.inference.measure import measure
+from models.inference.outline import contour, reaches_edge
 from models.inference.views import patch_at, views
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
@@ -63,6 +65,7 @@ def analyse(scan, roi, model_key, bank):
         probability = bank.consensus([prediction.score for prediction in predictions.values()])
     else:
         probability = own[model_key]
+    polygon = _polygon(bank, scan, roi)
     return Finding(
         verdict=_verdict(bank, model_key, probability, spread),
         model=model_key,
@@ -77,9 +80,16 @@ def analyse(scan, roi, model_key, bank):
             for name in DESCRIPTOR_SCALES
         },
         patch=patch_at(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice),
-        notices=(*scan.notices, *_missing(predictions, model_key)),
+        notices=(*scan.notices, *_missing(predictions, model_key), *_unmeasured(bank, scan, polygon)),
         weights=bank.checksum,
+        outline=None if polygon is None else tuple(map(tuple, polygon.tolist())),
+        measurement=None if polygon is None else measure(polygon, scan, roi.slice),
     )
+
+
+def _polygon(bank, scan, roi):
+    outline = bank.localiser.outline(scan, roi) if bank.localiser is not None else None
+    return None if outline is None else contour(outline)
 
 
 def _verdict(bank, key, probability, spread):
@@ -103,3 +113,19 @@ def _missing(predictions, model_key):
     if model_key == CONSENSUS:
         message += f" The consensus is that of the other {len(predictions)}."
     return (Notice("model_unavailable", message),)
+
+
+def _unmeasured(bank, scan, polygon):
+    """Why there is no size, or what is wrong with it."""
+    if bank.localiser is None:
+        yield Notice(
+            "model_unavailable", "The nodule is not outlined or measured: the localiser is unavailable."
+        )
+    elif polygon is None:
+        yield Notice("not_outlined", "The nodule could not be outlined; no size is given.")
+    else:
+        if scan.spacing_assumed:
+            yield Notice("size_unknown", "No size is given, because the size of a pixel is not known.")
+        if reaches_edge(polygon, (scan.rows, scan.cols)):
+            message = "The nodule reaches the edge of the image and may be larger than its outline."
+            yield Notice("cut_off", message)

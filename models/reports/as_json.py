@@ -2,6 +2,7 @@
 
 from models import __version__
 from models.inference.finding import DISCLAIMER
+from models.inference.measure import Measurement
 
 
 def finding_as_json(finding):
@@ -26,8 +27,8 @@ def finding_as_json(finding):
             "col": roi.col,
             "slice": roi.slice,
             "source": roi.source,
-            "long_axis_mm": None,
-            "short_axis_mm": None,
+            **_size(finding.measurement or Measurement()),
+            "outline": _outline(finding.outline),
         },
         "characteristics": finding.characteristics,
         "image": {
@@ -37,8 +38,23 @@ def finding_as_json(finding):
             "spacing_mm": scan.spacing_mm[0],
             "is_hu": scan.is_hu,
             "spacing_assumed": scan.spacing_assumed,
+            "thickness_mm": scan.thickness_mm,
+            "slice_spacing_mm": scan.slice_spacing_mm,
         },
         "warnings": [{"code": notice.code, "message": notice.message} for notice in finding.notices],
         "disclaimer": DISCLAIMER,
         "version": {"app": __version__, "weights": finding.weights},
     }
+
+
+def _size(measurement):
+    lengths = ("long_axis_mm", "short_axis_mm", "mean_diameter_mm", "equivalent_diameter_mm", "mean_hu")
+    return {name: _tenths(getattr(measurement, name)) for name in lengths} | {"texture": measurement.texture}
+
+
+def _outline(vertices):
+    return None if vertices is None else [[_tenths(row), _tenths(col)] for row, col in vertices]
+
+
+def _tenths(value):
+    return None if value is None else round(value, 1)

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from models.inference.views import views
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
 from tests.conftest import encode
+from tests.inference.shapes import BlindLocaliser, DiscLocaliser
 
 ALWAYS = {"intercept": 0.0, "distance": 0.0, "spread": 0.0, "limit": 0.0}  # a doubt of 0.5
 NEVER = ALWAYS | {"limit": 1.0}
@@ -123,3 +125,76 @@ def test_an_unknown_model_is_refused_with_the_names_of_the_known_ones(app):
     assert caught.value.code == "unknown_model"
     for key in MODEL_KEYS:
         assert key in caught.value.message
+
+
+@pytest.fixture
+def outlined(bank):
+    """A function: finding on a phantom by a bank whose localiser is this one, the scan changed so."""
+
+    def find(localiser, **changed):
+        bank.localiser = localiser
+        scan = replace(scan_of("spiculated"), **changed)
+        return analyse(scan, locate(scan), "alexnet", bank)
+
+    return find
+
+
+def added_codes(finding):
+    return [notice.code for notice in finding.notices if notice not in finding.scan.notices]
+
+
+def test_an_outlined_nodule_is_measured_at_its_place(outlined):
+    finding = outlined(DiscLocaliser(12.0))
+    vertices = np.array(finding.outline)
+    np.testing.assert_allclose(vertices.mean(axis=0), (63.5, 63.5), atol=0.05)
+    np.testing.assert_allclose(np.ptp(vertices, axis=0), 12 / 0.7, atol=0.2)
+    assert finding.measurement.mean_diameter_mm == pytest.approx(12, abs=0.1)
+    assert (finding.measurement.mean_hu, finding.measurement.texture) == (None, None)
+    assert added_codes(finding) == []
+    assert finding.roi.source == "centre"
+
+
+def test_the_chosen_slice_is_measured_in_hu(outlined):
+    slices = np.full((3, 128, 128), -850, np.int16)
+    slices[1, 44:84, 44:84] = -600
+    slices[2, 44:84, 44:84] = 30
+    finding = outlined(DiscLocaliser(12.0), slices=slices, is_hu=True)
+    assert finding.roi.slice == 1
+    assert finding.measurement.mean_hu == -600
+    assert finding.measurement.texture == "ground glass"
+
+
+def test_where_the_spacing_was_assumed_there_is_an_outline_but_no_size(outlined):
+    finding = outlined(DiscLocaliser(12.0), spacing_assumed=True)
+    assert finding.outline is not None
+    assert finding.measurement.long_axis_mm is None
+    assert added_codes(finding) == ["size_unknown"]
+
+
+def test_a_nodule_that_is_not_outlined_has_no_size_and_says_so(outlined):
+    finding = outlined(BlindLocaliser(), spacing_assumed=True)
+    assert (finding.outline, finding.measurement) == (None, None)
+    (notice,) = finding.notices
+    assert notice.code == "not_outlined"
+    assert notice.message == "The nodule could not be outlined; no size is given."
+
+
+def test_a_map_without_anything_above_its_level_is_no_outline(outlined):
+    finding = outlined(DiscLocaliser(0.0))
+    assert (finding.outline, finding.measurement) == (None, None)
+    assert added_codes(finding) == ["not_outlined"]
+
+
+def test_a_nodule_at_the_edge_of_the_image_may_be_larger(outlined):
+    finding = outlined(DiscLocaliser(95.0))
+    assert added_codes(finding) == ["cut_off"]
+    assert finding.measurement.long_axis_mm > 90
+
+
+def test_without_a_localiser_the_models_still_answer_and_it_is_said(outlined):
+    finding = outlined(None)
+    assert 0 < finding.probability < 1
+    assert (finding.outline, finding.measurement) == (None, None)
+    (notice,) = finding.notices
+    assert notice.code == "model_unavailable"
+    assert "localiser" in notice.message

@@ -1,0 +1,63 @@
+"""A finding as JSON: what stands where, and what is null."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from models.inference.measure import Measurement
+from models.reports.as_json import finding_as_json
+from tests.reports.test_as_text import finding_of_vgg16
+
+MEASURED = Measurement(14.24, 10.96, 12.6, 12.149, -35.44, "part-solid")
+
+
+def test_the_contract_keeps_its_fields_in_their_order_and_additions_follow():
+    body = finding_as_json(finding_of_vgg16())
+    assert list(body["nodule"]) == [
+        "row",
+        "col",
+        "slice",
+        "source",
+        "long_axis_mm",
+        "short_axis_mm",
+        "mean_diameter_mm",
+        "equivalent_diameter_mm",
+        "mean_hu",
+        "texture",
+        "outline",
+    ]
+    assert list(body["image"]) == [
+        "rows",
+        "cols",
+        "slices",
+        "spacing_mm",
+        "is_hu",
+        "spacing_assumed",
+        "thickness_mm",
+        "slice_spacing_mm",
+    ]
+
+
+def test_what_was_not_measured_is_null():
+    body = finding_as_json(finding_of_vgg16())
+    assert set(list(body["nodule"].values())[4:]) == {None}
+    assert (body["image"]["thickness_mm"], body["image"]["slice_spacing_mm"]) == (None, None)
+
+
+def test_sizes_and_outline_are_given_to_a_tenth():
+    outline = ((10.04, 20.06), (11.96, 20.0), (11.0, 22.55))
+    finding = replace(finding_of_vgg16(), outline=outline, measurement=MEASURED)
+    nodule = json.loads(json.dumps(finding_as_json(finding)))["nodule"]
+    assert list(nodule.values())[4:-1] == [14.2, 11.0, 12.6, 12.1, -35.4, "part-solid"]
+    assert nodule["outline"] == [[10.0, 20.1], [12.0, 20.0], [11.0, 22.6]]
+
+
+@pytest.mark.parametrize(
+    ("positions", "spacing"), [((-3.0,), None), ((-3.0, -1.75), 1.25), ((0.0, 2.0, 4.0, 9.0), 2.0)]
+)
+def test_of_a_series_the_distances_of_its_slices_are_given(positions, spacing):
+    finding = finding_of_vgg16()
+    scan = replace(finding.scan, positions_mm=positions, thickness_mm=2.5)
+    image = finding_as_json(replace(finding, scan=scan))["image"]
+    assert (image["thickness_mm"], image["slice_spacing_mm"]) == (2.5, spacing)
