@@ -1,47 +1,60 @@
 """Uploaded files to a scan."""
 
-import re
-
 import numpy as np
 
 from models.errors import ScanError
-from models.imaging.dicom import looks_like_dicom, read_dicom
+from models.imaging.archive import members
+from models.imaging.content import refuse_other_pictures, refuse_other_regions
+from models.imaging.geometry import display_orientation
 from models.imaging.picture import read_picture
-from models.imaging.scan import ASSUMED_SPACING_MM, SPACING_BOUNDS_MM, Notice, Scan
+from models.imaging.scan import ASSUMED_SPACING_MM, CROP_AT_MOST, SPACING_BOUNDS_MM, Notice, Scan
+from models.imaging.series.headers import read_headers
+from models.imaging.series.notices import series_notices
+from models.imaging.series.order import in_order, one_series, orientation_of
+from models.imaging.series.volume import read_volume, same_contents
+from models.imaging.source import DICOM_NAME, Source, natural_key
 
 LIDC_SPACING_MM = (0.46, 0.98)
+MAX_PIXELS = 300_000_000  # 1,144 slices of 512 x 512
+PICTURE_PIXELS = 64_000_000
+UNPACKED_BYTES, UNPACKED_SLACK = 8, 200_000_000  # per pixel, both passes together; headers and strays
 
 
-def read_scan(files, spacing_mm=None, max_pixels=64_000_000):
-    """Decode an upload: one picture, several pictures of one stack, or one DICOM slice.
+def read_scan(files, spacing_mm=None, max_pixels=MAX_PIXELS, progress=None):
+    """Decode an upload: a picture or a stack of them, a DICOM file, a DICOM series, or a ZIP of either.
 
     Parameters
     ----------
-    files : list of (str, bytes)
-        Names and contents. Several pictures are ordered naturally by name: slice-2 before slice-10.
+    files : list of Source, or of (str, bytes)
+        DICOM slices are ordered by position; pictures naturally by name: slice-2 before slice-10.
     spacing_mm : float, optional
         mm per pixel, for files that do not carry it.
     max_pixels : int
-        Bound on the pixels of all files together.
+        Bound on the pixels of all slices together; pictures have a lower one of their own.
+    progress : callable, optional
+        Called as ``progress(done, total)`` after every file of the first pass over a DICOM series, and after
+        every slice of the second; `total` changes between the passes, done / total only grows.
 
     Raises
     ------
     ScanError
-        See `models.imaging.picture` and `models.imaging.dicom`; ``no_file``, ``bad_number`` and
-        ``mixed_series`` besides.
+        ``no_file``, ``bad_number``, ``unsupported_file``, ``mixed_series``, ``corrupt_file``, ``too_large``;
+        further what `models.imaging.dicom`, `picture`, `series`, `archive` and `content` raise.
     """
-    files = [(name, data) for name, data in files if name or data]
-    if not files:
+    sources = [file if isinstance(file, Source) else Source.of_bytes(*file) for file in files]
+    kinds = {source: source.kind() for source in sources}
+    kinds = {source: kind for source, kind in kinds.items() if source.name or kind != "empty"}
+    if not kinds:
         raise ScanError("no_file", "No file was sent; choose a CT image first.")
     _check_spacing(spacing_mm)
-    if any(not data for _, data in files):
-        raise ScanError("corrupt_file", "The file is empty.")
-    kinds = {looks_like_dicom(data) for _, data in files}
-    if kinds == {True, False}:
-        raise ScanError("mixed_series", "The upload mixes DICOM files and pictures; send one or the other.")
-    if kinds == {True}:
-        return _dicom_scan(files, spacing_mm, max_pixels)
-    return _picture_scan(files, spacing_mm, max_pixels)
+    kinds = _without_strays(kinds)
+    if "zip" in kinds.values():
+        dicom, pictures = _unzip(kinds, max_pixels)
+    else:
+        dicom, pictures = _sort_out(kinds)
+    if dicom:
+        return _dicom_scan(dicom, spacing_mm, max_pixels, progress or (lambda done, total: None))
+    return _picture_scan(pictures, spacing_mm, min(max_pixels, PICTURE_PIXELS))
 
 
 def _check_spacing(spacing_mm):
@@ -50,30 +63,102 @@ def _check_spacing(spacing_mm):
         raise ScanError("bad_number", f"The pixel spacing must be between {low} and {high} mm.")
 
 
-def _dicom_scan(files, spacing_mm, max_pixels):
-    if len(files) > 1:
-        raise ScanError(
-            "unsupported_file",
-            "Several DICOM files at once are not read yet; send the slice that shows the nodule.",
-        )
-    pixels, found, notices = read_dicom(files[0][1], max_pixels)
-    return _scan([pixels], found, spacing_mm, True, notices)
+def _without_strays(kinds):
+    """Without what systems leave in folders, unless it is all there is."""
+    return {source: kind for source, kind in kinds.items() if not source.is_stray} or kinds
 
 
-def _picture_scan(files, spacing_mm, max_pixels):
+def _unzip(kinds, max_pixels):
+    """DICOM files and pictures in a ZIP; where both are, the pictures are a CD's previews."""
+    if len(kinds) > 1:
+        raise ScanError("mixed_series", "Send a ZIP by itself: either one ZIP, or the files without it.")
+    files = members(next(iter(kinds)), UNPACKED_BYTES * max_pixels + UNPACKED_SLACK)
+    kinds = _without_strays({source: source.kind() for source in files})
+    dicom = _dicom_files(kinds)
+    pictures = [source for source, kind in kinds.items() if kind == "picture"]
+    if not dicom and not pictures:
+        message = "The ZIP holds neither DICOM files nor pictures; ZIPs within it are not opened."
+        raise ScanError("unsupported_file", message)
+    return dicom, [] if dicom else pictures
+
+
+def _sort_out(kinds):
+    """DICOM files or pictures among loose files."""
+    dicom = _dicom_files(kinds)
+    if dicom and "picture" in kinds.values():
+        raise ScanError("mixed_series", "The upload mixes DICOM files and pictures; send one or the other.")
+    if dicom:
+        return dicom, []
+    if "empty" in kinds.values():
+        raise ScanError("corrupt_file", "The file is empty.")
+    if "archive" in kinds.values():
+        raise ScanError("unsupported_file", "Of archives, only ZIP is opened; pack the series as a ZIP.")
+    return [], list(kinds)
+
+
+def _dicom_files(kinds):
+    """DICOM files and, beside them, what is only named so: damaged ones."""
+    if "dicom" not in kinds.values():
+        return []
+    damaged = {source for source, kind in kinds.items() if kind != "dicom" and DICOM_NAME.search(source.name)}
+    return [source for source, kind in kinds.items() if kind == "dicom" or source in damaged]
+
+
+def _dicom_scan(sources, spacing_mm, max_pixels, progress):
+    found = read_headers(sources, _counter(progress, 0, 2 * len(sources)))
+    slices = one_series(found)
+    _refuse_large(slices, max_pixels)
+    series = in_order(slices, same_contents)
+    n_slices = len(series.slices)
+    volume = read_volume(series.slices, _counter(progress, n_slices, 2 * n_slices))
+    frames = [header.frame for header in series.slices]
+    is_hu = all(header.is_hu for header in series.slices)
+    spacing = next((frame.spacing_mm for frame in frames if frame.spacing_mm), None)
+    if max(volume.shape[1:]) > CROP_AT_MOST:
+        refuse_other_regions(volume, spacing or (ASSUMED_SPACING_MM,) * 2, is_hu)
+    thickness = [frame.thickness_mm for frame in frames if frame.thickness_mm]
+    return _scan(
+        volume,
+        spacing,
+        spacing_mm,
+        is_hu,
+        series_notices(series, found.left_out),
+        orientation=display_orientation(orientation_of(series.slices)),
+        positions_mm=series.positions_mm,
+        thickness_mm=float(np.median(thickness)) if thickness else None,
+    )
+
+
+def _counter(progress, done, total):
+    """A step function that reports `done` + 1, + 2, … of `total`."""
+    steps = iter(range(done + 1, total + 1))
+    return lambda: progress(next(steps, total), total)
+
+
+def _refuse_large(slices, max_pixels):
+    rows, cols = slices[0].shape
+    if len(slices) * rows * cols > max_pixels:
+        size = f"{cols} x {rows}" + (f" x {len(slices)}" if len(slices) > 1 else "")
+        message = f"The image has {size} pixels; at most {max_pixels / 1e6:g} million are read."
+        raise ScanError("too_large", message)
+
+
+def _picture_scan(sources, spacing_mm, max_pixels):
     slices = []
-    for _, data in sorted(files, key=lambda file: natural_key(file[0])):
-        pages = read_picture(data, max_pixels)
+    for source in sorted(sources, key=lambda source: natural_key(source.name)):
+        pages = read_picture(source.open().read(), max_pixels)
         max_pixels -= sum(page.size for page in pages)
         slices += pages
     if len({pixels.shape for pixels in slices}) > 1:
         raise ScanError(
             "mixed_series", "The pictures differ in size; the slices of one stack all have the same size."
         )
-    return _scan(slices, None, spacing_mm, False, [])
+    stack = np.stack(slices)
+    refuse_other_pictures(stack)
+    return _scan(stack, None, spacing_mm, False, [])
 
 
-def _scan(slices, found, given, is_hu, notices):
+def _scan(slices, found, given, is_hu, notices, **geometry):
     spacing = found or (given and (given, given))
     assumed = spacing is None
     if assumed:
@@ -85,13 +170,4 @@ def _scan(slices, found, given, is_hu, notices):
             *spacing, *LIDC_SPACING_MM
         )
         notices = [*notices, Notice("spacing_unusual", message)]
-    return Scan(np.stack(slices), tuple(spacing), assumed, is_hu, tuple(notices))
-
-
-def natural_key(name):
-    """Sort key that counts: ``slice-2`` comes before ``slice-10``."""
-    return [
-        (part.isdecimal(), int(part) if part.isdecimal() else part)
-        for part in re.split(r"([0-9]+)", name.lower())
-        if part
-    ]
+    return Scan(slices, tuple(spacing), assumed, is_hu, tuple(notices), **geometry)

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.imaging.phantom import draw_phantom
 from tests.imaging.dicom_files import chest_slice
 
 
@@ -25,8 +26,9 @@ def chest():
 
 @pytest.fixture(scope="session")
 def grey():
-    """An 8-bit grey picture of 48 x 64 pixels with many levels, read-only."""
-    pixels = np.add.outer(3 * np.arange(48), np.arange(64)).astype(np.uint8)
-    pixels[10:20, 30:50] = 250
+    """An 8-bit grey picture of 48 x 64 pixels, a nodule beside the chest wall, read-only; the wall is 250."""
+    pixels = draw_phantom("spiculated", size=64, spacing_mm=1.3)[8:56]
+    wall = (pixels >= 200) & (np.arange(64) >= 46)
+    pixels = np.where(wall, 250, np.minimum(pixels, 249)).astype(np.uint8)
     pixels.flags.writeable = False
     return pixels

@@ -1,8 +1,12 @@
 """CT files for tests: a chest in Hounsfield units, and any slice as the bytes of a DICOM file."""
 
 import io
+import tempfile
+from pathlib import Path
 
+import gdcm
 import numpy as np
+from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, RLELossless, generate_uid
 
@@ -72,6 +76,57 @@ def make_ct(hu, *, slope=1.0, intercept=-1024.0, signed=False, bits=16, rle=Fals
     return _written(dataset, syntax)
 
 
+def rewritten(data, **tags):
+    """The same file with other values of elements, by keyword; None removes the element."""
+    dataset = dcmread(io.BytesIO(data))
+    for keyword, value in tags.items():
+        if value is None:
+            delattr(dataset, keyword)
+        else:
+            setattr(dataset, keyword, value)
+    return _written(dataset, None)
+
+
+def transcoded(data, syntax):
+    """The same file in another transfer syntax; what compresses is GDCM."""
+    dataset = dcmread(io.BytesIO(data))
+    if syntax.is_encapsulated:
+        dataset.PixelData = _compressed(data, syntax)
+        dataset["PixelData"].is_undefined_length = True
+    elif not syntax.is_little_endian:
+        cells = np.frombuffer(dataset.PixelData, f"u{dataset.BitsAllocated // 8}")
+        dataset.PixelData = cells.byteswap().tobytes()
+        dataset["PixelData"].VR = "OB" if dataset.BitsAllocated == 8 else "OW"
+    dataset.file_meta.TransferSyntaxUID = syntax
+    return _written(dataset, None)
+
+
+def _compressed(data, syntax):
+    """Encapsulated pixel data of a file, coded by GDCM (which reads and writes named files only)."""
+    with tempfile.TemporaryDirectory() as folder:
+        plain, coded = str(Path(folder) / "plain"), str(Path(folder) / "coded")
+        Path(plain).write_bytes(data)
+        reader, change, writer = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax(), gdcm.ImageWriter()
+        reader.SetFileName(plain)
+        writer.SetFileName(coded)
+        change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(str(syntax))))
+        if not reader.Read():
+            raise ValueError("GDCM does not read the file.")
+        change.SetInput(reader.GetImage())
+        if not change.Change():
+            raise ValueError(f"GDCM does not code these pixels. Received: {syntax.name}")
+        writer.SetFile(reader.GetFile())
+        writer.SetImage(change.GetOutput())
+        if not writer.Write():
+            raise ValueError("GDCM does not write the file.")
+        return dcmread(coded).PixelData
+
+
+def without_meta(data):
+    """The same file without preamble and file meta information: its first element is of group 8."""
+    return data[144 + int.from_bytes(data[140:144], "little") :]
+
+
 def _header(shape, slope, intercept, signed, bits):
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
@@ -94,7 +149,11 @@ def _header(shape, slope, intercept, signed, bits):
 
 def _written(dataset, syntax):
     buffer = io.BytesIO()
-    dataset.save_as(buffer, enforce_file_format=True)
+    if dataset.file_meta.TransferSyntaxUID.is_little_endian:
+        dataset.save_as(buffer, enforce_file_format=True)
+    else:  # pydicom changes the byte order of a data set that it has read only if it is forced to
+        dataset.preamble = bytes(128)
+        dcmwrite(buffer, dataset, implicit_vr=False, little_endian=False, force_encoding=True)
     data = buffer.getvalue()
     if syntax is None:
         return data

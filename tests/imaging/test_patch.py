@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from models.imaging.patch import PATCH, PatchSpec, cut_patch, neighbours, normalise, resample
+from models.imaging.phantom import draw_phantom
 from models.imaging.read import read_scan
 from tests.imaging.dicom_files import make_ct
 
@@ -208,6 +209,8 @@ def test_a_constant_image_gives_zeros(value):
 def test_a_png_crop_gives_the_patch_of_its_dicom_slice(chest):
     top, left = 192, 90  # of a crop of 128 x 128 pixels with the nodule in its middle
     row, col = top + 63.5, left + 63.5
+    chest = chest.copy()
+    chest[top : top + 128, left : left + 128] = draw_phantom("spiculated") * 5.0 - 1000  # looks more like CT
     dicom = read_scan([("slice.dcm", make_ct(chest, PixelSpacing=[0.681641, 0.681641]))])
     np.testing.assert_array_equal(dicom.slices[0], chest)
     crop = chest[top : top + 128, left : left + 128].astype(float)

@@ -3,17 +3,13 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.uid import MediaStorageDirectoryStorage
 
 from models.errors import ScanError
-from models.imaging.read import natural_key, read_scan
-from models.imaging.scan import Roi, Scan, locate
+from models.imaging import read
+from models.imaging.read import read_scan
 from tests.imaging.dicom_files import make_ct
-
-
-def png(pixels):
-    buffer = io.BytesIO()
-    Image.fromarray(np.asarray(pixels, np.uint8)).save(buffer, "png")
-    return buffer.getvalue()
+from tests.imaging.series_files import make_series, make_slice, make_zip, marked, numbers, png
 
 
 def codes(scan):
@@ -24,20 +20,6 @@ def refusal(files, **options):
     with pytest.raises(ScanError) as caught:
         read_scan(files, **options)
     return caught.value.code
-
-
-@pytest.mark.parametrize(
-    ("names", "expected"),
-    [
-        (["slice-10", "slice-2", "slice-1"], ["slice-1", "slice-2", "slice-10"]),
-        (["IM0010.png", "im9.PNG", "IM1.png"], ["IM1.png", "im9.PNG", "IM0010.png"]),
-        (["b", "10", "a", "9"], ["a", "b", "9", "10"]),
-        (["2-10", "10-1", "2-9"], ["2-9", "2-10", "10-1"]),
-        (["a2b", "a2", "a"], ["a", "a2", "a2b"]),
-    ],
-)
-def test_names_are_ordered_as_people_count(names, expected):
-    assert sorted(names, key=natural_key) == expected
 
 
 def test_several_pictures_become_a_stack_in_natural_order(grey):
@@ -72,8 +54,93 @@ def test_pictures_and_dicom_files_together_are_refused(grey, chest):
     assert refusal([("1.png", png(grey)), ("2.dcm", make_ct(chest))]) == "mixed_series"
 
 
-def test_several_dicom_files_are_refused_for_now(chest):
-    assert refusal([("1.dcm", make_ct(chest)), ("2.dcm", make_ct(chest))]) == "unsupported_file"
+@pytest.mark.parametrize(
+    "stray",
+    [
+        ("DICOMDIR", b"\0" * 128 + b"DICM"),
+        ("README", b"Start the viewer."),
+        ("CT/.DS_Store", b""),
+        ("desktop.ini", b"[.ShellClassInfo]"),
+        ("autorun.inf", b""),
+    ],
+)
+def test_strays_of_a_folder_of_dicom_files_are_ignored(stray):
+    assert numbers(read_scan([*make_series(3), stray])) == [0, 1, 2]
+
+
+def test_strays_of_a_folder_of_pictures_are_ignored(grey):
+    files = [("a/.DS_Store", b"\0\0\0\1Bud1"), ("a/1.png", png(grey)), ("a/Thumbs.db", b"x")]
+    assert len(read_scan(files).slices) == 1
+
+
+def test_a_list_of_dicom_files_without_them_is_unsupported():
+    data = make_ct(marked(0), SOPClassUID=MediaStorageDirectoryStorage)
+    for name in ("DICOMDIR", "list"):
+        assert refusal([(name, data)]) == "unsupported_file"
+
+
+@pytest.mark.parametrize("pack", [False, True], ids=["files", "zip"])
+def test_progress_grows_to_its_end(pack):
+    files, reports = make_series(5), []
+    read_scan([("a", make_zip(files))] if pack else files, progress=lambda *pair: reports.append(pair))
+    assert reports == [(done, 10) for done in range(1, 11)]
+
+
+def damaged(data, how):
+    return {
+        "cut": data[:-100],
+        "cut in its header": data[:400],
+        "without pixels": data[: -len(marked(0).tobytes()) - 12],
+        "empty": b"",
+    }[how]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("how", ["cut", "cut in its header", "without pixels", "empty"])
+@pytest.mark.parametrize("n_damaged", [1, 2])
+def test_damaged_files_among_good_ones_are_counted_but_not_named(how, n_damaged):
+    files = make_series(6)
+    files[1:1] = [(f"bad{i}.dcm", damaged(make_slice(20 + i), how)) for i in range(n_damaged)]
+    with pytest.raises(ScanError) as caught:
+        read_scan(files)
+    assert caught.value.code == "corrupt_file"
+    assert f"{n_damaged} of {6 + n_damaged} DICOM" in caught.value.message
+    assert "bad" not in caught.value.message
+
+
+def test_whole_hu_are_int16_and_one_fractional_slice_makes_all_float32():
+    half = make_slice(1, hu=marked(1) + 0.5, slope=0.5)
+    files = [("0", make_slice(0)), ("1", half), ("2", make_slice(2))]
+    assert read_scan(files[:1]).slices.dtype == np.int16
+    scan = read_scan(files)
+    assert scan.slices.dtype == np.float32
+    for pixels, expected in zip(scan.slices, (marked(0), marked(1) + 0.5, marked(2)), strict=True):
+        np.testing.assert_array_equal(pixels, expected)
+
+
+def test_slices_with_rescale_values_of_their_own_are_one_series():
+    files = [(f"{i}", make_slice(i, intercept=-1000 - i, signed=True)) for i in range(4)]
+    assert numbers(read_scan(files)) == [0, 1, 2, 3]
+
+
+def test_values_that_are_not_hu_are_said():
+    scan = read_scan([("0", make_slice(0)), ("1", make_slice(1, RescaleType="US"))])
+    assert not scan.is_hu
+    assert codes(scan) == ["not_hu"]
+
+
+def test_the_bound_on_pixels_holds_for_a_series_before_it_is_decoded():
+    files, size = make_series(5), 24 * 32
+    assert len(read_scan(files, max_pixels=5 * size).slices) == 5
+    assert refusal(files, max_pixels=5 * size - 1) == "too_large"
+    assert refusal([("1", make_slice(0, Rows=60_000, Columns=60_000))], max_pixels=10**9) == "too_large"
+
+
+def test_pictures_have_a_lower_bound_of_their_own(grey, monkeypatch):
+    monkeypatch.setattr(read, "PICTURE_PIXELS", 2 * grey.size)
+    files = [(f"{n}.png", png(grey)) for n in range(3)]
+    assert len(read_scan(files[:2], max_pixels=10**9).slices) == 2
+    assert refusal(files, max_pixels=10**9) == "too_large"
 
 
 @pytest.mark.parametrize("files", [[], [("", b"")], [("", b""), ("", b"")]])
@@ -153,54 +220,3 @@ def test_every_page_of_a_stack_counts_towards_the_bound(grey):
     files = [("1.tif", buffer.getvalue()), ("2.png", png(grey))]
     assert len(read_scan(files, max_pixels=4 * grey.size).slices) == 4
     assert refusal(files, max_pixels=4 * grey.size - 1) == "too_large"
-
-
-def blank(n_slices, rows, cols):
-    slices = np.zeros((n_slices, rows, cols), np.float32)
-    return Scan(slices, (0.7, 0.7), False, False)
-
-
-CROP, WHOLE, TALL = (5, 128, 100), (3, 512, 512), (1, 161, 20)
-
-
-@pytest.mark.parametrize(
-    ("size", "place", "expected"),
-    [
-        (CROP, {}, Roi(63.5, 49.5, 2, "centre")),
-        (CROP, {"index": 0}, Roi(63.5, 49.5, 0, "centre")),
-        (CROP, {"index": 4}, Roi(63.5, 49.5, 4, "centre")),
-        ((4, 128, 128), {}, Roi(63.5, 63.5, 2, "centre")),
-        ((1, 160, 160), {}, Roi(79.5, 79.5, 0, "centre")),
-        (CROP, {"row": 10.5, "col": 20}, Roi(10.5, 20, 2, "given")),
-        (CROP, {"row": -0.5, "col": -0.5}, Roi(-0.5, -0.5, 2, "given")),
-        (CROP, {"row": 127.5, "col": 99.5}, Roi(127.5, 99.5, 2, "given")),
-        (WHOLE, {"row": 0, "col": 511, "index": 1}, Roi(0, 511, 1, "given")),
-        (TALL, {"row": 3, "col": 4}, Roi(3, 4, 0, "given")),
-    ],
-)
-def test_the_nodule_is_where_it_is_said_or_in_the_middle_of_a_crop(size, place, expected):
-    assert locate(blank(*size), **place) == expected
-
-
-@pytest.mark.parametrize(
-    ("size", "place", "code"),
-    [
-        (CROP, {"row": 10}, "bad_number"),
-        (CROP, {"col": 10}, "bad_number"),
-        (CROP, {"row": -0.6, "col": 5}, "roi_outside"),
-        (CROP, {"row": 127.6, "col": 5}, "roi_outside"),
-        (CROP, {"row": 5, "col": 99.6}, "roi_outside"),
-        (CROP, {"row": 100, "col": 100}, "roi_outside"),
-        (CROP, {"row": float("nan"), "col": 5}, "roi_outside"),
-        (CROP, {"row": 5, "col": float("inf")}, "roi_outside"),
-        (CROP, {"index": 5}, "roi_outside"),
-        (CROP, {"index": -1}, "roi_outside"),
-        (WHOLE, {}, "nodule_not_found"),
-        (WHOLE, {"index": 1}, "nodule_not_found"),
-        (TALL, {}, "nodule_not_found"),
-    ],
-)
-def test_a_place_that_cannot_be_is_refused(size, place, code):
-    with pytest.raises(ScanError) as caught:
-        locate(blank(*size), **place)
-    assert caught.value.code == code

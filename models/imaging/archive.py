@@ -1,0 +1,140 @@
+"""The files in a ZIP, unpacked one at a time, in memory and within bounds; nothing reaches the disk."""
+
+import io
+import threading
+import zipfile
+import zlib
+
+from models.errors import ScanError
+from models.imaging.source import Source
+
+MEMBERS = 10_000  # files in a ZIP, at most
+RATIO = 200  # unpacked to packed bytes, at most; CT slices reach 2 to 4
+SMALL_BYTES = 64_000_000  # unpacked, whatever the ratio
+ENCRYPTED = 0x1  # general purpose bit 0 (APPNOTE 4.4.4)
+CENTRAL_HEADER = b"PK\x01\x02"  # begins each entry of the directory at the ZIP's end
+CHUNK_BYTES = 1 << 20
+LEAST_BYTES = 8192  # unpacked at once, at least
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
+
+
+def members(source, max_bytes):
+    """The files in a ZIP, to be unpacked when they are opened.
+
+    Parameters
+    ----------
+    source : Source
+        The ZIP. Its stream serves all members, also to several threads; none else may read it.
+    max_bytes : int
+        Bound on what is unpacked, each byte counted as often as it is (reading a scan takes two passes).
+
+    Returns
+    -------
+    list of Source
+        In the ZIP's order. Names are names only: nothing is written under them.
+
+    Raises
+    ------
+    ScanError
+        ``corrupt_file``, ``too_large``, or ``unsupported_file`` for an encrypted ZIP; opened members
+        raise the first two when they are read.
+    """
+    stream = source.open()
+    size = _check_members(stream)
+    try:
+        archive = zipfile.ZipFile(stream)
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    except BROKEN as error:
+        raise ScanError("corrupt_file", "The ZIP is damaged or cut short; pack it again.") from error
+    if any(entry.flag_bits & ENCRYPTED for entry in entries):
+        raise ScanError(
+            "unsupported_file", "The ZIP is locked with a password; unpack it and send the files in it."
+        )
+    allowance = Allowance(min(max_bytes, max(SMALL_BYTES, RATIO * size)))
+
+    def opener(entry):
+        return lambda: io.BufferedReader(Member(archive, entry, allowance), LEAST_BYTES)
+
+    return [Source(entry.filename, opener(entry)) for entry in entries]
+
+
+def _check_members(stream):
+    """Count the entries before any is parsed, whatever the ZIP says of itself; returns its size."""
+    stream.seek(0)
+    size, entries, tail = 0, 0, b""
+    while chunk := stream.read(CHUNK_BYTES):
+        size += len(chunk)
+        entries += (tail + chunk).count(CENTRAL_HEADER)
+        tail = chunk[-3:]
+        if entries > MEMBERS:
+            raise ScanError("too_large", f"The ZIP holds too many files; at most {MEMBERS:,} are read.")
+    stream.seek(0)
+    return size
+
+
+class Allowance:
+    """What may still be unpacked of a ZIP, in bytes."""
+
+    def __init__(self, n_bytes):
+        self.n_bytes, self._lock = n_bytes, threading.Lock()
+
+    def take(self, n_bytes):
+        """Count what was unpacked; ScanError `too_large` beyond the bound."""
+        with self._lock:
+            self.n_bytes -= n_bytes
+        if self.n_bytes < 0:
+            raise ScanError("too_large", "The ZIP unpacks to far more than a CT series; send one series.")
+
+
+class Member(io.RawIOBase):
+    """A file in a ZIP, unpacked only as far as it is read; what was read stays, so that seeking is free."""
+
+    def __init__(self, archive, entry, allowance):
+        super().__init__()
+        self._archive, self._entry, self._allowance = archive, entry, allowance
+        self._packed, self._data, self._at = None, bytearray(), 0
+
+    def readinto(self, buffer):
+        """Fill a buffer from the present place on; returns how many bytes there were."""
+        end = self._at + len(buffer)
+        self._unpack(end)
+        with memoryview(self._data) as unpacked:
+            chunk = unpacked[self._at : end]
+            buffer[: len(chunk)] = chunk
+            self._at += len(chunk)
+            return len(chunk)
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        """Go to a place; the end is known once all is unpacked, and its checksum compared."""
+        if whence == io.SEEK_END:
+            self._unpack(None)
+            offset += len(self._data)
+        elif whence == io.SEEK_CUR:
+            offset += self._at
+        self._at = max(0, offset)
+        return self._at
+
+    def tell(self):
+        """The present place."""
+        return self._at
+
+    def readable(self):
+        """True."""
+        return True
+
+    def seekable(self):
+        """True."""
+        return True
+
+    def _unpack(self, end):
+        try:
+            self._packed = self._packed or self._archive.open(self._entry)
+            while end is None or len(self._data) < end:
+                wanted = CHUNK_BYTES if end is None else min(end - len(self._data), CHUNK_BYTES)
+                chunk = self._packed.read(max(wanted, LEAST_BYTES))
+                if not chunk:
+                    return
+                self._allowance.take(len(chunk))
+                self._data += chunk
+        except BROKEN as error:
+            raise ScanError("corrupt_file", "A file in the ZIP is damaged; pack it again.") from error

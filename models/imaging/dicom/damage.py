@@ -1,0 +1,19 @@
+"""One answer to the many kinds of exceptions that damaged files raise in the libraries that read them."""
+
+from contextlib import contextmanager
+
+from models.errors import ScanError
+
+HEADER = "The DICOM file is damaged or cut short: its header cannot be read."
+PIXELS = "The DICOM file's pixel data are damaged or cut short."
+
+
+@contextmanager
+def refusing_damage(sentence=HEADER):
+    """Turn whatever goes wrong within into a ScanError ``corrupt_file``; also a decorator of functions."""
+    try:
+        yield
+    except ScanError:
+        raise
+    except Exception as error:
+        raise ScanError("corrupt_file", sentence) from error

@@ -1,0 +1,208 @@
+"""What kind of DICOM object a header describes, and whether it is an axial CT image of the chest."""
+
+import re
+
+from pydicom.uid import UID, MediaStorageDirectoryStorage
+
+from models.errors import ScanError
+from models.imaging.dicom.damage import refusing_damage
+from models.imaging.dicom.frames import frame_value, frames_of
+from models.imaging.geometry import is_axial
+
+CT_CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.2",  # CT Image Storage
+    "1.2.840.10008.5.1.4.1.1.2.1",  # Enhanced CT Image Storage
+    "1.2.840.10008.5.1.4.1.1.2.2",  # Legacy Converted Enhanced CT Image Storage
+}
+PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+MODALITIES = {  # value of Modality (0008,0060): in words
+    "CR": "X-ray picture",
+    "DX": "X-ray picture",
+    "DOC": "document",
+    "KO": "list of key images",
+    "MG": "mammogram",
+    "MR": "magnetic resonance (MR) image",
+    "NM": "nuclear medicine image",
+    "OT": "converted picture",
+    "PR": "presentation state",
+    "PT": "positron emission (PET) image",
+    "REG": "registration",
+    "RTDOSE": "radiotherapy dose",
+    "RTIMAGE": "radiotherapy image",
+    "RTPLAN": "radiotherapy plan",
+    "RTSTRUCT": "radiotherapy structure set",
+    "SC": "secondary capture",
+    "SEG": "segmentation",
+    "SR": "structured report",
+    "US": "ultrasound image",
+    "XA": "angiogram",
+}
+HIDDEN = {  # sequence that no CT image has: the object that has it
+    "SegmentSequence": "segmentation",
+    "StructureSetROISequence": "radiotherapy structure set",
+    "GraphicAnnotationSequence": "presentation state",
+    "DoseReferenceSequence": "radiotherapy plan",
+}
+NO_SLICES = re.compile("SCREENSAVE|^DOSE|PROT$|REPORT$|^VRT$|^SSD$|VOLUMERENDER")  # in Image Type
+SLICE_KEYWORDS = (
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "RescaleSlope",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+)
+HEAD = re.compile(  # values of Body Part Examined (PS3.16 annex L) that show no lung, letters only
+    "BRAIN|CEREBELLUM|EAR|EYE|FACE|HEAD|HEADBRAIN|IAC|JAW|MANDIBLE|MAXILLA|ORBIT|SINUS|SINUSES|SKULL|"
+    "TEMPORALBONE|ZYGOMA"
+)
+LIMB = re.compile(
+    "ANKLE|ARM|CALF|ELBOW|FEMUR|FIBULA|FINGER|FOOT|FOREARM|HAND|HUMERUS|KNEE|LEG|PATELLA|RADIUS|THIGH|THUMB|"
+    "TIBIA|TOE|ULNA|WRIST|(UPPER|LOWER)?EXTREMITY|(UPPER|LOWER)(ARM|LEG|LIMB)"
+)
+
+
+def refuse_other_objects(dataset):
+    """Refuse what its header shows to be no axial CT image of the chest.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        As `models.imaging.dicom.read_header` gives it.
+
+    Raises
+    ------
+    ScanError
+        ``not_ct``, ``no_pixels``, ``not_axial``, ``not_chest`` or ``corrupt_file``.
+    """
+    objection = _objection(dataset)
+    if objection:
+        _, code, sentence = objection
+        raise ScanError(code, sentence)
+
+
+def is_left_out(dataset):
+    """Why an object of a many-file upload is no axial CT slice of the chest, or None where it may be one.
+
+    Returns
+    -------
+    str or None
+        A noun: "localizer", "structured report", "segmentation", "coronal, sagittal or oblique plane", ...
+
+    Raises
+    ------
+    ScanError
+        ``corrupt_file``, where the header is damaged.
+    """
+    objection = _objection(dataset)
+    return objection[0] if objection else None
+
+
+@refusing_damage()
+def _objection(dataset):
+    """(noun, code, sentence) of the first thing that speaks against a slice, or None."""
+    checks = (_other_object, _no_image, _other_plane, _other_region)
+    return next((objection for check in checks if (objection := check(dataset))), None)
+
+
+def _other_object(dataset):
+    modality = str(dataset.get("Modality") or "").strip().upper()
+    if modality and modality != "CT":
+        noun = MODALITIES.get(modality, "object of another modality")
+    elif _sop_class(dataset) == MediaStorageDirectoryStorage:
+        noun = "DICOMDIR"
+    elif any(keyword in dataset for keyword in HIDDEN):
+        noun = next(noun for keyword, noun in HIDDEN.items() if keyword in dataset)
+    elif dataset.get("SOPClassUID") not in CT_CLASSES:
+        return _other_class(dataset)
+    elif "ContentSequence" in dataset and not _has_pixels(dataset):
+        noun = "structured report"
+    elif dataset.get("BitsAllocated") == 1:
+        noun = "segmentation"
+    elif _is_page(dataset):
+        noun = "dose report, screen save or rendering"
+    elif _is_colour(dataset):
+        return "colour picture", "not_ct", "The DICOM file is in colour; a CT image is grey."
+    else:
+        return None
+    return noun, "not_ct", f"The DICOM file is no CT image: it is {_with_article(noun)}."
+
+
+def _other_class(dataset):
+    uid = UID(str(_sop_class(dataset) or ""))
+    known = uid.name if uid.name != uid else ""  # never the value itself, which may be anything
+    noun = known.removesuffix(" Storage") or "object of an unknown class"
+    if noun == "Secondary Capture Image":
+        sentence = "The DICOM file is a secondary capture (a screenshot or the like); send the original CT."
+    else:
+        sentence = f"The DICOM file is no CT image: its class is {known or 'unknown'}."
+    return noun, "not_ct", sentence
+
+
+def _no_image(dataset):
+    if not _has_pixels(dataset):
+        if "Rows" not in dataset:
+            raise ScanError("corrupt_file", "The DICOM file is damaged or cut short: it has no image.")
+        return (
+            "header without pixel data",
+            "no_pixels",
+            "The DICOM file has no pixel data, or was cut short before them.",
+        )
+    if not all(0 < int(dataset.get(keyword) or 0) < 2**16 for keyword in ("Rows", "Columns")):
+        raise ScanError("corrupt_file", "The DICOM file is damaged: it does not say how large the image is.")
+    if dataset.get("BitsAllocated") not in (8, 16, 32, 64):
+        raise ScanError(
+            "corrupt_file", "The DICOM file is damaged: its number of bits a pixel is impossible."
+        )
+    return None
+
+
+def _other_plane(dataset):
+    if any("LOCALIZER" in word or "SCOUT" in word for word in _image_type(dataset)):
+        return "localizer", "not_axial", "The image is a localizer (scout view), not an axial slice."
+    orientations = [frame.orientation for frame in frames_of(dataset)]
+    if any(orientation is None or is_axial(orientation) for orientation in orientations):
+        return None
+    noun = "coronal, sagittal or oblique plane"
+    return noun, "not_axial", f"The image is a {noun}; send an axial slice."
+
+
+def _other_region(dataset):
+    region = re.sub("[^A-Z]", "", str(dataset.get("BodyPartExamined") or "").upper())
+    for names, where in ((HEAD, "the head"), (LIMB, "an arm or a leg")):
+        if names.fullmatch(region):
+            sentence = f"The file says that it shows {where}; send an axial slice of the chest."
+            return f"image of {where}", "not_chest", sentence
+    return None
+
+
+def _sop_class(dataset):
+    meta = getattr(dataset, "file_meta", None) or {}
+    return dataset.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID")
+
+
+def _has_pixels(dataset):
+    return any(keyword in dataset for keyword in PIXELS)
+
+
+def _is_colour(dataset):
+    photometric = str(dataset.get("PhotometricInterpretation") or "").upper()
+    return int(dataset.get("SamplesPerPixel") or 1) != 1 or photometric.startswith(("RGB", "YBR", "PALETTE"))
+
+
+def _is_page(dataset):
+    """Whether the image is text or a rendering: its type says so, or it has nothing of a slice."""
+    words = _image_type(dataset)
+    bare = not any(keyword in dataset for keyword in SLICE_KEYWORDS)
+    return any(NO_SLICES.search(word) for word in words) or ("SECONDARY" in words and bare)
+
+
+def _image_type(dataset):
+    """The values of Image Type and of the first frame's Frame Type, as letters only."""
+    words = []
+    for value in (dataset.get("ImageType"), frame_value(dataset, 0, "CTImageFrameTypeSequence", "FrameType")):
+        words += [value] if isinstance(value, str) else list(value or ())
+    return [re.sub("[^A-Z0-9]", "", str(word).upper()) for word in words]
+
+
+def _with_article(noun):
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

@@ -1,0 +1,108 @@
+"""Stored pixel values, frame by frame: what is cut short is refused, what is compressed goes to the codec."""
+
+import os
+import struct
+from itertools import islice
+
+from pydicom.encaps import generate_frames, get_frame
+from pydicom.pixels.utils import as_pixel_options
+from pydicom.uid import RLELossless
+
+from models.errors import ScanError
+from models.imaging.dicom.codec import codec
+from models.imaging.dicom.damage import PIXELS
+from models.imaging.dicom.frames import count_frames
+from models.imaging.dicom.hounsfield import significant_bits
+from models.imaging.dicom.part10 import UNDEFINED
+from models.imaging.dicom.syntaxes import decoder_for, syntax_of
+
+ITEM, DELIMITER = 0xFFFEE000, 0xFFFEE0DD
+MAX_FRAME_PIXELS = 4096 * 4096  # no CT has more; a header that claims more must not cost memory
+
+
+def stored_frames(dataset, stream, element, numbers=None):
+    """Decode pixel values, one frame after the other.
+
+    Parameters
+    ----------
+    dataset, stream, element
+        As `models.imaging.dicom.part10.open_file` gives them.
+    numbers : sequence of int, optional
+        0-based numbers of the frames to decode; all of them, in order, by default.
+
+    Returns
+    -------
+    iterator of ndarrays of shape (rows, cols)
+        Values as stored, without what lies in unused bits.
+
+    Raises
+    ------
+    ScanError
+        ``missing_decoder``, ``corrupt_file`` or ``too_large``.
+    """
+    count, syntax = count_frames(dataset), syntax_of(dataset)
+    decoder_for(syntax)  # or missing_decoder, before anything else
+    if int(dataset.Rows) * int(dataset.Columns) > MAX_FRAME_PIXELS:
+        raise ScanError("too_large", f"An image has more than {MAX_FRAME_PIXELS / 1e6:.0f} million pixels.")
+    _refuse_cut(dataset, stream, element, count, syntax)
+    options = as_pixel_options(dataset, number_of_frames=count, transfer_syntax_uid=syntax)
+    options["pixel_keyword"] = element.keyword
+    options.setdefault("photometric_interpretation", "MONOCHROME2")
+    options.setdefault("samples_per_pixel", 1)
+    stream.seek(element.offset)
+    order = None if numbers is None or list(numbers) == list(range(count)) else list(numbers)
+    if syntax.is_encapsulated and syntax != RLELossless:
+        return _compressed(stream, options, order)
+    return _plain(dataset, stream, {**options, "pixel_vr": element.vr}, order)
+
+
+def _plain(dataset, stream, options, order):
+    """Uncompressed frames and RLE, which have unused bits; `order` None walks through the file once."""
+    options.update(view_only=True, correct_unused_bits=False, allow_excess_frames=False)
+    decoder = decoder_for(options["transfer_syntax_uid"])
+    frames = decoder.iter_array(stream, indices=order, raw=True, **options)
+    for pixels, _ in islice(frames, options["number_of_frames"] if order is None else len(order)):
+        yield significant_bits(pixels, dataset) if pixels.dtype.kind in "iu" else pixels
+
+
+def _compressed(stream, options, order):
+    """Frames whose code streams go to the codec, which sees to their sign and precision."""
+    places = {
+        "number_of_frames": options["number_of_frames"],
+        "extended_offsets": options.pop("extended_offsets", None),
+    }
+    if order is None:
+        frames = islice(generate_frames(stream, **places), places["number_of_frames"])
+    else:
+        frames = (get_frame(stream, number, **places) for number in order)
+    for data in frames:
+        yield codec.decode(data, options)
+
+
+def _refuse_cut(dataset, stream, element, count, syntax):
+    """Refuse pixel data that end early: decoders would fill in the rest."""
+    size = stream.seek(0, os.SEEK_END)
+    if syntax.is_encapsulated:
+        complete = element.length == UNDEFINED and _fragments(stream, element.offset) >= count
+    else:
+        expected = int(dataset.Rows) * int(dataset.Columns) * count * int(dataset.BitsAllocated) // 8
+        complete = element.length != UNDEFINED and expected <= min(element.length, size - element.offset)
+    if not complete:
+        raise ScanError("corrupt_file", PIXELS)
+
+
+def _fragments(stream, offset):
+    """How many complete fragments there are up to the delimiter; 0 without one (PS3.5 A.4)."""
+    size, found = stream.seek(0, os.SEEK_END), -1  # the first item is the offset table
+    while True:
+        stream.seek(offset)
+        head = stream.read(8)
+        if len(head) < 8:
+            return 0
+        group, number, length = struct.unpack("<HHL", head)
+        if group << 16 | number == DELIMITER:
+            return found
+        offset += 8 + length
+        if group << 16 | number != ITEM or offset > size:
+            return 0
+        found += 1

@@ -1,0 +1,1 @@
+"""The files of one CT series to one ordered volume."""

@@ -1,0 +1,142 @@
+"""First pass over an upload: what each DICOM file holds, by its header alone."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from models.errors import ScanError
+from models.imaging.dicom import is_left_out, read_header, refuse_other_objects
+from models.imaging.dicom.frames import Frame, frames_of
+from models.imaging.dicom.hounsfield import is_hounsfield
+from models.imaging.geometry import is_axial
+from models.imaging.source import Source
+
+OTHER_FRAMES = "frame in another plane"
+KERNEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,11}")
+
+
+@dataclass(frozen=True)
+class SliceHeader:
+    """One axial CT slice: where its pixels are, and what ordering and naming a series needs.
+
+    Attributes
+    ----------
+    source : Source
+    frame : Frame
+    shape : (int, int)
+        Rows and columns.
+    series : tuple
+        The same for all slices of one series.
+    series_number, acquisition, instance : int, optional
+    kernel : str
+        Convolution kernel, empty where unknown.
+    is_hu : bool
+        Whether the pixels are in Hounsfield units.
+    """
+
+    source: Source
+    frame: Frame
+    shape: tuple[int, int]
+    series: tuple
+    series_number: int | None
+    acquisition: int | None
+    instance: int | None
+    kernel: str
+    is_hu: bool
+
+
+@dataclass
+class Headers:
+    """What the first pass found: slices, other objects by kind with their refusals, damaged files."""
+
+    slices: list[SliceHeader] = field(default_factory=list)
+    left_out: Counter = field(default_factory=Counter)
+    refusals: dict[str, ScanError] = field(default_factory=dict)
+    damaged: list[ScanError] = field(default_factory=list)
+    n_files: int = 0
+
+
+def read_headers(sources, step):
+    """Read the headers of DICOM files.
+
+    Parameters
+    ----------
+    sources : list of Source
+        DICOM files; an empty one counts as damaged.
+    step : callable
+        Called without arguments after each file.
+
+    Returns
+    -------
+    Headers
+
+    Raises
+    ------
+    ScanError
+        ``too_large``.
+    """
+    found = Headers(n_files=len(sources))
+    for source in sources:
+        try:
+            _add(found, source, read_header(source.open(), source.name))
+        except ScanError as error:
+            if error.code not in ("corrupt_file", "no_pixels"):
+                raise
+            found.damaged.append(error)
+        step()
+    return found
+
+
+def _add(found, source, dataset):
+    kind = is_left_out(dataset)
+    if kind is None:
+        headers = _slice_headers(source, dataset)
+        axial = [h for h in headers if h.frame.orientation is None or is_axial(h.frame.orientation)]
+        found.slices += axial
+        if len(axial) < len(headers):
+            found.left_out[OTHER_FRAMES] += len(headers) - len(axial)
+    elif kind == "DICOMDIR":  # a CD's list of its files, no object of its own
+        found.n_files -= 1
+    else:
+        refusal = _refusal(dataset)
+        if refusal.code == "no_pixels":  # a slice that lost its pixels must not vanish from its series
+            raise refusal
+        found.left_out[kind] += 1
+        found.refusals.setdefault(kind, refusal)
+
+
+def _refusal(dataset):
+    try:
+        refuse_other_objects(dataset)
+    except ScanError as error:
+        return error
+    raise ValueError("Nothing speaks against the object.")
+
+
+def _slice_headers(source, dataset):
+    number = whole(dataset.get("SeriesNumber"))
+    uid = str(dataset.get("SeriesInstanceUID") or "").strip()
+    shared = {
+        "shape": (int(dataset.Rows), int(dataset.Columns)),
+        "series": (uid,) if uid else ("", str(dataset.get("StudyInstanceUID") or ""), number),
+        "series_number": number,
+        "acquisition": whole(dataset.get("AcquisitionNumber")),
+        "instance": whole(dataset.get("InstanceNumber")),
+        "kernel": _kernel(dataset.get("ConvolutionKernel")),
+        "is_hu": is_hounsfield(dataset),
+    }
+    return [SliceHeader(source, frame, **shared) for frame in frames_of(dataset)]
+
+
+def whole(value):
+    """An Integer String's value; None where it is missing or no number."""
+    try:
+        return int(str(value).strip())
+    except ValueError:
+        return None
+
+
+def _kernel(value):
+    """Only what looks like the name of a kernel is repeated to anyone."""
+    first = value if isinstance(value, str) or value is None else next(iter(value), "")
+    return name if KERNEL_NAME.fullmatch(name := str(first or "").strip()) else ""

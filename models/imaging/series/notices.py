@@ -1,0 +1,87 @@
+"""What the reader of a series should be told about it, in words: gaps, repeats, tilt, thickness."""
+
+import numpy as np
+
+from models.imaging.geometry import gaps, tilt_degrees, uneven
+from models.imaging.scan import Notice
+from models.imaging.series.order import orientation_of
+
+LISTED = 5  # positions named in one sentence, at most
+THICK_MM = 5.0
+TILT_DEGREES = 1.0
+MANY_GAPS = 0.2  # of the distances: more wide ones are no missing slices but an irregular series
+
+
+def series_notices(series, left_out):
+    """Warnings about a series.
+
+    Parameters
+    ----------
+    series : models.imaging.series.order.Series
+    left_out : Counter
+        Objects beside it that were not read, by kind.
+
+    Returns
+    -------
+    list of Notice
+        Of the codes ``left_out``, ``order_assumed``, ``duplicate_slices``, ``missing_slices``,
+        ``irregular_spacing``, ``gantry_tilt``, ``thick_slices`` and ``not_hu``.
+    """
+    notices = []
+    if left_out:
+        kinds = ", ".join(f"{kind} ({count})" for kind, count in sorted(left_out.items()))
+        notices.append(Notice("left_out", f"Not read, because no axial CT slices: {kinds}."))
+    if series.positions_mm is None and len(series.slices) > 1:
+        message = "The files do not say where the slices lie; they are in the order of their numbers."
+        notices.append(Notice("order_assumed", message))
+    if series.repeated_mm:
+        message = f"Slices that are there more than once were read once: {_at(series.repeated_mm)}."
+        notices.append(Notice("duplicate_slices", message))
+    return [*notices, *_spacing(series), *_tilt(series), *_thick(series), *_units(series)]
+
+
+def _spacing(series):
+    positions = series.positions_mm or ()
+    wide, distances = gaps(positions), uneven(positions)
+    if len(wide) > max(1, MANY_GAPS * (len(positions) - 1)):
+        steps = np.diff(positions)
+        wide, distances = [], (float(steps.min()), float(steps.max()))
+    if wide:
+        places = _listed([f"between {low:.1f} and {high:.1f} mm" for low, high in wide])
+        yield Notice("missing_slices", f"Slices seem to be missing: {places}.")
+    if distances:
+        low, high = distances
+        yield Notice("irregular_spacing", f"The slices lie {low:.2f} to {high:.2f} mm apart.")
+
+
+def _tilt(series):
+    places = [header.frame.position for header in series.slices]
+    if None in places:
+        places = [(0.0, 0.0, 0.0)]  # only the slices' own tilt is known
+    degrees = tilt_degrees(places, orientation_of(series.slices))
+    if degrees > TILT_DEGREES:
+        message = f"The slices are tilted by {degrees:.1f} degrees (gantry tilt)."
+        yield Notice("gantry_tilt", message)
+
+
+def _thick(series):
+    thickness = max((header.frame.thickness_mm or 0 for header in series.slices), default=0)
+    if thickness > THICK_MM:
+        slices = "slice is" if len(series.slices) == 1 else "slices are"
+        message = f"The {slices} {thickness:.1f} mm thick; the models were trained on 0.6 to 5.0 mm."
+        yield Notice("thick_slices", message)
+
+
+def _units(series):
+    if not all(header.is_hu for header in series.slices):
+        yield Notice("not_hu", "The pixel values are not Hounsfield units; densities cannot be measured.")
+
+
+def _at(positions_mm):
+    return "at " + _listed([f"{position:.1f} mm" for position in positions_mm])
+
+
+def _listed(texts):
+    more = [f"{len(texts) - LISTED} more places"] if len(texts) > LISTED else []
+    *first, last = [*texts[:LISTED], *more]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,81 @@
+"""One uploaded file, opened only when it is read, and what kind of file it is."""
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from models.imaging.dicom import looks_like_dicom
+
+HEAD_BYTES = 512  # enough to tell the kind of a file
+PICTURE_STARTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM")
+ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+OTHER_ARCHIVES = (b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
+STRAY = re.compile(r"(^|/)(__MACOSX/|\.(?!\.?/)|Thumbs\.db$|desktop\.ini$|DICOMDIR$)", re.IGNORECASE)
+DICOM_NAME = re.compile(r"\.(dcm|dicom|ima)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file by its name and a function that opens it.
+
+    Attributes
+    ----------
+    name : str
+        As sent, folders included; orders pictures, and is never repeated to anyone.
+    open : callable
+        Returns a seekable binary stream at its first byte. Calls may return one and the same stream, so
+        only one reader at a time; the reader does not close it.
+    """
+
+    name: str
+    open: Callable[[], BinaryIO]
+
+    @classmethod
+    def of_bytes(cls, name, data):
+        """A file that is in memory already."""
+        return cls(name, lambda: io.BytesIO(data))
+
+    @classmethod
+    def of_stream(cls, name, stream):
+        """A file behind a seekable stream that stays open, such as an upload's temporary file."""
+
+        def rewound():
+            stream.seek(0)
+            return stream
+
+        return cls(name, rewound)
+
+    @property
+    def is_stray(self):
+        """Whether the name alone says that the file holds no image: what systems leave in folders."""
+        return bool(STRAY.search(self.name.replace("\\", "/")))
+
+    def kind(self):
+        """What the first bytes say: empty, dicom, zip, archive (of another kind), picture or other."""
+        return kind_of(self.open().read(HEAD_BYTES))
+
+
+def kind_of(head):
+    """See `Source.kind`."""
+    if not head:
+        return "empty"
+    if head[128:132] == b"DICM":  # before it may stand anything, such as a TIFF's beginning (PS3.10, 7.1)
+        return "dicom"
+    if head.startswith(ZIP_STARTS):
+        return "zip"
+    if head.startswith(OTHER_ARCHIVES):
+        return "archive"
+    if head.startswith(PICTURE_STARTS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        return "picture"
+    return "dicom" if looks_like_dicom(head) else "other"
+
+
+def natural_key(name):
+    """Sort key that counts: ``slice-2`` comes before ``slice-10``."""
+    return [
+        (part.isdecimal(), int(part) if part.isdecimal() else part)
+        for part in re.split(r"([0-9]+)", name.lower())
+        if part
+    ]

@@ -1,0 +1,227 @@
+import io
+
+import pytest
+from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    EnhancedCTImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+    MRImageStorage,
+    SecondaryCaptureImageStorage,
+)
+
+from models.errors import ScanError
+from models.imaging.dicom import is_left_out, read_header, refuse_other_objects
+from tests.imaging.dicom_files import make_ct
+from tests.imaging.series_files import SUPINE, make_enhanced, marked
+
+CORONAL, SAGITTAL, OBLIQUE = (1, 0, 0, 0, 0, -1), (0, 1, 0, 0, 0, -1), (1, 0, 0, 0, 0.7071, -0.7071)
+PLANE = "coronal, sagittal or oblique plane"
+
+
+def header(**tags):
+    return read_header(io.BytesIO(make_ct(marked(0), **tags)))
+
+
+def refusal(dataset):
+    with pytest.raises(ScanError) as caught:
+        refuse_other_objects(dataset)
+    return caught.value
+
+
+def listed(**tags):
+    """A sequence of one item with these elements."""
+    item = Dataset()
+    for keyword, value in tags.items():
+        setattr(item, keyword, value)
+    return [item]
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR CS")  # lower case, as some files have it
+@pytest.mark.parametrize(
+    ("tags", "code", "noun"),
+    [
+        ({"Modality": "MR"}, "not_ct", "magnetic resonance (MR) image"),
+        ({"Modality": "PT"}, "not_ct", "positron emission (PET) image"),
+        ({"Modality": "SEG"}, "not_ct", "segmentation"),
+        ({"Modality": "SR"}, "not_ct", "structured report"),
+        ({"Modality": "RTSTRUCT"}, "not_ct", "radiotherapy structure set"),
+        ({"Modality": "PR"}, "not_ct", "presentation state"),
+        ({"Modality": "OT"}, "not_ct", "converted picture"),
+        ({"Modality": "XX"}, "not_ct", "object of another modality"),
+        ({"SOPClassUID": MRImageStorage}, "not_ct", "MR Image"),
+        ({"SOPClassUID": SecondaryCaptureImageStorage}, "not_ct", "Secondary Capture Image"),
+        ({"SOPClassUID": "1.2.3"}, "not_ct", "object of an unknown class"),
+        ({"SOPClassUID": None}, "not_ct", "CT Image"),
+        ({"SegmentSequence": listed(SegmentNumber=1)}, "not_ct", "segmentation"),
+        ({"StructureSetROISequence": listed(ROINumber=1)}, "not_ct", "radiotherapy structure set"),
+        ({"GraphicAnnotationSequence": listed(GraphicLayer="A")}, "not_ct", "presentation state"),
+        ({"ContentSequence": listed(ValueType="TEXT"), "PixelData": None}, "not_ct", "structured report"),
+        ({"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0}, "not_ct", "segmentation"),
+        ({"PixelData": None}, "no_pixels", "header without pixel data"),
+        ({"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}, "not_ct", "colour picture"),
+        ({"PhotometricInterpretation": "RGB"}, "not_ct", "colour picture"),
+        ({"PhotometricInterpretation": "YBR_FULL_422"}, "not_ct", "colour picture"),
+        ({"PhotometricInterpretation": "PALETTE COLOR"}, "not_ct", "colour picture"),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "not_axial", "localizer"),
+        ({"ImageType": ["DERIVED", "SECONDARY", "localizer", "X"]}, "not_axial", "localizer"),
+        ({"ImageType": "LOCALIZER"}, "not_axial", "localizer"),
+        ({"ImageOrientationPatient": CORONAL}, "not_axial", PLANE),
+        ({"ImageOrientationPatient": SAGITTAL}, "not_axial", PLANE),
+        ({"ImageOrientationPatient": OBLIQUE}, "not_axial", PLANE),
+        ({"BodyPartExamined": "HEAD"}, "not_chest", "image of the head"),
+        ({"BodyPartExamined": "brain"}, "not_chest", "image of the head"),
+        ({"BodyPartExamined": "TEMPORAL BONE"}, "not_chest", "image of the head"),
+        ({"BodyPartExamined": "KNEE"}, "not_chest", "image of an arm or a leg"),
+        ({"BodyPartExamined": "LOWER_EXTREMITY"}, "not_chest", "image of an arm or a leg"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_another_object_than_an_axial_chest_ct_is_refused_and_named(tags, code, noun):
+    tags = {keyword: list(value) if isinstance(value, tuple) else value for keyword, value in tags.items()}
+    dataset = header(**tags)
+    error = refusal(dataset)
+    assert error.code == code
+    assert error.message.endswith(".")
+    assert is_left_out(dataset) == noun
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["DERIVED", "SECONDARY", "SCREEN SAVE"],
+        ["DERIVED", "SECONDARY", "SCREEN_SAVE"],
+        ["ORIGINAL", "PRIMARY", "DOSE_INFO"],
+        ["DERIVED", "SECONDARY", "DOSE INFO"],
+        ["DERIVED", "SECONDARY", "OTHER", "CT_SOM5 PROT"],
+        ["DERIVED", "SECONDARY", "REPORT"],
+        ["DERIVED", "SECONDARY", "AXIAL", "VRT"],
+    ],
+    ids=str,
+)
+def test_pages_of_text_and_renderings_are_refused(words):
+    error = refusal(header(ImageType=words))
+    assert error.code == "not_ct"
+    assert "dose report" in error.message
+
+
+def test_a_secondary_image_with_nothing_of_a_slice_is_refused():
+    bare = {"ImageOrientationPatient": None, "PixelSpacing": None, "RescaleSlope": None}
+    assert refusal(header(ImageType=["DERIVED", "SECONDARY", "OTHER"], **bare)).code == "not_ct"
+    refuse_other_objects(header(ImageType=["ORIGINAL", "PRIMARY", "AXIAL"], **bare))
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"Modality": None},
+        {"Modality": "ct"},
+        {"ImageType": None},
+        {"ImageType": ""},
+        {"ImageType": ["DERIVED", "SECONDARY", "AXIAL"]},
+        {"ImageType": ["DERIVED", "SECONDARY", "OTHER", "CSA MPR"]},
+        {"ImageType": ["DERIVED", "SECONDARY", "MPR"]},
+        {"ImageType": ["ORIGINAL", "PRIMARY", "AXIAL", "LOW DOSE"]},
+        {"ImageOrientationPatient": None},
+        {"ImageOrientationPatient": [0, 0, 0, 0, 0, 0]},
+        {"ImageOrientationPatient": [-1, 0, 0, 0, -1, 0]},  # prone
+        {"ImageOrientationPatient": [1, 0, 0, 0, 0.9063, -0.4226]},  # gantry tilted by 25 degrees
+        {"BodyPartExamined": "CHEST"},
+        {"BodyPartExamined": "THORAX"},
+        {"BodyPartExamined": "LUNG"},
+        {"BodyPartExamined": "ABDOMEN"},
+        {"BodyPartExamined": "CHESTABDPELVIS"},
+        {"BodyPartExamined": "HEADNECKCHEST"},
+        {"BodyPartExamined": "SHOULDER"},
+        {"BodyPartExamined": ""},
+        {"NumberOfFrames": 1},
+        {"NumberOfFrames": ""},
+        {"PhotometricInterpretation": "MONOCHROME1"},
+        {"SOPClassUID": EnhancedCTImageStorage},
+        {"SOPClassUID": LegacyConvertedEnhancedCTImageStorage},
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
+def test_what_an_anonymised_or_unusual_chest_ct_has_or_lacks_is_forgiven(tags):
+    dataset = header(**tags)
+    refuse_other_objects(dataset)
+    assert is_left_out(dataset) is None
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"Rows": None},
+        {"Rows": 0},
+        {"Columns": 0},
+        {"BitsAllocated": 0},
+        {"BitsAllocated": 12},
+        {"NumberOfFrames": -3},
+        {"Rows": None, "PixelData": None},
+    ],
+    ids=str,
+)
+def test_an_impossible_header_is_damaged(tags):
+    dataset = header(**tags)
+    assert refusal(dataset).code == "corrupt_file"
+    with pytest.raises(ScanError) as caught:
+        is_left_out(dataset)
+    assert caught.value.code == "corrupt_file"
+
+
+def test_a_number_of_frames_beyond_reason_is_refused_at_once():
+    assert refusal(header(NumberOfFrames=2**31 - 1)).code == "too_large"
+
+
+@pytest.mark.parametrize(("planes", "refused"), [((CORONAL, SUPINE), False), ((CORONAL, SAGITTAL), True)])
+def test_an_enhanced_file_is_refused_where_no_frame_is_axial(planes, refused):
+    dataset = read_header(io.BytesIO(make_enhanced([0, 2], orientations=planes)))
+    assert (is_left_out(dataset) == PLANE) is refused
+
+
+@pytest.mark.parametrize(
+    ("name", "noun"),
+    [
+        ("MR_small.dcm", "magnetic resonance (MR) image"),
+        ("rtdose.dcm", "radiotherapy dose"),
+        ("reportsi.dcm", "structured report"),
+        ("liver_1frame.dcm", "segmentation"),
+        ("SC_rgb_jpeg.dcm", "converted picture"),
+        ("examples_palette.dcm", "ultrasound image"),
+        ("dicomdirtests/DICOMDIR", "DICOMDIR"),
+        ("CT_small.dcm", None),
+        ("693_J2KI.dcm", None),
+    ],
+)
+def test_shipped_files_are_told_apart(name, noun):
+    with open(get_testdata_file(name, download=False), "rb") as file:
+        assert is_left_out(read_header(file)) == noun
+
+
+def test_a_refusal_does_not_repeat_what_stands_in_the_header():
+    dataset = header(PatientName="Doe^Jane", PatientID="4711", Modality="JANE DOE")
+    assert "Doe" not in refusal(dataset).message
+    assert "DOE" not in refusal(dataset).message
+    assert "DOE" not in is_left_out(dataset)
+    dataset = header(SOPClassUID="1.2.4711")
+    assert "4711" not in refusal(dataset).message + is_left_out(dataset)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("ct_head", None),  # whose header does not say head: what it shows decides
+        ("mr", "not_ct"),
+        ("mr_truncated", "not_ct"),
+        ("rtstruct", "not_ct"),
+        ("structured_report", "not_ct"),
+    ],
+)
+def test_a_real_file_of_another_kind_is_refused(shared, name, code):
+    with open(shared / "dicom" / "refuse" / f"{name}.dcm", "rb") as file:
+        dataset = read_header(file)
+    if code is None:
+        refuse_other_objects(dataset)
+    else:
+        assert refusal(dataset).code == code
