@@ -1,57 +1,56 @@
 """The web application: settings, routes, errors, headers and commands; all else is in models/."""
 
-import base64
-import binascii
 import json
 import logging
-import math
 import os
+import re
+import signal
+import sys
 import threading
-from dataclasses import dataclass
+from collections import namedtuple
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlencode
 
 import click
-from flask import Flask, current_app, jsonify, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, redirect, render_template, request
 from flask.cli import with_appcontext
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntityTooLarge
 
 from models import __version__
 from models.errors import ScanError
-from models.imaging.display import data_uri, shown_size, to_grey, to_png
-from models.imaging.patch import PATCH
+from models.imaging.display import to_png
 from models.imaging.phantom import KINDS, draw_phantom
-from models.imaging.read import natural_key, read_scan
-from models.imaging.scan import locate
+from models.imaging.read import read_scan
+from models.imaging.scan import Roi, locate
+from models.imaging.source import Source
 from models.inference.bank import CONSENSUS, ModelBank
 from models.inference.finding import DISCLAIMER
 from models.inference.pipeline import MODEL_KEYS, analyse, check_model
-from models.networks.scales import DESCRIPTOR_SCALES
 from models.reports.as_json import finding_as_json
+from models.reports.as_page import note_of, result_page, viewer_page
 from models.reports.as_text import finding_as_text
+from models.reports.fields import asked_place, asked_view, chosen_place, find_place, number, window
 from models.reports.overview import model_rows, models_as_json, models_for_page
-from models.reports.sentences import against_diagnoses
+from models.reports.progress import Searches, reporter
+from models.reports.shown import slice_picture
+from models.store import ScanStore, new_token
 
 ROOT = Path(__file__).parent
-KEPT_AT_MOST = 8_000_000  # bytes of an upload that a result page carries for "ask another model"
-PATCH_SHOWN = 192  # pixels
+COOKIE, OWNER = "nodule_browser", re.compile(r"[\w-]{43}", re.ASCII)
+PRIVATE_PATH = re.compile(r"/(scan|progress)/[\w-]+")
+FEW_SLICES, PATIENCE_S = 3, 3  # the answer to an upload of so few slices waits so long for the search
 STATUS = {
-    "no_file": 400,
-    "unknown_model": 400,
-    "bad_number": 400,
-    "roi_outside": 400,
-    "mixed_series": 400,
-    "too_large": 413,
-    "unsupported_file": 415,
-    "missing_decoder": 415,
-    "corrupt_file": 422,
-    "no_pixels": 422,
-    "not_ct": 422,
-    "not_axial": 422,
-    "not_chest": 422,
-    "not_ct_image": 422,
-    "nodule_not_found": 422,
-    "busy": 503,
-    "model_unavailable": 503,
+    code: status
+    for status, codes in {
+        400: "no_file unknown_model bad_number roi_outside mixed_series",
+        404: "scan_gone",
+        413: "too_large",
+        415: "unsupported_file missing_decoder",
+        422: "corrupt_file no_pixels not_ct not_axial not_chest not_ct_image nodule_not_found",
+        503: "busy model_unavailable store_full",
+    }.items()
+    for code in codes.split()
 }
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -61,23 +60,21 @@ HEADERS = {
 }
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One row of the settings table: read from the environment variable ``NODULE_<name>``."""
-
-    name: str
-    default: object
-    help: str
-
-
+Setting = namedtuple("Setting", "name default help")  # from the environment variable NODULE_<name>
 SETTINGS = (
     Setting("HOST", "127.0.0.1", "Address that `python app.py` listens on."),
     Setting("PORT", 5000, "Port that `python app.py` listens on."),
-    Setting("WEIGHTS", "weights", "Folder of the five models' weights; relative to app.py."),
-    Setting("MAX_UPLOAD_MB", 50, "Largest upload, in megabytes (all files of a request together)."),
-    Setting("MAX_MEGAPIXELS", 64, "Most pixels of all images of an upload, in millions, after unpacking."),
-    Setting("MAX_FILES", 500, "Most files of an upload."),
+    Setting("WEIGHTS", "weights", "Folder of the models' weights; relative to app.py."),
+    Setting("MAX_UPLOAD_MB", 600, "Largest upload, in megabytes (all files of a request together)."),
+    Setting("MAX_MEGAPIXELS", 300, "Most pixels of all images of an upload, in millions, after unpacking."),
+    Setting("MAX_FILES", 2000, "Most files of an upload."),
     Setting("QUEUE", 8, "Predictions under way or waiting at once; one more is answered `busy`."),
+    Setting(
+        "STORE", "", "Folder for uploaded scans, the user's own; empty: in the system's temporary folder."
+    ),
+    Setting("STORE_MINUTES", 30, "Minutes after its last use at which a scan is removed."),
+    Setting("STORE_MB", 2000, "Most megabytes of scans kept at once; those used least recently go first."),
+    Setting("STORE_SCANS", 20, "Most scans kept at once."),
 )
 
 
@@ -94,7 +91,7 @@ def read_settings(environ):
 
 
 def create_app(config=None):
-    """Build the application and load the models.
+    """Build the application, load the models and open the store.
 
     Parameters
     ----------
@@ -106,17 +103,19 @@ def create_app(config=None):
     app.json.sort_keys = False  # answers keep the order of the contract
     app.config.update(read_settings(os.environ))
     app.config.update(config or {})
-    limit = int(app.config["MAX_UPLOAD_MB"] * 1_000_000)
-    # a page that carries the upload does so in base64
-    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = limit * 3 // 2
-    app.config["MAX_FORM_PARTS"] = 2 * app.config["MAX_FILES"] + 20
+    app.config["MAX_CONTENT_LENGTH"] = int(app.config["MAX_UPLOAD_MB"] * 1_000_000)
+    app.config["MAX_FORM_PARTS"] = app.config["MAX_FILES"] + 20
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("models").setLevel(logging.INFO)
+    for logger in (app.logger, logging.getLogger("werkzeug")):
+        logger.addFilter(hide_tokens)
     app.bank = app.config.get("BANK") or ModelBank(ROOT / app.config["WEIGHTS"])
     app.queue = threading.BoundedSemaphore(app.config["QUEUE"])
-    add_pages(app)
-    add_api(app)
-    add_errors(app)
+    app.store = ScanStore(*(app.config[f"STORE{name}"] for name in ("", "_MINUTES", "_MB", "_SCANS")))
+    app.searches = Searches(app.store, app.bank.localiser)
+    for add in (add_pages, add_scan_pages, add_api, add_errors):
+        add(app)
+    app.before_request(refuse_other_sites)
     app.after_request(add_headers)
     app.context_processor(
         lambda: {"disclaimer": DISCLAIMER, "version": __version__, "models_list": model_rows(app.bank)}
@@ -130,29 +129,87 @@ def add_pages(app):
 
     @app.get("/")
     def index():
-        return render_template("index.html", chosen_model=CONSENSUS)
+        browser(new=True)
+        return render_template("index.html", removed="removed" in request.args)
 
     @app.post("/predict")
     def predict():
-        files = uploaded_files()
-        scan, place, model = read_request(files, clicked=True)
-        unplaced = place[0] is None and place[1] is None
-        if "choose" in request.form or (unplaced and not scan.is_crop):
-            return choose_page(scan, place[2], model, files)
-        return result_page(answer(scan, place, model), files)
+        me = browser(new=True)
+        scan, spot, model = read_request(reporter(app.store, request.form.get("job"), me))
+        whole = spot[:2] == (None, None) and not scan.is_crop
+        roi = locate(scan, 0, 0, spot[2]) if whole else locate(scan, *spot)
+        if not whole:
+            finding = answer(scan, roi, model)
+            return new_finding(app.store.put(scan, me), finding)
+        token = app.store.put(scan, me)
+        search = app.searches.start(token, me)
+        if search and len(scan.slices) <= FEW_SLICES:
+            search.join(PATIENCE_S)
+        return scan_page(token)
 
     @app.post("/sample")
     def sample():
         kind = request.form.get("kind")
         if kind not in KINDS:
             raise ScanError("no_file", "There is no such sample.")
-        files = [("phantom.png", to_png(draw_phantom(kind)))]
-        finding = answer(decode(files, spacing_mm=0.7), (None, None, None), CONSENSUS)
-        return result_page(finding, files, is_sample=True)
+        scan = decode([Source.of_bytes("phantom.png", to_png(draw_phantom(kind)))], spacing_mm=0.7)
+        finding = answer(scan, locate(scan), CONSENSUS)
+        return render_template("result.html", **result_page(finding, app.bank.evaluation))
 
     @app.get("/models")
     def models():
         return render_template("models.html", **models_for_page(app.bank))
+
+    @app.get("/progress/<job>")
+    def progress(job):
+        return jsonify(app.store.reported(job, browser(), {}))
+
+
+def add_scan_pages(app):
+    """The pages about one kept scan, for the browser that uploaded it; for all others there is none."""
+
+    @app.get("/scan/<token>")
+    def viewer(token):
+        return scan_page(token)
+
+    @app.get("/scan/<token>/slice/<int:index>.png")
+    def picture(token, index):
+        scan = app.store.get(token, browser())
+        png = slice_picture(scan, locate(scan, 0, 0, index).slice, *window(request.args))
+        cache = f"private, max-age={app.config['STORE_MINUTES'] * 60}, immutable"
+        return Response(png, mimetype="image/png", headers={"Cache-Control": cache})
+
+    @app.post("/scan/<token>/findings")
+    def find(token):
+        scan, model = app.store.get(token, browser()), asked_model()
+        candidates = app.searches.state(token, browser())["candidates"]
+        return new_finding(token, answer(scan, chosen_place(request.form, scan, candidates), model))
+
+    @app.get("/scan/<token>/finding/<int:index>")
+    def finding(token, index):
+        scan = app.store.get(token, browser())
+        found = app.store.read(token, browser(), "findings", [])
+        if index >= len(found):
+            raise NotFound()
+        roi = Roi(*(found[index][name] for name in ("row", "col", "slice", "source")))
+        return finding_page(token, index, answer(scan, roi, found[index]["model"]))
+
+    @app.post("/scan/<token>/remove")
+    def remove(token):
+        app.store.remove(token, browser())
+        done = redirect("/?removed=1", 303)
+        done.headers["Clear-Site-Data"] = '"cache"'  # the browser forgets the slices, too
+        return done
+
+    @app.get("/scan/<token>/search")
+    def search(token):
+        return jsonify(app.searches.state(token, browser()))
+
+    @app.post("/scan/<token>/search", defaults={"act": app.searches.start})
+    @app.post("/scan/<token>/search/cancel", defaults={"act": app.searches.cancel})
+    def steer_search(token, act):
+        act(token, browser())
+        return search(token) if is_program() else redirect(f"/scan/{token}", 303)
 
 
 def add_api(app):
@@ -160,8 +217,7 @@ def add_api(app):
 
     @app.post("/api/v1/predict")
     def api_predict():
-        scan, place, model = read_request(uploaded_files())
-        return jsonify(finding_as_json(answer(scan, place, model)))
+        return jsonify(finding_as_json(answer(*read_request())))
 
     @app.get("/api/v1/models")
     def api_models():
@@ -173,138 +229,79 @@ def add_api(app):
         return jsonify(body), 503 if app.bank.problems else 200
 
 
+def browser(new=False):
+    """The browser that asks, by its cookie; where it has none, a new one goes with the answer."""
+    cookie = g.get("new_browser") or request.cookies.get(COOKIE, "")
+    if new and not OWNER.fullmatch(cookie):
+        cookie = g.new_browser = new_token()
+    return cookie
+
+
+def read_request(report=None):
+    """The scan, the place (row, col, slice; None where not given) and the model of an upload."""
+    model, spacing, spot = asked_model(), number(request.form, "spacing_mm"), asked_place(request.form)
+    return decode(uploaded_files(), spacing, report), spot, model
+
+
 def uploaded_files():
-    """Names and contents of the uploaded files, or of those that the last page carried along."""
-    if "kept_data" in request.form:
-        names, contents = request.form.getlist("kept_name"), request.form.getlist("kept_data")
-        try:
-            files = [(n, base64.b64decode(c, validate=True)) for n, c in zip(names, contents, strict=True)]
-        except (binascii.Error, ValueError):
-            message = "The page was changed on its way; upload the image again."
-            raise ScanError("corrupt_file", message) from None
-    else:
-        files = [(file.filename or "", file.read()) for file in request.files.getlist("image")]
-    limit = current_app.config["MAX_UPLOAD_MB"]
-    if sum(len(data) for _, data in files) > limit * 1_000_000:
-        raise ScanError("too_large", f"The upload is larger than {limit} MB.")
-    if len(files) > current_app.config["MAX_FILES"]:
-        raise ScanError("too_large", f"At most {current_app.config['MAX_FILES']} files are read at once.")
-    return files
+    """The uploaded files, each to be opened when its turn comes."""
+    files = [file for file in request.files.getlist("image") if file.filename]
+    if len(files) > (most := current_app.config["MAX_FILES"]):
+        raise ScanError("too_large", f"At most {most} files are read at once.")
+    return [Source.of_stream(file.filename, file.stream) for file in files]
 
 
-def read_request(files, clicked=False):
-    """The scan, the place (row, col, slice; None where not given) and the model of a request."""
-    model = request.form.get("model") or CONSENSUS
-    check_model(model, current_app.bank)
-    spacing, index = number("spacing_mm"), number("slice", whole=True)
-    row, col = number("row"), number("col")
-    scan = decode(files, spacing)
-    if clicked and row is None and col is None and "click.x" in request.form:
-        row, col = clicked_place(scan)
-    return scan, (row, col, index), model
-
-
-def decode(files, spacing_mm):
+def decode(files, spacing_mm, report=None):
     """The scan in the files, within the bound on pixels."""
-    return read_scan(files, spacing_mm, current_app.config["MAX_MEGAPIXELS"] * 1_000_000)
+    return read_scan(files, spacing_mm, current_app.config["MAX_MEGAPIXELS"] * 1_000_000, report)
 
 
-def number(name, whole=False):
-    """A number field of the form, None where empty; decimal commas are welcome."""
-    text = request.form.get(name, "").strip()
-    if not text:
-        return None
-    try:
-        value = int(text) if whole else float(text.replace(",", "."))
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ScanError("bad_number", f"The field {name} must be a {'whole ' if whole else ''}number.")
-    return value
-
-
-def clicked_place(scan):
-    """Row and column under a click on the shown picture."""
-    x, y = number("click.x"), number("click.y")
-    width, height = number("shown_width"), number("shown_height")
-    if None in (x, y, width, height) or min(width, height) <= 0:
-        raise ScanError("bad_number", "The click did not arrive whole; click on the nodule again.")
-    return (y + 0.5) * scan.rows / height - 0.5, (x + 0.5) * scan.cols / width - 0.5
+def asked_model():
+    """The model of the request, if it exists and can answer."""
+    model = request.values.get("model") or CONSENSUS
+    check_model(model, current_app.bank)
+    return model
 
 
 def answer(scan, place, model):
-    """The finding, or `busy` where too many are under way."""
-    roi = locate(scan, *place)
+    """The finding at a Roi, or at a place (row, col, slice); `busy` where too many are under way."""
+    bank = current_app.bank
     if not current_app.queue.acquire(blocking=False):
         raise ScanError("busy", "The server is busy with other images; try again in a few seconds.")
     try:
-        return analyse(scan, roi, model, current_app.bank)
+        roi = place if isinstance(place, Roi) else find_place(scan, bank.localiser, *place)
+        return analyse(scan, roi, model, bank)
     finally:
         current_app.queue.release()
 
 
-def choose_page(scan, index, model, files):
-    """The page on which a click says where the nodule is."""
-    index = locate(scan, 0, 0, index).slice
-    width, height = shown_size(scan.rows, scan.cols)
-    return render_template(
-        "choose.html",
-        image_uri=data_uri(to_grey(scan.slices[index], scan.is_hu), (width, height)),
-        width=width,
-        height=height,
-        rows=scan.rows,
-        cols=scan.cols,
-        n_slices=len(scan.slices),
-        slice=index,
-        model=model,
-        spacing_mm=request.form.get("spacing_mm", ""),
-        files=carried(files),
-    )
+def scan_page(token, error=None):
+    """The viewer of a kept scan; its address for a script that uploaded it."""
+    store, search = current_app.store, current_app.searches.state(token, browser())
+    scan, found = store.get(token, browser()), store.read(token, browser(), "findings", [])
+    address = f"/scan/{token}"
+    fields = {} if error else request.values
+    if is_program():
+        asked = urlencode({name: fields[name] for name in ("slice", "model") if fields.get(name)})
+        return jsonify({"location": f"{address}?{asked}"})
+    view = asked_view(fields, scan, search["candidates"], CONSENSUS if error else asked_model())
+    context = viewer_page(scan, view, address, found, search)
+    return render_template("viewer.html", error=error, **context), {"Content-Location": address}
 
 
-def result_page(finding, files, is_sample=False):
-    """The page with the finding."""
-    scan, roi = finding.scan, finding.roi
-    width, height = shown_size(scan.rows, scan.cols)
-    scale, small = width / scan.cols, sum(len(data) for _, data in files) <= KEPT_AT_MOST
-    return render_template(
-        "result.html",
-        finding=finding,
-        image_uri=data_uri(to_grey(scan.slices[roi.slice], scan.is_hu), (width, height)),
-        width=width,
-        height=height,
-        mark={
-            "cx": (roi.col + 0.5) * scale,
-            "cy": (roi.row + 0.5) * scale,
-            "r": min(PATCH.field_mm / 2 / scan.spacing_mm[0] * scale, 0.48 * min(width, height)),
-        },
-        patch_uri=data_uri(to_grey(finding.patch[..., 1], False), (PATCH_SHOWN, PATCH_SHOWN)),
-        patch_mm=PATCH.field_mm,
-        sample=is_sample,
-        scales=DESCRIPTOR_SCALES,
-        again=again(finding, files) if small and not is_sample else None,
-        diagnoses=against_diagnoses(current_app.bank.evaluation, finding.model),
-    )
+def new_finding(token, finding):
+    """The page with a finding, now noted beside its scan; its address for a script."""
+    index = current_app.store.append(token, browser(), "findings", note_of(finding))
+    if is_program():
+        return jsonify({"location": f"/scan/{token}/finding/{index}"})
+    return finding_page(token, index, finding)
 
 
-def again(finding, files):
-    """What a second question about the same upload has to carry."""
-    given = finding.roi.source == "given"
-    return {
-        "files": carried(files),
-        "model": finding.model,
-        "slice": finding.roi.slice,
-        "spacing_mm": "" if finding.scan.spacing_assumed else request.form.get("spacing_mm", ""),
-        "row": finding.roi.row if given else "",
-        "col": finding.roi.col if given else "",
-        "whole_slice": not finding.scan.is_crop,
-    }
-
-
-def carried(files):
-    """The upload for hidden fields, so that nothing stays on the server; of names, only their order."""
-    ordered = sorted(files, key=lambda file: natural_key(file[0]))
-    return [(str(i), base64.b64encode(data).decode()) for i, (_, data) in enumerate(ordered)]
+def finding_page(token, index, finding):
+    """The page with a finding of a kept scan."""
+    here, context = f"/scan/{token}/finding/{index}", result_page(finding, current_app.bank.evaluation)
+    page = render_template("result.html", here_now=here, address=f"/scan/{token}", **context)
+    return page, {"Content-Location": here}
 
 
 def add_errors(app):
@@ -312,49 +309,69 @@ def add_errors(app):
 
     @app.errorhandler(ScanError)
     def scan_error(error):
-        model = request.form.get("model")
+        model = request.values.get("model")
         return error_answer(error, model if model in MODEL_KEYS else CONSENSUS)
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(_):
         message = f"The upload is larger than {app.config['MAX_UPLOAD_MB']} MB or has too many parts."
-        return error_answer(ScanError("too_large", message), CONSENSUS)
+        return error_answer(ScanError("too_large", message))
 
     @app.errorhandler(HTTPException)
     def http_error(error):
-        if is_api():
+        if is_program():
             code = error.name.lower().replace(" ", "_")
             return jsonify({"error": {"code": code, "message": error.description}}), error.code
         return render_template("error.html", status=error.code, message=error.description), error.code
 
 
-def error_answer(error, model):
-    """JSON for programs; for people the form again, with the sentence above it."""
+def error_answer(error, model=CONSENSUS):
+    """JSON for programs; for people the page again, with the sentence above it."""
     headers = {"Retry-After": "5"} if error.code == "busy" else {}
-    body = {"code": error.code, "message": error.message}
-    if is_api():
-        return jsonify({"error": body}), STATUS[error.code], headers
-    return render_template("index.html", error=body, chosen_model=model), STATUS[error.code], headers
+    body, token = {"code": error.code, "message": error.message}, (request.view_args or {}).get("token")
+    if is_program():
+        page = jsonify({"error": body})
+    elif error.code == "scan_gone":
+        page = render_template("error.html", status=404, message=error.message, gone=True)
+    elif token:
+        page, _ = scan_page(token, error=body)
+    else:
+        page = render_template("index.html", error=body, chosen_model=model)
+    return page, STATUS[error.code], headers
 
 
-def is_api():
-    """Whether a program asks."""
-    return request.path.startswith("/api/")
+def is_program():
+    """Whether a program asks, or a script of a page."""
+    return request.path.startswith("/api/") or "X-Requested-With" in request.headers
+
+
+def refuse_other_sites():
+    """Forms on other sites, and on other ports of this machine, send nothing here."""
+    sent_from = request.headers.get("Sec-Fetch-Site", "none")
+    if request.method == "POST" and sent_from not in ("none", "same-origin"):
+        raise Forbidden("Another site sent this request; use the form of this one.")
 
 
 def add_headers(response):
-    """Security headers; no cache keeps an answer about a patient."""
+    """Security headers and the cookie; no cache keeps an answer about a patient."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    if request.method == "POST":
-        response.headers["Cache-Control"] = "no-store"
+    if request.method == "POST" or PRIVATE_PATH.match(request.path) or "new_browser" in g:
+        response.headers.setdefault("Cache-Control", "no-store")
+    if "new_browser" in g:
+        safe = {"httponly": True, "samesite": "Strict", "secure": request.is_secure}
+        response.set_cookie(COOKIE, g.new_browser, **safe)
     return response
 
 
+def hide_tokens(record):
+    """Log filter: a line about a scan does not say which."""
+    record.msg, record.args = PRIVATE_PATH.sub(r"/\1/…", record.getMessage()), ()
+    return True
+
+
 @click.command("predict")
-@click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--model", default=CONSENSUS, help=f"One of {', '.join(MODEL_KEYS)}.")
 @click.option("--row", type=float, help="Row of the nodule's centre, in pixels from 0.")
 @click.option("--col", type=float, help="Column of the nodule's centre, in pixels from 0.")
@@ -363,15 +380,17 @@ def add_headers(response):
 @click.option("--json", "as_json", is_flag=True, help="Print the answer of the JSON interface.")
 @with_appcontext
 def predict_command(files, model, row, col, index, spacing_mm, as_json):
-    """Say whether the nodule in FILES (one image, or the slices of one stack) looks benign or malignant."""
+    """Say whether the nodule in FILES looks benign or malignant: an image, a folder or a ZIP of a series."""
+    paths = [path for file in files for path in ([file] if file.is_file() else sorted(file.rglob("*")))]
+    sources = [Source(str(path), partial(path.open, "rb")) for path in paths if path.is_file()]
     try:
-        scan = decode([(file.name, file.read_bytes()) for file in files], spacing_mm)
-        finding = answer(scan, (row, col, index), model)
+        finding = answer(decode(sources, spacing_mm), (row, col, index), model)
     except ScanError as error:
         raise click.ClickException(f"{error.message} ({error.code})") from error
     click.echo(json.dumps(finding_as_json(finding), indent=2) if as_json else finding_as_text(finding))
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # by way of atexit, where the store is emptied
     application = create_app()
     application.run(application.config["HOST"], application.config["PORT"], debug=False)

@@ -2,6 +2,7 @@
 
 import io
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -10,13 +11,21 @@ from werkzeug.serving import make_server
 
 from app import create_app
 from models.imaging.phantom import draw_phantom
+from tests.app.made_series import BrightSpots, WithLocaliser
 from tests.imaging.dicom_files import chest_slice
 
 
 @pytest.fixture(scope="session")
-def app():
+def app(tmp_path_factory):
     """The application with the shipped weights."""
-    return create_app()
+    return create_app({"STORE": tmp_path_factory.mktemp("app") / "store"})
+
+
+@pytest.fixture(scope="session")
+def finder(app, tmp_path_factory):
+    """The application with a rule in place of the network that finds nodules: what is bright is one."""
+    folder = tmp_path_factory.mktemp("finder") / "store"
+    return create_app({"BANK": WithLocaliser(app.bank, BrightSpots()), "STORE": folder})
 
 
 @pytest.fixture
@@ -25,13 +34,20 @@ def client(app):
     return app.test_client()
 
 
-@pytest.fixture(scope="session")
-def server(app):
-    """Address of the application served over HTTP."""
+@contextmanager
+def served(app):
+    """Serve an application over HTTP; its address."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.port}"
     server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def server(app):
+    """Address of the application."""
+    with served(app) as address:
+        yield address
 
 
 def encode(pixels, kind="PNG", **options):

@@ -5,6 +5,7 @@ from models.inference.finding import DISCLAIMER
 from models.inference.pipeline import MODEL_KEYS, citation_of, title_of
 from models.networks.registry import ARCHITECTURES
 from models.reports.evaluation import auc_of, evidence
+from models.reports.finder import finder_table
 from models.reports.sentences import descriptions, in_short, measured
 
 SHARED = ("data", "baselines", "subgroups", "diagnoses", "robustness")  # what is not about one model
@@ -41,6 +42,7 @@ def models_for_page(bank):
         "in_short": in_short(bank.evaluation),
         "measured": measured(bank.reports, bank.evaluation),
         "descriptions": descriptions(bank.evaluation),
+        "finder": finder_table(_localiser_report(bank) or {}),
     }
 
 
@@ -54,8 +56,13 @@ def models_as_json(bank):
             for row in model_rows(bank)
         ],
         "evaluation": {name: bank.evaluation.get(name) for name in SHARED},
+        "localiser": _localiser_report(bank),
         "disclaimer": DISCLAIMER,
     }
+
+
+def _localiser_report(bank):
+    return bank.localiser.report if bank.localiser else None
 
 
 def _without_curves(model):

@@ -28,29 +28,41 @@ def test_json_answer_has_every_field_of_the_contract(client, crop_png):
     }
     assert body["model"] == "consensus"
     assert [row["key"] for row in body["models"]] == list(ARCHITECTURES)
-    assert body["nodule"] == {
+    nodule = body["nodule"]
+    assert {name: nodule[name] for name in ("row", "col", "slice", "source")} == {
         "row": 63.5,
         "col": 63.5,
         "slice": 0,
         "source": "centre",
-        "long_axis_mm": None,
-        "short_axis_mm": None,
     }
-    assert body["image"] == {
+    assert {"long_axis_mm", "short_axis_mm", "outline"} <= set(nodule)
+    assert {name: body["image"][name] for name in ("rows", "cols", "slices")} == {
         "rows": 128,
         "cols": 128,
         "slices": 1,
-        "spacing_mm": 0.7,
-        "is_hu": False,
-        "spacing_assumed": False,
     }
+    assert body["image"]["spacing_mm"] == 0.7
+    assert body["image"]["is_hu"] is False
+    assert body["image"]["spacing_assumed"] is False
     assert body["warnings"] == []
 
 
-def test_without_a_spacing_the_answer_says_that_it_was_assumed(client, crop_png):
-    body = post(client, upload(crop_png)).json
+def test_the_nodule_of_a_crop_is_measured_where_the_spacing_is_known(finder, crop_png):
+    client = finder.test_client()
+    nodule = post(client, upload(crop_png), spacing_mm="0.7").json["nodule"]
+    assert nodule["long_axis_mm"] == pytest.approx(30, abs=1)  # 22 mm, and spicules
+    assert 18 < nodule["short_axis_mm"] < nodule["long_axis_mm"]
+    assert nodule["mean_hu"] is None
+    unknown = post(client, upload(crop_png)).json["nodule"]
+    assert unknown["long_axis_mm"] is None
+    assert len(unknown["outline"]) > 10
+
+
+def test_without_a_spacing_the_answer_says_that_it_was_assumed(finder, crop_png):
+    body = post(finder.test_client(), upload(crop_png)).json
     assert body["image"]["spacing_assumed"] is True
-    assert [warning["code"] for warning in body["warnings"]] == ["spacing_assumed"]
+    codes = [warning["code"] for warning in body["warnings"]]
+    assert codes == ["spacing_assumed", "size_unknown"]
 
 
 def test_a_given_place_is_used_and_reported(client, slice_png):

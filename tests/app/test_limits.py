@@ -8,9 +8,10 @@ from tests.conftest import encode, post, upload
 
 
 @pytest.fixture(scope="module")
-def small_app(app):
+def small_app(app, tmp_path_factory):
     """The application with tight limits."""
-    return create_app({"BANK": app.bank, "MAX_UPLOAD_MB": 0.02, "MAX_FILES": 3, "QUEUE": 1})
+    limits = {"MAX_UPLOAD_MB": 0.02, "MAX_FILES": 3, "QUEUE": 1}
+    return create_app({"BANK": app.bank, "STORE": tmp_path_factory.mktemp("small") / "store", **limits})
 
 
 @pytest.mark.parametrize("size", [25_000, 200_000])
@@ -50,8 +51,8 @@ class OneMissing:
         return key != "vgg16"
 
 
-def test_health_and_answers_when_one_model_is_missing(app, crop_png):
-    client = create_app({"BANK": OneMissing(app.bank)}).test_client()
+def test_health_and_answers_when_one_model_is_missing(finder, crop_png, tmp_path):
+    client = create_app({"BANK": OneMissing(finder.bank), "STORE": tmp_path / "store"}).test_client()
     health = client.get("/healthz")
     assert health.status_code == 503
     assert health.json["unavailable"] == {"vgg16": "vgg16.weights.h5 is missing."}
@@ -60,7 +61,8 @@ def test_health_and_answers_when_one_model_is_missing(app, crop_png):
     consensus = post(client, upload(crop_png)).json
     assert consensus["models"][0]["probability"] is None
     assert 0 < consensus["probability"] < 1
-    assert [w["code"] for w in consensus["warnings"]] == ["spacing_assumed", "model_unavailable"]
+    codes = [warning["code"] for warning in consensus["warnings"]]
+    assert codes == ["spacing_assumed", "model_unavailable", "size_unknown"]
     assert post(client, upload(crop_png), url="/predict").status_code == 200
     assert client.get("/").status_code == 200
     assert client.get("/models").status_code == 200

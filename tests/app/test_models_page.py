@@ -32,7 +32,11 @@ def client_of(evaluation, reports=REPORTS, problems=None):
     """A client of an app whose models are not loaded, with this evaluation and these reports."""
     problems = problems or {}
     bank = SimpleNamespace(
-        reports=reports, evaluation=evaluation, problems=problems, available=lambda key: key not in problems
+        reports=reports,
+        evaluation=evaluation,
+        problems=problems,
+        available=lambda key: key not in problems,
+        localiser=None,
     )
     return create_app({"BANK": bank}).test_client()
 

@@ -1,6 +1,5 @@
 """Pages for people: forms, clicks, samples, headers."""
 
-import base64
 import html
 import logging
 import re
@@ -44,38 +43,51 @@ def test_page_and_json_give_the_same_answer(client, crop_png, model):
         assert f"{answer['probability']:.2f}" in rows
 
 
-def carried_fields(page):
-    """The hidden fields of a page, as a browser would send them back."""
+def form_of(page, name):
+    """Address and hidden fields of a form, as a browser would send them back."""
+    form = re.search(rf'<form[^>]*id="{name}".*?</form>', page, re.S)[0]
     fields = {}
-    form = re.search(r'<form[^>]*action="/predict".*?</form>', page, re.S)[0]
     for tag in re.findall(r"<input[^>]*type=\"hidden\"[^>]*>", form):
-        name, value = (re.search(rf'\b{key}="([^"]*)"', tag)[1] for key in ("name", "value"))
-        fields.setdefault(name, []).append(html.unescape(value))
-    return fields
+        field, value = (re.search(rf'\b{key}="([^"]*)"', tag)[1] for key in ("name", "value"))
+        fields[field] = html.unescape(value)
+    return re.search(r'action="([^"]*)"', form)[1], fields
+
+
+def probability_of(page):
+    return re.search(r'id="probability"[^>]*>(.*?)<', page.text, re.S)[1]
 
 
 def test_a_click_on_a_whole_slice_leads_to_the_same_answer_as_its_coordinates(client):
     picture = encode(np.kron(draw_phantom("spiculated"), np.ones((12, 12), np.uint8)))
     page = post(client, upload(picture), url="/predict", model="resnet", spacing_mm="0.1")
     assert page.status_code == 200
-    assert 'name="click"' in page.text
-    fields = carried_fields(page.text)
-    assert fields["kept_name"] == ["0"]
-    assert base64.b64decode(fields["kept_data"][0]) == picture
-    width, height = (int(fields[name][0]) for name in ("shown_width", "shown_height"))
+    assert '<input type="image" name="click"' in page.text
+    address, fields = form_of(page.text, "choose")
+    width, height = (int(fields[name]) for name in ("shown_width", "shown_height"))
     assert (width, height) == (1024, 1024)
-    clicked = client.post("/predict", data={**fields, "click.x": "511", "click.y": "512"})
+    clicked = client.post(address, data={**fields, "model": "resnet", "click.x": "511", "click.y": "512"})
     row, col = 512.5 * 1536 / 1024 - 0.5, 511.5 * 1536 / 1024 - 0.5
     told = post(client, upload(picture), model="resnet", spacing_mm="0.1", row=row, col=col).json
-    assert f"{told['probability']:.2f}" in re.search(r'id="probability"[^>]*>(.*?)<', clicked.text, re.S)[1]
+    assert probability_of(clicked) == f"{told['probability']:.2f}"
 
 
 def test_another_model_is_asked_without_another_upload(client, crop_png):
     page = post(client, upload(crop_png), url="/predict", model="vgg16").text
-    fields = carried_fields(page) | {"model": "alexnet"}
-    again = client.post("/predict", data=fields)
+    address, fields = form_of(page, "again")
+    again = client.post(address, data=fields | {"model": "alexnet"})
     told = post(client, upload(crop_png), model="alexnet").json
-    assert f"{told['probability']:.2f}" in re.search(r'id="probability"[^>]*>(.*?)<', again.text, re.S)[1]
+    assert probability_of(again) == f"{told['probability']:.2f}"
+    assert "the centre of the image" in again.text
+
+
+def test_another_place_of_a_crop_is_chosen_without_another_upload(client, crop_png):
+    page = post(client, upload(crop_png), url="/predict", model="vgg16").text
+    viewer = client.get(html.unescape(re.search(r'id="choose-again" href="([^"]*)"', page)[1]))
+    assert viewer.status_code == 200
+    assert "Benign-looking" in viewer.text or "Malignant-looking" in viewer.text
+    address, fields = form_of(viewer.text, "choose")
+    moved = client.post(address, data=fields | {"row": "20", "col": "30", "model": "vgg16"})
+    assert 'data-row="20.0" data-col="30.0"' in moved.text
 
 
 @pytest.mark.parametrize(("kind", "verdict"), [("smooth", "benign"), ("spiculated", "malignant")])

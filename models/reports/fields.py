@@ -1,0 +1,106 @@
+"""The fields of a request: numbers, a window, a click, a view. ``fields`` maps names to texts, as a form."""
+
+import math
+from dataclasses import replace
+
+from models.errors import ScanError
+from models.imaging.scan import Roi, locate
+from models.inference.search import search, suggest
+from models.reports.as_page import first_view
+from models.reports.shown import from_click
+
+LEVEL_AT_MOST, WIDTH_AT_MOST = 20_000, 40_000  # HU
+
+
+def number(fields, name, whole=False):
+    """A number, None where empty; decimal commas are welcome. ScanError ``bad_number``."""
+    text = fields.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        value = int(text) if whole else float(text.replace(",", "."))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ScanError("bad_number", f"The field {name} must be a {'whole ' if whole else ''}number.")
+    return value
+
+
+def asked_place(fields):
+    """Row, column and slice of the nodule, None where not given."""
+    return number(fields, "row"), number(fields, "col"), number(fields, "slice", whole=True)
+
+
+def find_place(scan, localiser, row, col, index):
+    """The place given, or the centre of a crop, or else the best candidate of the scan or of its slice.
+
+    Raises
+    ------
+    ScanError
+        ``bad_number``, ``roi_outside`` or ``nodule_not_found``.
+    """
+    if scan.is_crop or (row, col) != (None, None):
+        return locate(scan, row, col, index)
+    if index is None or localiser is None:
+        return suggest(scan, localiser)
+    found = search(scan, localiser, indices=[locate(scan, 0, 0, index).slice])
+    if not found:
+        message = f"No nodule was found in slice {index}. If there is one, say where it is with row and col."
+        raise ScanError("nodule_not_found", message)
+    return Roi(found[0].row, found[0].col, index, "suggested")
+
+
+def chosen_place(fields, scan, candidates):
+    """The place clicked on the shown picture, or else given in numbers; ``suggested`` if it is a candidate's.
+
+    Raises
+    ------
+    ScanError
+        ``bad_number`` or ``roi_outside``.
+    """
+    row, col, index = asked_place(fields)
+    if "click.x" in fields:
+        row, col = _clicked(fields, scan)
+    roi = locate(scan, row, col, index)
+    spots = [(candidate["row"], candidate["col"], candidate["slice"]) for candidate in candidates]
+    return replace(roi, source="suggested") if (roi.row, roi.col, roi.slice) in spots else roi
+
+
+def _clicked(fields, scan):
+    click = number(fields, "click.x"), number(fields, "click.y")
+    size = number(fields, "shown_width"), number(fields, "shown_height")
+    if None in click or None in size or min(size) <= 0:
+        raise ScanError("bad_number", "The click did not arrive whole; click on the nodule again.")
+    return from_click(scan, *click, size)
+
+
+def window(fields):
+    """Level and width in HU; None where the usual ones will do."""
+    level, width = number(fields, "level", whole=True), number(fields, "width", whole=True)
+    if level is None or width is None:
+        return None, None
+    if abs(level) > LEVEL_AT_MOST or not 1 <= width <= WIDTH_AT_MOST:
+        raise ScanError("bad_number", "The window must be a level and a width in Hounsfield units.")
+    return level, width
+
+
+def asked_view(fields, scan, candidates, model):
+    """The view that an address asks for: slice (from 0, or ``nth`` from 1), window, and a marked place.
+
+    Raises
+    ------
+    ScanError
+        ``bad_number`` or ``roi_outside``.
+    """
+    row, col, index = asked_place(fields)
+    nth, on = number(fields, "nth", whole=True), number(fields, "on", whole=True)
+    index = index if nth is None else nth - 1
+    view = first_view(scan, candidates, model)
+    if index is not None:
+        view = replace(view, slice=locate(scan, 0, 0, index).slice, row=None, col=None, on=None)
+    if (row, col) != (None, None):
+        roi = locate(scan, row, col, view.slice if on is None else on)
+        view = replace(view, slice=roi.slice if index is None else view.slice)
+        view = replace(view, row=roi.row, col=roi.col, on=roi.slice)
+    level, width = window(fields)
+    return view if width is None or not scan.is_hu else replace(view, level=level, width=width)

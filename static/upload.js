@@ -1,0 +1,220 @@
+// The upload: names, preview, folders, drag and drop, and how far it has come.
+"use strict";
+
+const PREVIEW_TYPES = ["image/png", "image/jpeg", "image/bmp", "image/webp"];
+const PREVIEW_BYTES = 16 * 1024 * 1024;
+const NAMES_SHOWN = 5;
+const ASK_EVERY_MS = 400;
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text) made.textContent = text;
+  return made;
+}
+
+const form = document.getElementById("upload");
+const inputs = [document.getElementById("image"), document.getElementById("folder")];
+const box = document.getElementById("chosen");
+const bar = document.getElementById("progress-bar");
+let chosen = []; // {file, name}: of a folder's files the name has the folders in it
+
+/* What is chosen */
+
+function megabytes(bytes) {
+  return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+}
+
+function choose(files) {
+  chosen = files;
+  box.replaceChildren();
+  box.hidden = files.length === 0;
+  if (!files.length) return;
+  const first = files[0].file;
+  if (PREVIEW_TYPES.includes(first.type) && first.size <= PREVIEW_BYTES) preview(first);
+  const names = element("ul");
+  for (const { name } of files.slice(0, NAMES_SHOWN)) names.append(element("li", "", name));
+  const size = megabytes(files.reduce((sum, { file }) => sum + file.size, 0));
+  const more = files.length > NAMES_SHOWN ? `and ${files.length - NAMES_SHOWN} more; ` : "";
+  names.append(element("li", "hint", `${more}${files.length === 1 ? "1 file" : `${files.length} files`}, ${size}`));
+  box.append(names);
+}
+
+function preview(file) {
+  const reader = new FileReader();
+  reader.addEventListener("load", () => {
+    if (chosen[0]?.file !== file) return;
+    const picture = element("img", "preview");
+    picture.alt = "Preview of " + file.name;
+    picture.addEventListener("error", () => picture.remove());
+    picture.src = reader.result;
+    box.prepend(picture);
+  });
+  reader.readAsDataURL(file);
+}
+
+function named(file) {
+  return { file, name: file.webkitRelativePath || file.name };
+}
+
+function takeInput(input) {
+  for (const other of inputs) if (other !== input) other.value = "";
+  choose(Array.from(input.files, named));
+}
+
+/* Drag and drop, of folders too */
+
+async function filesIn(entry, folder = "") {
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    return [{ file, name: folder + file.name }];
+  }
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) { // a reader gives at most a hundred entries at once
+    const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!entries.length) return found;
+    for (const inner of entries) found.push(...(await filesIn(inner, `${folder}${entry.name}/`)));
+  }
+}
+
+async function drop(data) {
+  const entries = Array.from(data.items, (item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  const loose = Array.from(data.files, named);
+  for (const input of inputs) input.value = "";
+  try {
+    const files = await Promise.all(entries.map((entry) => filesIn(entry)));
+    choose(entries.length ? files.flat() : loose);
+  } catch {
+    complain("unsupported_file", "The folder could not be read; choose its files, or pack it as a ZIP.");
+  }
+}
+
+function setUpDrop() {
+  let depth = 0;
+  form.addEventListener("dragenter", (event) => {
+    event.preventDefault();
+    depth += 1;
+    form.classList.add("over");
+  });
+  form.addEventListener("dragover", (event) => event.preventDefault());
+  form.addEventListener("dragleave", () => {
+    depth = Math.max(0, depth - 1);
+    if (!depth) form.classList.remove("over");
+  });
+  form.addEventListener("drop", (event) => {
+    event.preventDefault();
+    depth = 0;
+    form.classList.remove("over");
+    if (event.dataTransfer.files.length) drop(event.dataTransfer);
+  });
+}
+
+/* Mistakes, in the page's own box, with everything chosen still there */
+
+function complain(code, message) {
+  const notice = element("div", "notice notice-error");
+  Object.assign(notice, { id: "error", tabIndex: -1 });
+  notice.setAttribute("role", "alert");
+  notice.dataset.code = code;
+  const text = element("p");
+  text.append(element("strong", "", "That did not work."), " " + message);
+  notice.append(text);
+  document.getElementById("errors").replaceChildren(notice);
+  notice.scrollIntoView({ block: "nearest" });
+}
+
+function mistake() {
+  const { maxMb, maxFiles } = form.dataset;
+  if (!chosen.length) return ["no_file", "No file was sent; choose a CT image first."];
+  if (chosen.length > maxFiles) return ["too_large", `At most ${maxFiles} files are read at once.`];
+  if (chosen.reduce((sum, { file }) => sum + file.size, 0) > maxMb * 1e6) return ["too_large", `The upload is larger than ${maxMb} MB.`];
+  return null;
+}
+
+/* Sending */
+
+function body(job) {
+  const data = new FormData();
+  data.append("job", job);
+  for (const { name, value } of form.querySelectorAll("select[name], input[type=number]")) data.append(name, value);
+  for (const { file, name } of chosen) data.append("image", file, name);
+  return data;
+}
+
+function tell(text, share) {
+  const label = document.getElementById("progress-text");
+  if (label.textContent !== text) label.textContent = text;
+  if (share === null) bar.removeAttribute("value");
+  else bar.value = share;
+}
+
+function busy(isBusy) {
+  form.setAttribute("aria-busy", isBusy);
+  document.getElementById("predict").hidden = isBusy;
+  document.getElementById("progress").hidden = !isBusy;
+  for (const field of form.querySelectorAll("input, select")) field.disabled = isBusy;
+}
+
+function follow(job, request) {
+  tell("Reading the image", null);
+  const timer = setInterval(async () => {
+    if (request.readyState === XMLHttpRequest.DONE) {
+      clearInterval(timer);
+      return;
+    }
+    const answer = await fetch(`/progress/${job}`).then((response) => response.json(), () => ({}));
+    // Every file is read twice: its header first, its pixels when the order is known.
+    if (answer.total > 2) tell(`Reading slice ${Math.ceil(answer.done / 2)} of ${Math.ceil(answer.total / 2)}`, answer.done / answer.total);
+  }, ASK_EVERY_MS);
+}
+
+function newJob() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function send() {
+  const request = new XMLHttpRequest();
+  const job = newJob();
+  const data = body(job);
+  const stop = (code, message) => {
+    busy(false);
+    if (code) complain(code, message);
+  };
+  document.getElementById("errors").replaceChildren();
+  busy(true);
+  tell("Uploading", 0);
+  request.open("POST", form.action);
+  request.setRequestHeader("X-Requested-With", "upload");
+  request.responseType = "json";
+  request.upload.addEventListener("progress", ({ loaded, total }) => tell(`Uploading: ${megabytes(loaded)} of ${megabytes(total)}`, loaded / total));
+  request.upload.addEventListener("load", () => follow(job, request));
+  request.addEventListener("abort", () => stop());
+  request.addEventListener("error", () => stop("interrupted", "The upload was interrupted; is the server still running? Try again."));
+  request.addEventListener("load", () => {
+    const { location: found, error } = request.response || {};
+    if (found) location.assign(found);
+    else if (error) stop(error.code, error.message);
+    else stop("interrupted", "The server did not answer as expected; try again.");
+  });
+  document.getElementById("cancel").onclick = () => request.abort();
+  request.send(data);
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const wrong = mistake();
+  if (wrong) complain(...wrong);
+  else send();
+});
+for (const input of inputs) {
+  input.required = false; // either of the two will do; `mistake` sees to it
+  input.addEventListener("change", () => takeInput(input));
+}
+window.addEventListener("pageshow", () => {
+  busy(false);
+  const filled = inputs.find((input) => input.files.length);
+  if (filled) takeInput(filled);
+});
+setUpDrop();

@@ -1,0 +1,33 @@
+"""The application that cannot look for nodules; a visitor with a cookie, and scans that are kept for it."""
+
+import pytest
+
+from app import COOKIE, create_app
+from models.store import new_token
+from tests.app.made_series import WithLocaliser, chest_scan
+
+
+@pytest.fixture(scope="session")
+def blind(app, tmp_path_factory):
+    """The application without weights for finding nodules."""
+    folder = tmp_path_factory.mktemp("blind") / "store"
+    return create_app({"BANK": WithLocaliser(app.bank, None), "STORE": folder})
+
+
+@pytest.fixture
+def visitor(finder):
+    """A client with a cookie."""
+    client = finder.test_client()
+    client.owner = new_token()
+    client.set_cookie(COOKIE, client.owner)
+    return client
+
+
+@pytest.fixture
+def kept(finder, visitor):
+    """Keep a scan for the visitor; its address."""
+
+    def keep(scan=None):
+        return "/scan/" + finder.store.put(chest_scan() if scan is None else scan, visitor.owner)
+
+    return keep

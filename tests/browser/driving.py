@@ -1,0 +1,132 @@
+"""What the browser tests share: how to start a browser, and how to find one's way on the pages."""
+
+import re
+from pathlib import Path
+
+CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
+SWITCHES = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1200,1400",
+)
+WAIT_S = 30
+STAGED = [str(i) for i in range(1000)]
+PLACE = re.compile(r"row ([\d.]+), column ([\d.]+), slice (\d+)")
+
+
+def start_browser(profile, javascript=True):
+    """A headless Chromium with a profile of its own."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for switch in (*SWITCHES, f"--user-data-dir={profile}"):
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    if not javascript:
+        options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
+    driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    driver.set_page_load_timeout(WAIT_S)
+    return driver
+
+
+def by_id(driver, name):
+    """The element of that id, as soon as the page has it."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(driver, WAIT_S).until(lambda page: page.find_element("id", name))
+
+
+def upload(driver, server, path, model="consensus"):
+    driver.get(server + "/")
+    by_id(driver, "image").send_keys(str(path))
+    driver.find_element("css selector", f"#model option[value={model}]").click()
+    by_id(driver, "predict").click()
+
+
+def sample(driver, server, kind="spiculated"):
+    driver.get(server + "/")
+    by_id(driver, f"sample-{kind}").click()
+    by_id(driver, "verdict")
+
+
+def read_result(driver):
+    """What the result page says: verdict, probability, threshold, rows of the table, place."""
+    verdict = by_id(driver, "verdict").text
+    place = by_id(driver, "place").text
+    return {
+        "verdict": verdict,
+        "probability": float(by_id(driver, "probability").text),
+        "threshold": float(by_id(driver, "threshold").text),
+        "rows": driver.find_elements("css selector", "#models-table tbody tr"),
+        "place": tuple(float(n) for n in PLACE.search(place).groups()),
+    }
+
+
+def check_result(result):
+    assert result["verdict"] in ("Malignant-looking", "Benign-looking")
+    assert 0 <= result["probability"] <= 1
+    assert len(result["rows"]) == 5
+
+
+def complaints(driver):
+    """What the browser has to say about the pages, content security policy included."""
+    entries = driver.get_log("browser")
+    return [entry["message"] for entry in entries if entry["level"] in ("SEVERE", "WARNING")]
+
+
+def wait_until(driver, condition, message=""):
+    """Wait until a condition on the driver holds."""
+    from selenium.common.exceptions import StaleElementReferenceException
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    wait = WebDriverWait(driver, WAIT_S, 0.05, ignored_exceptions=[StaleElementReferenceException])
+    return wait.until(condition, message)
+
+
+def wait_for_text(driver, name, text):
+    """Wait until an element holds a text."""
+    wait_until(driver, lambda page: text in page.find_element("id", name).text, f"{name}: {text}")
+
+
+def stage_of(driver, shown=None):
+    """The viewer's stage, once it shows a slice (counted from 0; default: any)."""
+    stage = by_id(driver, "stage")
+    expected = STAGED if shown is None else [str(shown)]
+    wait_until(driver, lambda _: stage.get_dom_attribute("data-slice") in expected, f"slice {shown}")
+    return stage
+
+
+def over(driver, stage, row, col, rows=256, cols=256):
+    """Actions that have moved the pointer over a place of a slice that is shown whole and unturned."""
+    from selenium.webdriver import ActionChains
+
+    driver.execute_script("arguments[0].scrollIntoView({block: 'nearest'})", stage)
+    box = driver.execute_script("return arguments[0].getBoundingClientRect()", stage)
+    scale = min(box["width"] / cols, box["height"] / rows)
+    x = box["left"] + box["width"] / 2 + (col + 0.5 - cols / 2) * scale
+    y = box["top"] + box["height"] / 2 + (row + 0.5 - rows / 2) * scale
+    chain = ActionChains(driver, duration=0)
+    chain.w3c_actions.pointer_action.move_to_location(round(x), round(y))
+    chain.w3c_actions.key_action.pause()
+    return chain
+
+
+def marked(driver):
+    """Row and column of the marked place; None where there is none."""
+    values = [by_id(driver, name).get_property("value") for name in ("row", "col")]
+    return tuple(map(float, values)) if all(values) else None
+
+
+def predict(driver):
+    """Press Predict in the viewer and read the result."""
+    by_id(driver, "predict").click()
+    return read_result(driver)
