@@ -3,6 +3,7 @@ import pytest
 
 from models.imaging.phantom import draw_phantom
 from models.inference.views import views
+from tests.imaging.test_grey import as_crop, chest_hu
 from training.perturb import (
     PERTURBATIONS,
     Upload,
@@ -25,18 +26,6 @@ def rng(seed=0):
 def phantom_upload(n_slices=3):
     stack = np.stack([draw_phantom("spiculated", 86, seed) for seed in range(n_slices)])
     return Upload(stack, 0.7, 42.5, 42.5)
-
-
-def chest_hu():
-    """Half lung, half soft tissue, with something darker and something brighter in either."""
-    hu = np.full((60, 80), -870.0)
-    hu[:, 40:] = 20.0
-    hu[:9], hu[-9:] = hu[:9] - 80, hu[-9:] + 80
-    return hu
-
-
-def as_crop(hu, low, slope):
-    return np.rint((hu - low) / slope).astype(np.uint8)
 
 
 @pytest.mark.parametrize("pixels", [2, 4, 8])

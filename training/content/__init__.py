@@ -1,0 +1,1 @@
+"""How the check that an upload is CT came to be."""
