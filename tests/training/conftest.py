@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from models.imaging.phantom import draw_phantom
 from models.networks.scales import DESCRIPTOR_SCALES
@@ -19,9 +20,11 @@ def disc(radius):
 
 
 def nodule_pixels(n_slices, radius, seed):
-    """A bright disc on drawn lung in slices of 128 x 128 pixels, uint8."""
-    slices = [draw_phantom("smooth", seed=100 * seed + i) for i in range(n_slices)]
-    return np.where(disc(radius), np.uint8(230), np.stack(slices))
+    """A bright disc, soft and noisy as CT is, on drawn lung in slices of 128 x 128 pixels, uint8."""
+    lung = np.stack([draw_phantom("smooth", seed=100 * seed + i) for i in range(n_slices)])
+    share = gaussian_filter(disc(radius).astype(float), 0.7)
+    bright = 220 + np.random.default_rng(seed).normal(0, 6, lung.shape)
+    return np.clip((1 - share) * lung + share * bright, 0, 255).round().astype(np.uint8)
 
 
 def label_row(patient, malignancy, n_slices, **values):

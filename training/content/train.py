@@ -22,7 +22,7 @@ from training.pictures import Slices
 from training.splits import SEED, split_patients
 
 FOLDS = 5
-CT_REFUSED = 0.002  # share of validation pictures of CT beyond the limit
+CT_REFUSED = 0.003  # share of validation pictures of CT beyond the limit
 
 
 def limit_of(weights, validation):
