@@ -5,6 +5,8 @@ import functools
 import numpy as np
 from scipy import ndimage
 
+from models.errors import ScanError
+
 SHAPE, SPACING_MM = (512, 512), (0.7, 0.7)
 AIR, TISSUE, BONE, GAS, LUNG = -1000, 40, 900, -990, -850
 
@@ -83,3 +85,17 @@ def abdomen(seed=0):
 def water_cylinder():
     """The scanner's test object."""
     return paint([(0.5, 0.5, 0.4, 0.4, 0)])
+
+
+def hu_of(dataset):
+    """HU of a file read by pydicom, without more ado."""
+    return dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
+
+
+def code_of(check, *arguments):
+    """The code with which a check refuses; None where it passes."""
+    try:
+        check(*arguments)
+    except ScanError as error:
+        return error.code
+    return None
