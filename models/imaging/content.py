@@ -14,11 +14,11 @@ import numpy as np
 from models.errors import ScanError
 from models.imaging.appearance import appearance
 from models.imaging.lung import lung_area_mm2
+from models.imaging.scan import shows_whole_slice
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights" / "content.json"
 LEAST_EDGE = 16  # pixels; smaller pictures show too little to be judged
 PAGES = 5  # of a stack, so many are looked at
-WHOLE_SLICE_MM, WHOLE_SLICE_PIXELS = 200.0, 160  # only a wider field can be expected to show lung
 LUNG_MM2 = 250.0  # apices and the last of the bases show as little
 SERIES_LUNG_MM2 = 2500.0  # a chest series has slices with more; gas that looks like lung has less
 SLICES = 24  # of a series, so many are looked at
@@ -135,9 +135,7 @@ def refuse_other_regions(slices, spacing_mm, is_hu):
     ScanError
         ``not_chest``.
     """
-    shape = slices.shape[1:]
-    field = min(length * spacing for length, spacing in zip(shape, spacing_mm, strict=True))
-    if not is_hu or field < WHOLE_SLICE_MM or max(shape) <= WHOLE_SLICE_PIXELS:
+    if not is_hu or not shows_whole_slice(slices.shape[1:], spacing_mm):
         return
     chosen = spread(slices, SLICES)
     showing = 0

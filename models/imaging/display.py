@@ -9,10 +9,10 @@ from PIL import Image
 LUNG_WINDOW = (-600.0, 1500.0)  # level and width in HU
 
 
-def to_grey(pixels, is_hu):
-    """Grey values 0 to 255 of a slice: HU in the lung window, a picture from its darkest to its brightest."""
+def to_grey(pixels, is_hu, window=LUNG_WINDOW):
+    """Grey values 0 to 255 of a slice: HU in a window, a picture from its darkest to its brightest."""
     if is_hu:
-        level, width = LUNG_WINDOW
+        level, width = window
         low, high = level - width / 2, level + width / 2
     else:
         low, high = float(pixels.min()), float(pixels.max())
@@ -27,16 +27,16 @@ def shown_size(rows, cols, smallest=384, largest=1024):
     return max(1, round(cols * factor)), max(1, round(rows * factor))
 
 
-def to_png(grey, size=None):
-    """PNG bytes of a grey picture, resampled to `size` (width, height)."""
+def to_png(grey, size=None, **options):
+    """PNG bytes of a grey picture, resampled to `size` (width, height); `options` are Pillow's for PNG."""
     image = Image.fromarray(grey)
     if size and size != image.size:
         image = image.resize(size, Image.Resampling.BICUBIC)
     stream = io.BytesIO()
-    image.save(stream, "png")
+    image.save(stream, "png", **options)
     return stream.getvalue()
 
 
-def data_uri(grey, size=None):
-    """A grey picture as an address that holds the picture itself."""
-    return "data:image/png;base64," + base64.b64encode(to_png(grey, size)).decode()
+def data_uri(png):
+    """A PNG as an address that holds the picture itself."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()

@@ -14,7 +14,6 @@ from models.imaging.patch import neighbours
 
 GRID_MM = 0.75
 WINDOW_HU = (-1000.0, 300.0)  # becomes 0 to 1
-WHOLE_SLICE_MM = 200.0  # only a field this wide shows both lungs
 
 
 @dataclass(frozen=True)
@@ -113,16 +112,10 @@ def _mirrored(indices, length):
     return np.where(indices < length, indices, 2 * length - 1 - indices)
 
 
-def shows_whole_slice(scan):
-    """Whether the images are wide enough to show a chest from side to side."""
-    rows_mm, cols_mm = scan.rows * scan.spacing_mm[0], scan.cols * scan.spacing_mm[1]
-    return not scan.is_crop and min(rows_mm, cols_mm) >= WHOLE_SLICE_MM
-
-
 def slice_in_hu(scan, index):
     """One slice of a scan in HU, estimated where the scan has none; (rows, cols) float32."""
     pixels = np.asarray(scan.slices[index], np.float32)
-    return pixels if scan.is_hu else picture_as_hu(pixels, shows_whole_slice(scan))
+    return pixels if scan.is_hu else picture_as_hu(pixels, scan.is_whole_slice)
 
 
 def field_at(scan, index, grid):

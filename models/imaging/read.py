@@ -7,7 +7,7 @@ from models.imaging.archive import members
 from models.imaging.content import refuse_other_pictures, refuse_other_regions
 from models.imaging.geometry import display_orientation
 from models.imaging.picture import read_picture
-from models.imaging.scan import ASSUMED_SPACING_MM, CROP_AT_MOST, SPACING_BOUNDS_MM, Notice, Scan
+from models.imaging.scan import ASSUMED_SPACING_MM, SPACING_BOUNDS_MM, Notice, Scan
 from models.imaging.series.headers import read_headers
 from models.imaging.series.notices import series_notices
 from models.imaging.series.order import in_order, one_series, orientation_of
@@ -114,8 +114,7 @@ def _dicom_scan(sources, spacing_mm, max_pixels, progress):
     frames = [header.frame for header in series.slices]
     is_hu = all(header.is_hu for header in series.slices)
     spacing = next((frame.spacing_mm for frame in frames if frame.spacing_mm), None)
-    if max(volume.shape[1:]) > CROP_AT_MOST:
-        refuse_other_regions(volume, spacing or (ASSUMED_SPACING_MM,) * 2, is_hu)
+    refuse_other_regions(volume, spacing or (ASSUMED_SPACING_MM,) * 2, is_hu)
     thickness = [frame.thickness_mm for frame in frames if frame.thickness_mm]
     return _scan(
         volume,

@@ -9,6 +9,7 @@ from models.errors import ScanError
 ASSUMED_SPACING_MM = 0.7
 SPACING_BOUNDS_MM = (0.1, 5.0)
 CROP_AT_MOST = 160  # pixels a side: an image this small is taken for a nodule crop
+WHOLE_SLICE_MM = 200.0  # only a field this wide shows a chest from side to side
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,17 @@ class Scan:
     def is_crop(self):
         """Whether the image is small enough to be a crop with its nodule in the middle."""
         return max(self.rows, self.cols) <= CROP_AT_MOST
+
+    @property
+    def is_whole_slice(self):
+        """Whether the images are wide enough to show a chest from side to side."""
+        return shows_whole_slice((self.rows, self.cols), self.spacing_mm)
+
+
+def shows_whole_slice(shape, spacing_mm):
+    """Whether an image of that shape (rows, cols) is no crop and wide enough to show a whole chest."""
+    field = min(length * spacing for length, spacing in zip(shape, spacing_mm, strict=True))
+    return max(shape) > CROP_AT_MOST and field >= WHOLE_SLICE_MM
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.errors import ScanError
-from models.imaging.field import Grid, field_at, shows_whole_slice, slice_in_hu
+from models.imaging.field import Grid, field_at, slice_in_hu
 from models.imaging.lung import lung_mask
-from models.imaging.scan import Roi
+from models.imaging.scan import Roi, locate
 from models.inference.candidates import best_of, blobs_in, link, plausibility
 from models.networks.localiser import STRIDE
 
@@ -80,13 +80,18 @@ def search(scan, localiser, progress=None, cancelled=None, indices=None):
     return _ranked(scan, localiser, found, len(indices))
 
 
-def suggest(scan, localiser):
-    """The most suspicious place of a scan; ScanError ``nodule_not_found`` where there is none.
+def suggest(scan, localiser, index=None):
+    """The most suspicious place of a scan, or of one of its slices.
 
     Returns
     -------
     Roi
         Its source is ``suggested``.
+
+    Raises
+    ------
+    ScanError
+        ``nodule_not_found``, or ``roi_outside`` where there is no such slice.
     """
     if localiser is None:
         raise ScanError(
@@ -94,12 +99,12 @@ def suggest(scan, localiser):
             "Nodules cannot be looked for here, since the localiser's weights are missing: say where the "
             "nodule is with row and col.",
         )
-    candidates = search(scan, localiser)
+    indices = None if index is None else [locate(scan, 0, 0, index).slice]
+    candidates = search(scan, localiser, indices=indices)
     if not candidates:
-        raise ScanError(
-            "nodule_not_found",
-            "No nodule was found in the image. If there is one, say where it is with row and col.",
-        )
+        where = "the image" if index is None else f"slice {index}"
+        message = f"No nodule was found in {where}. If there is one, say where it is with row and col."
+        raise ScanError("nodule_not_found", message)
     best = candidates[0]
     return Roi(best.row, best.col, best.slice, "suggested")
 
@@ -113,7 +118,7 @@ def slices_to_search(scan):
 
 def _blobs_of(scan, localiser, index):
     lungs, box = None, (0, 0, scan.rows, scan.cols)
-    if shows_whole_slice(scan):
+    if scan.is_whole_slice:
         lungs = lung_mask(slice_in_hu(scan, index), scan.spacing_mm)
         if not lungs.any():
             return []
@@ -152,7 +157,7 @@ def _ranked(scan, localiser, found, n_searched):
     chains = [(best_of(chain), plausibility(chain, step)) for chain in link(found)]
     chains.sort(key=lambda pair: -pair[0].score * pair[1])
     looks = [_second_look(scan, localiser, blob, factor) for blob, factor in chains[:LOOKS]]
-    least = localiser.thresholds["whole" if shows_whole_slice(scan) else "part"]
+    least = localiser.thresholds["whole" if scan.is_whole_slice else "part"]
     good = sorted((look for look in looks if look and look[0].score >= least), key=lambda look: -look[1])
     return tuple(_without_doubles([candidate for candidate, _ in good], scan.spacing_mm)[:MOST])
 
@@ -160,7 +165,7 @@ def _ranked(scan, localiser, found, n_searched):
 def _second_look(scan, localiser, blob, factor):
     """The candidate at a blob's place, and what ranks it: its score, less for a small one."""
     seen = localiser.look_at(scan, blob.row, blob.col, blob.slice)
-    if seen is None or (shows_whole_slice(scan) and seen.diameter_mm < LEAST_MM):
+    if seen is None or (scan.is_whole_slice and seen.diameter_mm < LEAST_MM):
         return None
     score, diameter = factor * seen.score, seen.diameter_mm
     candidate = Candidate(*seen.place, blob.slice, score, None if scan.spacing_assumed else diameter)

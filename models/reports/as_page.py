@@ -5,11 +5,11 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from models.imaging.display import data_uri, to_grey
+from models.imaging.display import data_uri, to_grey, to_png
 from models.imaging.patch import PATCH
 from models.networks.scales import DESCRIPTOR_SCALES
 from models.reports.sentences import against_diagnoses
-from models.reports.shown import as_uri, mm_per_shown_pixel, shown_box, slice_picture, to_shown
+from models.reports.shown import mm_per_shown_pixel, shown_box, slice_picture, to_shown
 
 WINDOWS = {"lung": (-600, 1500), "mediastinum": (40, 400), "bone": (400, 1800)}  # level and width in HU
 MARK_MM = 13.0  # radius of the ring around a chosen place
@@ -63,7 +63,7 @@ def viewer_page(scan, view, address, findings, search):
     findings : list of dict
         The answers so far: row, col, slice, model, verdict, probability.
     search : dict
-        What `models.reports.searches.Searches.state` says.
+        What `models.reports.progress.Searches.state` says.
     """
     width, height = shown_box(scan)
     facts = {
@@ -141,7 +141,7 @@ def result_page(finding, evaluation):
     outline = [to_shown(scan, row, col) for row, col in finding.outline or ()]
     return {
         "finding": finding,
-        "picture": as_uri(slice_picture(scan, roi.slice)),
+        "picture": data_uri(slice_picture(scan, roi.slice)),
         "width": width,
         "height": height,
         "mark": {"cx": x, "cy": y, "r": min(PATCH.field_mm / 2 / scale, 0.48 * min(width, height))},
@@ -149,7 +149,7 @@ def result_page(finding, evaluation):
         "close_up": close_up(x, y, width, height, CLOSE_UP_MM / scale),
         "close_up_mm": CLOSE_UP_MM,
         "has_sides": scan.positions_mm is not None,
-        "patch": data_uri(to_grey(patch, False), (PATCH_SHOWN, PATCH_SHOWN)),
+        "patch": data_uri(to_png(to_grey(patch, False), (PATCH_SHOWN, PATCH_SHOWN))),
         "patch_mm": PATCH.field_mm,
         "measured": measured(finding),
         "scales": DESCRIPTOR_SCALES,

@@ -4,8 +4,8 @@ import math
 from dataclasses import replace
 
 from models.errors import ScanError
-from models.imaging.scan import Roi, locate
-from models.inference.search import search, suggest
+from models.imaging.scan import locate
+from models.inference.search import suggest
 from models.reports.as_page import first_view
 from models.reports.shown import from_click
 
@@ -41,13 +41,7 @@ def find_place(scan, localiser, row, col, index):
     """
     if scan.is_crop or (row, col) != (None, None):
         return locate(scan, row, col, index)
-    if index is None or localiser is None:
-        return suggest(scan, localiser)
-    found = search(scan, localiser, indices=[locate(scan, 0, 0, index).slice])
-    if not found:
-        message = f"No nodule was found in slice {index}. If there is one, say where it is with row and col."
-        raise ScanError("nodule_not_found", message)
-    return Roi(found[0].row, found[0].col, index, "suggested")
+    return suggest(scan, localiser, index)
 
 
 def chosen_place(fields, scan, candidates):

@@ -4,13 +4,9 @@ Anterior is up and the patient's right on the left; (x, y) count from the pictur
 other coordinates are (row, col) in the file's own pixels.
 """
 
-import base64
-import io
-
 import numpy as np
-from PIL import Image
 
-from models.imaging.display import shown_size, to_grey
+from models.imaging.display import LUNG_WINDOW, shown_size, to_grey, to_png
 
 
 def shown_box(scan):
@@ -54,20 +50,8 @@ def slice_picture(scan, index, level=None, width=None):
         Window in HU, of a scan in HU; default the lung window. A picture is shown from its darkest to its
         brightest value.
     """
-    pixels = np.asarray(scan.slices[index], np.float32)
-    if scan.is_hu and width is not None:
-        scaled = (pixels - (level - width / 2)) * (255 / width)
-        grey = (np.clip(scaled, 0, 255) + 0.5).astype(np.uint8)
-    else:
-        grey = to_grey(pixels, scan.is_hu)
-    image = Image.fromarray(np.ascontiguousarray(scan.orientation.shown(grey)))
-    if image.size != shown_box(scan):
-        image = image.resize(shown_box(scan), Image.Resampling.BICUBIC)
-    stream = io.BytesIO()
-    image.save(stream, "png", compress_level=1)  # quick: it is made anew for each slice that someone looks at
-    return stream.getvalue()
-
-
-def as_uri(png):
-    """A PNG as an address that holds the picture itself."""
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+    window = LUNG_WINDOW if width is None else (level, width)
+    grey = to_grey(np.asarray(scan.slices[index], np.float32), scan.is_hu, window)
+    turned = np.ascontiguousarray(scan.orientation.shown(grey))
+    # quick: it is made anew for each slice that someone looks at
+    return to_png(turned, shown_box(scan), compress_level=1)

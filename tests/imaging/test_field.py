@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.imaging.field import GRID_MM, Grid, cut_field, field_at, shows_whole_slice, to_unit
+from models.imaging.field import GRID_MM, Grid, cut_field, field_at, to_unit
 from models.imaging.scan import Scan
 
 
@@ -82,4 +82,4 @@ def test_a_picture_is_brought_to_hu_first(chest):
     [((512, 512), 0.7, True), ((256, 256), 0.7, False), ((128, 128), 3.0, False), ((300, 300), 0.7, True)],
 )
 def test_a_whole_slice_is_200_mm_wide(shape, spacing, expected):
-    assert shows_whole_slice(scan_of(np.zeros((1, *shape)), (spacing, spacing))) == expected
+    assert scan_of(np.zeros((1, *shape)), (spacing, spacing)).is_whole_slice == expected

@@ -8,8 +8,9 @@ from scipy import ndimage
 
 from models.imaging.display import LUNG_WINDOW
 from models.imaging.grey import estimate_hu
+from training.perturb import MEDIASTINAL_WINDOW
 
-MEDIASTINAL_WINDOW, BONE_WINDOW = (40.0, 400.0), (400.0, 1800.0)
+BONE_WINDOW = (400.0, 1800.0)
 WINDOWS = {"lung": LUNG_WINDOW, "mediastinal": MEDIASTINAL_WINDOW, "bone": BONE_WINDOW}
 MIXED = "mixed"
 KINDS = ("plain", "jpeg", "lung", "mediastinal", "bone", "resized", "turned", "deep", "noise", "part", MIXED)
