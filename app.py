@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections import namedtuple
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
@@ -20,20 +21,21 @@ from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntit
 from models import __version__
 from models.errors import ScanError
 from models.imaging.display import to_png
-from models.imaging.phantom import KINDS, draw_phantom
+from models.imaging.phantom import KINDS, SAMPLE, draw_phantom
 from models.imaging.read import read_scan
-from models.imaging.scan import Roi, locate
+from models.imaging.scan import locate
 from models.imaging.source import Source
 from models.inference.bank import CONSENSUS, ModelBank
 from models.inference.finding import DISCLAIMER
-from models.inference.pipeline import MODEL_KEYS, analyse, check_model
+from models.inference.pipeline import MODEL_KEYS, check_model
 from models.reports.as_json import finding_as_json
-from models.reports.as_page import note_of, result_page, viewer_page
+from models.reports.as_page import result_page, viewer_page
 from models.reports.as_text import finding_as_text
-from models.reports.fields import asked_place, asked_view, chosen_place, find_place, number, window
 from models.reports.overview import model_rows, models_as_json, models_for_page
-from models.reports.progress import Searches, reporter
 from models.reports.shown import slice_picture
+from models.service.answers import Answers
+from models.service.fields import asked_place, asked_view, chosen_place, find_place, number, window
+from models.service.progress import Searches, reporter
 from models.store import ScanStore, new_token
 
 ROOT = Path(__file__).parent
@@ -110,8 +112,9 @@ def create_app(config=None):
     for logger in (app.logger, logging.getLogger("werkzeug")):
         logger.addFilter(hide_tokens)
     app.bank = app.config.get("BANK") or ModelBank(ROOT / app.config["WEIGHTS"])
-    app.queue = threading.BoundedSemaphore(app.config["QUEUE"])
     app.store = ScanStore(*(app.config[f"STORE{name}"] for name in ("", "_MINUTES", "_MB", "_SCANS")))
+    app.queue = threading.BoundedSemaphore(app.config["QUEUE"])
+    app.answers = Answers(app.store, app.bank, app.queue)
     app.searches = Searches(app.store, app.bank.localiser)
     for add in (add_pages, add_scan_pages, add_api, add_errors):
         add(app)
@@ -139,8 +142,7 @@ def add_pages(app):
         whole = spot[:2] == (None, None) and not scan.is_crop
         roi = locate(scan, 0, 0, spot[2]) if whole else locate(scan, *spot)
         if not whole:
-            finding = answer(scan, roi, model)
-            return new_finding(app.store.put(scan, me), finding)
+            return first_finding(scan, roi, model)
         token = app.store.put(scan, me)
         search = app.searches.start(token, me)
         if search and len(scan.slices) <= FEW_SLICES:
@@ -149,12 +151,11 @@ def add_pages(app):
 
     @app.post("/sample")
     def sample():
-        kind = request.form.get("kind")
-        if kind not in KINDS:
+        browser(new=True)
+        if (kind := request.form.get("kind")) not in KINDS:
             raise ScanError("no_file", "There is no such sample.")
         scan = decode([Source.of_bytes("phantom.png", to_png(draw_phantom(kind)))], spacing_mm=0.7)
-        finding = answer(scan, locate(scan), CONSENSUS)
-        return render_template("result.html", **result_page(finding, app.bank.evaluation))
+        return first_finding(replace(scan, notices=(SAMPLE, *scan.notices)), locate(scan), CONSENSUS)
 
     @app.get("/models")
     def models():
@@ -183,16 +184,11 @@ def add_scan_pages(app):
     def find(token):
         scan, model = app.store.get(token, browser()), asked_model()
         candidates = app.searches.state(token, browser())["candidates"]
-        return new_finding(token, answer(scan, chosen_place(request.form, scan, candidates), model))
+        return new_finding(token, chosen_place(request.form, scan, candidates), model)
 
-    @app.get("/scan/<token>/finding/<int:index>")
+    @app.route("/scan/<token>/finding/<int:index>", methods=["GET", "POST"])
     def finding(token, index):
-        scan = app.store.get(token, browser())
-        found = app.store.read(token, browser(), "findings", [])
-        if index >= len(found):
-            raise NotFound()
-        roi = Roi(*(found[index][name] for name in ("row", "col", "slice", "source")))
-        return finding_page(token, index, answer(scan, roi, found[index]["model"]))
+        return finding_page(token, index, kept_finding(token, index))
 
     @app.post("/scan/<token>/remove")
     def remove(token):
@@ -264,21 +260,14 @@ def asked_model():
 
 
 def answer(scan, place, model):
-    """The finding at a Roi, or at a place (row, col, slice); `busy` where too many are under way."""
-    bank = current_app.bank
-    if not current_app.queue.acquire(blocking=False):
-        raise ScanError("busy", "The server is busy with other images; try again in a few seconds.")
-    try:
-        roi = place if isinstance(place, Roi) else find_place(scan, bank.localiser, *place)
-        return analyse(scan, roi, model, bank)
-    finally:
-        current_app.queue.release()
+    """The finding at a place (row, col, slice) of a scan that is not kept."""
+    return current_app.answers.once(scan, find_place(scan, current_app.bank.localiser, *place), model)
 
 
 def scan_page(token, error=None):
     """The viewer of a kept scan; its address for a script that uploaded it."""
     store, search = current_app.store, current_app.searches.state(token, browser())
-    scan, found = store.get(token, browser()), store.read(token, browser(), "findings", [])
+    scan, found = store.get(token, browser()), current_app.answers.listed(token, browser())
     address = f"/scan/{token}"
     fields = {} if error else request.values
     if is_program():
@@ -289,12 +278,31 @@ def scan_page(token, error=None):
     return render_template("viewer.html", error=error, **context), {"Content-Location": address}
 
 
-def new_finding(token, finding):
-    """The page with a finding, now noted beside its scan; its address for a script."""
-    index = current_app.store.append(token, browser(), "findings", note_of(finding))
+def first_finding(scan, roi, model):
+    """The page with a finding of a scan that just came; where it cannot be given, the scan goes."""
+    token = current_app.store.put(scan, browser())
+    try:
+        return new_finding(token, roi, model)
+    except ScanError:
+        current_app.store.remove(token, browser())
+        raise
+
+
+def new_finding(token, roi, model):
+    """The page with a finding, now kept beside its scan; its address for a script."""
+    index, finding = current_app.answers.new(token, browser(), roi, model)
     if is_program():
         return jsonify({"location": f"/scan/{token}/finding/{index}"})
     return finding_page(token, index, finding)
+
+
+def kept_finding(token, index):
+    """A finding of a kept scan, with the model in front that the request names."""
+    model = request.values.get("model")
+    try:
+        return current_app.answers.again(token, browser(), index, model and asked_model())
+    except IndexError:
+        raise NotFound() from None
 
 
 def finding_page(token, index, finding):

@@ -14,8 +14,21 @@ ROOMS = {  # room: the rooms it may import besides itself
     "models.networks": {"models.errors", "models.imaging"},
     "models.inference": {"models.errors", "models.imaging", "models.networks"},
     "models.clinical": {"models.errors", "models.imaging", "models.networks", "models.inference"},
-    "models.reports": {"models.errors", "models.imaging", "models.networks", "models.inference"},
+    "models.reports": {
+        "models.errors",
+        "models.imaging",
+        "models.networks",
+        "models.inference",
+        "models.clinical",
+    },
     "models.store": {"models.errors", "models.imaging"},
+    "models.service": {
+        "models.errors",
+        "models.imaging",
+        "models.networks",
+        "models.inference",
+        "models.reports",
+    },
     "training": {"models.errors", "models.imaging", "models.networks", "models.inference", "models.reports"},
 }
 ROOMS["app"] = set(ROOMS) - {"training"}

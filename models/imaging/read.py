@@ -7,6 +7,7 @@ from models.imaging.archive import members
 from models.imaging.content import refuse_other_pictures, refuse_other_regions
 from models.imaging.geometry import display_orientation
 from models.imaging.picture import read_picture
+from models.imaging.reference import references_of
 from models.imaging.scan import ASSUMED_SPACING_MM, SPACING_BOUNDS_MM, Notice, Scan
 from models.imaging.series.headers import read_headers
 from models.imaging.series.notices import series_notices
@@ -125,6 +126,8 @@ def _dicom_scan(sources, spacing_mm, max_pixels, progress):
         orientation=display_orientation(orientation_of(series.slices)),
         positions_mm=series.positions_mm,
         thickness_mm=float(np.median(thickness)) if thickness else None,
+        references=references_of(header.reference for header in series.slices),
+        contrast=any(header.contrast for header in series.slices),
     )
 
 

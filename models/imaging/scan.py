@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.errors import ScanError
+from models.imaging.reference import Reference
 
 ASSUMED_SPACING_MM = 0.7
 SPACING_BOUNDS_MM = (0.1, 5.0)
@@ -83,6 +84,10 @@ class Scan:
         Of each slice along the slice normal, feet to head; None where the files do not say (pictures).
     thickness_mm : float, optional
         Nominal slice thickness.
+    references : tuple of Reference, optional
+        Of each slice: the DICOM image it came from. None for pictures, or where any file lacks a proper name.
+    contrast : bool, optional
+        Whether contrast agent was given, as far as the files say so; None for pictures.
     """
 
     slices: np.ndarray
@@ -93,6 +98,8 @@ class Scan:
     orientation: Orientation = Orientation()
     positions_mm: tuple[float, ...] | None = None
     thickness_mm: float | None = None
+    references: tuple[Reference, ...] | None = None
+    contrast: bool | None = None
 
     @property
     def rows(self):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from models.errors import ScanError
@@ -25,11 +26,24 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prediction:
-    """One network's answer on one nodule: score in [0, 1], probability, descriptors on LIDC's scales."""
+    """One network's answer on one nodule.
+
+    Attributes
+    ----------
+    score : float
+        In [0, 1].
+    probability : float
+        The score, calibrated.
+    descriptors : dict of str to float
+        On LIDC's scales.
+    features : ndarray of shape (channels,), float32, optional
+        The last feature map's mean, over the views of the chosen slice; None in an answer kept for later.
+    """
 
     score: float
     probability: float
     descriptors: dict
+    features: np.ndarray | None = None
 
 
 class ModelBank:
@@ -70,12 +84,14 @@ class ModelBank:
         self._read_consensus()
         self.evaluation = self._read_evaluation()
         self.localiser = self._load_localiser()
+        self.cases = None
 
     def _load(self, key):
         report = read_report(self.folder, key)
         model = ARCHITECTURES[key].build(PATCH.shape)
         fill(model, self.folder, key, report)
-        answer = trace(model).get_concrete_function()
+        pooled = model.get_layer("pool").output
+        answer = trace(keras.Model(model.input, {**model.output, "features": pooled})).get_concrete_function()
         answer(tf.zeros((4, *PATCH.shape)))
         self._answers[key], self.reports[key] = answer, report
 
@@ -120,12 +136,26 @@ class ModelBank:
         rule = self.reports.get(key, {}).get("abstention")
         return bool(rule) and bool(Abstention(**rule).defers(probability, self.threshold(key), disagreement))
 
+    def similar(self, features):
+        """The most similar training nodules; None where they cannot be told."""
+        return self.cases.nearest(features) if self.cases is not None else None
+
+    def explain(self, patches):
+        return {}
+
     def available(self, key):
         """Whether a model, or for the consensus any model, can answer."""
         return bool(self._answers) if key == CONSENSUS else key in self._answers
 
-    def predict(self, key, patches):
-        """One model's answer, averaged over patches of shape (n, rows, cols, 3).
+    def predict(self, key, patches, chosen=slice(None)):
+        """One model's answer, averaged over patches.
+
+        Parameters
+        ----------
+        key : str
+        patches : ndarray of shape (n, rows, cols, 3)
+        chosen : slice
+            The patches whose features are averaged; see `models.inference.views.views_of_chosen`.
 
         Raises
         ------
@@ -144,6 +174,7 @@ class ModelBank:
             score,
             float(Calibration(**self.reports[key]["calibration"])(score)),
             dict(zip(DESCRIPTOR_SCALES, descriptors.tolist(), strict=True)),
+            output["features"].numpy()[chosen].mean(axis=0),
         )
 
 

@@ -54,6 +54,12 @@ class Finding:
         where it was not outlined.
     measurement : Measurement, optional
         Of the outlined nodule; None where it was not outlined.
+    spread : float, optional
+        Standard deviation of the five probabilities.
+    neighbours : Neighbours, optional
+        The most similar training nodules; None where they cannot be told.
+    saliency : Saliency, optional
+        Of the model in front; None where it was not asked for.
     """
 
     verdict: str
@@ -70,3 +76,6 @@ class Finding:
     weights: str
     outline: tuple[tuple[float, float], ...] | None = None
     measurement: Measurement | None = None
+    spread: float | None = None
+    neighbours: object | None = None
+    saliency: object | None = None

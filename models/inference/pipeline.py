@@ -4,10 +4,12 @@ from models.errors import ScanError
 from models.imaging.scan import Notice
 from models.inference.bank import CONSENSUS, CONSENSUS_TITLE
 from models.inference.calibration import disagreement
+from models.inference.doubts import doubts, in_order
 from models.inference.finding import Finding, ModelAnswer
 from models.inference.measure import measure
 from models.inference.outline import contour, reaches_edge
-from models.inference.views import patch_at, views
+from models.inference.reading import Reading
+from models.inference.views import patch_at, views, views_of_chosen
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
 
@@ -56,8 +58,44 @@ def analyse(scan, roi, model_key, bank):
         ``unknown_model`` or ``model_unavailable``.
     """
     check_model(model_key, bank)
+    return finding_of(read_nodule(scan, roi, bank), model_key, bank)
+
+
+def read_nodule(scan, roi, bank, explain=False):
+    """Compute all that can be said of one nodule; with `explain`, also why.
+
+    Returns
+    -------
+    Reading
+    """
     patches = views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
-    predictions = {key: bank.predict(key, patches) for key in ARCHITECTURES if bank.available(key)}
+    chosen = views_of_chosen(len(scan.slices), roi.slice)
+    predictions = {key: bank.predict(key, patches, chosen) for key in ARCHITECTURES if bank.available(key)}
+    polygon = _polygon(bank, scan, roi)
+    measurement = None if polygon is None else measure(polygon, scan, roi.slice)
+    neighbours = bank.similar({key: prediction.features for key, prediction in predictions.items()})
+    return Reading(
+        scan=scan,
+        roi=roi,
+        predictions=predictions,
+        patch=patch_at(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice),
+        notices=(
+            *scan.notices,
+            *_unmeasured(bank, scan, polygon),
+            *doubts(scan, roi, polygon, measurement, neighbours, bank.evaluation),
+        ),
+        weights=bank.checksum,
+        outline=None if polygon is None else tuple(map(tuple, polygon.tolist())),
+        measurement=measurement,
+        neighbours=neighbours,
+        saliency=bank.explain(patches[chosen]) if explain else {},
+    )
+
+
+def finding_of(reading, model_key, bank):
+    """The answer that follows from a reading, with one model in front; see `analyse`."""
+    check_model(model_key, bank)
+    predictions = reading.predictions
     used = list(predictions) if model_key == CONSENSUS else [model_key]
     own = {key: prediction.probability for key, prediction in predictions.items()}
     spread = float(disagreement(list(own.values())))
@@ -65,7 +103,6 @@ def analyse(scan, roi, model_key, bank):
         probability = bank.consensus([prediction.score for prediction in predictions.values()])
     else:
         probability = own[model_key]
-    polygon = _polygon(bank, scan, roi)
     return Finding(
         verdict=_verdict(bank, model_key, probability, spread),
         model=model_key,
@@ -73,17 +110,20 @@ def analyse(scan, roi, model_key, bank):
         probability=probability,
         threshold=bank.threshold(model_key),
         models=tuple(_answer(bank, key, own.get(key), spread) for key in ARCHITECTURES),
-        roi=roi,
-        scan=scan,
+        spread=spread,
+        roi=reading.roi,
+        scan=reading.scan,
         characteristics={
             name: float(sum(predictions[key].descriptors[name] for key in used) / len(used))
             for name in DESCRIPTOR_SCALES
         },
-        patch=patch_at(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice),
-        notices=(*scan.notices, *_missing(predictions, model_key), *_unmeasured(bank, scan, polygon)),
-        weights=bank.checksum,
-        outline=None if polygon is None else tuple(map(tuple, polygon.tolist())),
-        measurement=None if polygon is None else measure(polygon, scan, roi.slice),
+        patch=reading.patch,
+        notices=in_order((*reading.notices, *_missing(predictions, model_key))),
+        weights=reading.weights,
+        outline=reading.outline,
+        measurement=reading.measurement,
+        neighbours=reading.neighbours,
+        saliency=reading.saliency.get(model_key),
     )
 
 

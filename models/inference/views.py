@@ -45,3 +45,9 @@ def views(slices, spacing_mm, row, col, index):
     mirrored = np.concatenate([patches, patches[:, :, ::-1]])
     mirrored = np.concatenate([mirrored, mirrored[:, ::-1]])
     return np.concatenate([mirrored, mirrored.swapaxes(1, 2)])
+
+
+def views_of_chosen(n_slices, index):
+    """Which of the patches that `views` gives show the chosen slice: its eight views, in their order."""
+    read = slices_to_read(n_slices, middle=index)
+    return slice(read.index(index), None, len(read))

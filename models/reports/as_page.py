@@ -1,27 +1,13 @@
-"""A scan, a place in it and a finding as the pages show them: what the templates fill in."""
+"""A scan and places in it as the viewer shows them: what its template fills in."""
 
 from dataclasses import asdict, dataclass, replace
 from urllib.parse import urlencode
 
-import numpy as np
-
-from models.imaging.display import data_uri, to_grey, to_png
-from models.imaging.patch import PATCH
-from models.networks.scales import DESCRIPTOR_SCALES
-from models.reports.sentences import against_diagnoses
-from models.reports.shown import mm_per_shown_pixel, shown_box, slice_picture, to_shown
+from models.reports.result import result_page  # noqa: F401
+from models.reports.shown import mm_per_shown_pixel, shown_box, to_shown
 
 WINDOWS = {"lung": (-600, 1500), "mediastinum": (40, 400), "bone": (400, 1800)}  # level and width in HU
 MARK_MM = 13.0  # radius of the ring around a chosen place
-CLOSE_UP_MM = 56.0
-PATCH_SHOWN = 192  # pixels
-SIZES = {
-    "long_axis_mm": "Long axis",
-    "short_axis_mm": "Short axis",
-    "mean_diameter_mm": "Mean diameter",
-    "equivalent_diameter_mm": "Area-equivalent diameter",
-}
-KEPT = ("model", "title", "verdict", "probability")
 
 
 @dataclass(frozen=True)
@@ -63,7 +49,7 @@ def viewer_page(scan, view, address, findings, search):
     findings : list of dict
         The answers so far: row, col, slice, model, verdict, probability.
     search : dict
-        What `models.reports.progress.Searches.state` says.
+        What `models.service.progress.Searches.state` says.
     """
     width, height = shown_box(scan)
     facts = {
@@ -129,64 +115,3 @@ def marked_as(scan, view, candidates):
 def ring_mm(candidate):
     """Radius of the ring around a suggestion: a little larger than the nodule seems to be."""
     return max(5.0, 0.5 * (candidate["diameter_mm"] or 12.0) + 3)
-
-
-def result_page(finding, evaluation):
-    """What the template of the result shows."""
-    scan, roi = finding.scan, finding.roi
-    width, height = shown_box(scan)
-    x, y = to_shown(scan, roi.row, roi.col)
-    scale = mm_per_shown_pixel(scan)
-    patch = np.ascontiguousarray(scan.orientation.shown(finding.patch[..., 1]))
-    outline = [to_shown(scan, row, col) for row, col in finding.outline or ()]
-    return {
-        "finding": finding,
-        "picture": data_uri(slice_picture(scan, roi.slice)),
-        "width": width,
-        "height": height,
-        "mark": {"cx": x, "cy": y, "r": min(PATCH.field_mm / 2 / scale, 0.48 * min(width, height))},
-        "outline": " ".join(f"{x:.1f},{y:.1f}" for x, y in outline),
-        "close_up": close_up(x, y, width, height, CLOSE_UP_MM / scale),
-        "close_up_mm": CLOSE_UP_MM,
-        "has_sides": scan.positions_mm is not None,
-        "patch": data_uri(to_png(to_grey(patch, False), (PATCH_SHOWN, PATCH_SHOWN))),
-        "patch_mm": PATCH.field_mm,
-        "measured": measured(finding),
-        "scales": DESCRIPTOR_SCALES,
-        "diagnoses": against_diagnoses(evaluation, finding.model),
-    }
-
-
-def note_of(finding):
-    """What is kept of a finding beside its scan: the question, and the answer in short."""
-    return asdict(finding.roi) | {name: getattr(finding, name) for name in KEPT}
-
-
-def close_up(x, y, width, height, side):
-    """Top left corner and side of a square around (x, y); None where the picture is hardly larger."""
-    if side > 0.6 * min(width, height):
-        return None
-    return {
-        "x": min(max(x - side / 2, 0), width - side),
-        "y": min(max(y - side / 2, 0), height - side),
-        "side": side,
-    }
-
-
-def measured(finding):
-    """Sizes, density and texture in words, and why one is unknown: rows of (id, term, words)."""
-    found, is_hu = finding.measurement, finding.scan.is_hu
-    if found is None:
-        return [("size", "Size", "unknown: the nodule was not outlined")]
-    no_size = "unknown: the file does not give the pixel size" if finding.scan.spacing_assumed else "unknown"
-    no_hu = "unknown" if is_hu else "unknown: no Hounsfield units"
-    rows = [(name, term, _in_mm(getattr(found, name), no_size)) for name, term in SIZES.items()]
-    density = no_hu if found.mean_hu is None else f"{found.mean_hu:.0f} HU".replace("-", "−")
-    texture = f"{found.texture} (an impression, not a measurement)" if found.texture else None
-    rows.append(("mean_hu", "Mean density", density))
-    rows.append(("texture", "Texture", texture or (no_size if is_hu else no_hu)))
-    return [(name.removesuffix("_mm").replace("_", "-"), term, words) for name, term, words in rows]
-
-
-def _in_mm(value, unknown):
-    return unknown if value is None else f"{value:.1f} mm"

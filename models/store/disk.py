@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 
+from models.imaging.reference import Reference
 from models.imaging.scan import Notice, Orientation, Scan
 
 SLICES, DESCRIPTION, JOBS = "slices.npy", "scan.json", "jobs"
@@ -27,6 +28,14 @@ def _tuple(values):
     return None if values is None else tuple(values)
 
 
+def _named(references):
+    return None if references is None else [vars(reference) for reference in references]
+
+
+def _references(stored):
+    return None if stored is None else tuple(Reference(**fields) for fields in stored)
+
+
 FIELDS = {  # of Scan, all but its slices: to JSON, from JSON
     "spacing_mm": (_floats, _tuple),
     "spacing_assumed": (bool, bool),
@@ -38,6 +47,8 @@ FIELDS = {  # of Scan, all but its slices: to JSON, from JSON
     "orientation": (asdict, lambda turns: Orientation(**turns)),
     "positions_mm": (_floats, _tuple),
     "thickness_mm": (lambda value: None if value is None else float(value), lambda value: value),
+    "references": (_named, _references),
+    "contrast": (lambda value: value, lambda value: value),
 }
 
 

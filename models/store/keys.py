@@ -11,7 +11,7 @@ from models.errors import ScanError
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 JOB = re.compile(r"[A-Za-z0-9_-]{16,64}")
-NOTE = re.compile(r"(?!scan$)[a-z]{1,40}")  # scan.json is the scan's own
+NOTE = re.compile(r"(?!scan$)[a-z]{1,40}\d{0,9}")  # scan.json is the scan's own
 OWNER_AT_MOST = 200  # characters
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,8 @@ def job_name(job, owner):
 def note_name(name):
     """Name of a note's file; ValueError for another name: the program chooses it, never the user."""
     if not NOTE.fullmatch(name):
-        raise ValueError(f"a note's name is 1 to 40 of a-z, and not 'scan'. Received: {name!r}")
+        expected = "a note's name is 1 to 40 of a-z, perhaps a number, and not 'scan'"
+        raise ValueError(f"{expected}. Received: {name!r}")
     return f"{name}.json"
 
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from models.imaging.scan import Orientation, Scan
-from models.reports.fields import chosen_place
 from models.reports.shown import from_click, shown_box, slice_picture, to_shown
+from models.service.fields import chosen_place
 from tests.app.made_series import NODULE_SLICE, chest_scan
 
 TURNS = [Orientation(*flags) for flags in itertools.product((False, True), repeat=3)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app import COOKIE, create_app
-from models.reports import progress
+from models.service import progress
 from models.store import new_token
 from tests.app.made_series import (
     NODULE_AT,

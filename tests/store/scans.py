@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from models.imaging.reference import Reference
 from models.imaging.scan import Notice, Orientation, Scan
 
 OWNER = "the-cookie-of-one-browser"
@@ -23,6 +24,10 @@ def make_scan(seed=0, shape=(3, 8, 10), dtype=np.int16):
         orientation=Orientation(transpose=True, flip_cols=True),
         positions_mm=(-1.5, 1.0 / 3, 5.0),
         thickness_mm=2.5,
+        references=tuple(
+            Reference("1.2", "1.2.3", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.3.4", i) for i in (3, 2, 1)
+        ),
+        contrast=True,
     )
 
 

@@ -12,6 +12,7 @@ from models.imaging.scan import Orientation, Scan
 from models.store import disk, new_token
 from models.store.keys import scan_name
 from tests.imaging.dicom_files import chest_slice, make_ct
+from tests.imaging.series_files import make_series
 from tests.store.scans import OTHER, OWNER, grow_old, make_scan, scans_on_disk
 
 GONE = "This scan is no longer kept here: scans stay for a short while only, and only for the browser that "
@@ -52,6 +53,15 @@ def test_a_picture_comes_back_with_its_fields_empty(store):
     got = store.get(store.put(Scan(np.zeros((1, 4, 5), np.float32), (0.7, 0.7), True, False), OWNER), OWNER)
     assert (got.spacing_assumed, got.is_hu, got.notices) == (True, False, ())
     assert (got.orientation, got.positions_mm, got.thickness_mm) == (Orientation(), None, None)
+    assert (got.references, got.contrast) == (None, None)
+
+
+def test_a_series_comes_back_with_the_names_of_its_images(store):
+    scan = read_scan(make_series(4, StudyInstanceUID="1.2.3", ContrastBolusAgent="Iopamidol"))
+    got = store.get(store.put(scan, OWNER), OWNER)
+    assert len(got.references) == 4
+    assert got.references == scan.references
+    assert got.contrast is True
 
 
 def test_every_field_of_a_scan_is_stored():

@@ -8,7 +8,9 @@ from models.errors import ScanError
 from models.imaging.dicom import is_left_out, read_header, refuse_other_objects
 from models.imaging.dicom.frames import Frame, frames_of
 from models.imaging.dicom.hounsfield import is_hounsfield
+from models.imaging.dicom.origin import contrast_given, reference_of
 from models.imaging.geometry import is_axial
+from models.imaging.reference import Reference
 from models.imaging.source import Source
 
 OTHER_FRAMES = "frame in another plane"
@@ -32,6 +34,10 @@ class SliceHeader:
         Convolution kernel, empty where unknown.
     is_hu : bool
         Whether the pixels are in Hounsfield units.
+    reference : Reference, optional
+        None where the file does not name itself properly.
+    contrast : bool
+        Whether contrast agent was given, as far as the file says so.
     """
 
     source: Source
@@ -43,6 +49,8 @@ class SliceHeader:
     instance: int | None
     kernel: str
     is_hu: bool
+    reference: Reference | None
+    contrast: bool
 
 
 @dataclass
@@ -125,7 +133,16 @@ def _slice_headers(source, dataset):
         "kernel": _kernel(dataset.get("ConvolutionKernel")),
         "is_hu": is_hounsfield(dataset),
     }
-    return [SliceHeader(source, frame, **shared) for frame in frames_of(dataset)]
+    return [
+        SliceHeader(
+            source,
+            frame,
+            **shared,
+            reference=reference_of(dataset, frame.number),
+            contrast=contrast_given(dataset, frame.number),
+        )
+        for frame in frames_of(dataset)
+    ]
 
 
 def whole(value):

@@ -1,0 +1,47 @@
+"""What was computed at one place: the answer of each model follows from it without another forward pass."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from models.imaging.scan import Notice, Roi, Scan
+from models.inference.measure import Measurement
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All that was computed on one nodule, whichever model is asked for.
+
+    Attributes
+    ----------
+    scan : Scan
+    roi : Roi
+    predictions : dict of str to Prediction
+        By model; only of those that are available.
+    patch : ndarray of shape (pixels, pixels, 3), float32
+        What the networks saw of the chosen slice.
+    notices : tuple of Notice
+        On image and nodule.
+    weights : str
+        Start of the checksum over all weights.
+    outline : tuple of (float, float), optional
+        Vertices (row, col) of the nodule's outline in the file's pixels, the last joined to the first; None
+        where it was not outlined.
+    measurement : Measurement, optional
+        Of the outlined nodule; None where it was not outlined.
+    neighbours : Neighbours, optional
+        The most similar training nodules; None where they cannot be told.
+    saliency : dict of str to Saliency
+        By model, and of the consensus; empty where it was not asked for.
+    """
+
+    scan: Scan
+    roi: Roi
+    predictions: dict
+    patch: np.ndarray
+    notices: tuple[Notice, ...]
+    weights: str
+    outline: tuple[tuple[float, float], ...] | None = None
+    measurement: Measurement | None = None
+    neighbours: object | None = None
+    saliency: dict = field(default_factory=dict)

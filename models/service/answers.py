@@ -1,0 +1,78 @@
+"""Answers on kept scans: computed once, kept beside the scan, and given again for any model."""
+
+from contextlib import contextmanager
+
+from models.errors import ScanError
+from models.imaging.scan import Roi
+from models.inference.pipeline import analyse, check_model, finding_of, read_nodule
+from models.service.kept import note_of, reading_of
+
+NOTES = "findings"  # the list that a viewer shows: place, model and verdict of each finding
+KEPT = ("model", "title", "verdict", "probability")
+
+
+class Answers:
+    """Gives findings; where too many readings are under way, one more is refused as ``busy``.
+
+    Parameters
+    ----------
+    store : ScanStore
+    bank : ModelBank
+    queue : threading.BoundedSemaphore
+        Bounds the readings under way or waiting.
+    """
+
+    def __init__(self, store, bank, queue):
+        self._store, self._bank, self._queue = store, bank, queue
+
+    def once(self, scan, roi, model):
+        """The finding at a place of a scan that is not kept, without an explanation."""
+        with self._slot():
+            return analyse(scan, roi, model, self._bank)
+
+    def new(self, token, owner, roi, model):
+        """The finding at a place of a kept scan, and its index; the reading is kept."""
+        check_model(model, self._bank)
+        reading = self._read(self._store.get(token, owner), roi)
+        finding = finding_of(reading, model, self._bank)
+        note = vars(roi) | {name: getattr(finding, name) for name in KEPT}
+        index = self._store.append(token, owner, NOTES, note)
+        self._store.write(token, owner, f"reading{index}", note_of(reading))
+        return index, finding
+
+    def listed(self, token, owner):
+        """What a viewer shows of the findings of a scan: dicts of row, col, slice, source and `KEPT`."""
+        return self._store.read(token, owner, NOTES, [])
+
+    def again(self, token, owner, index, model=None):
+        """A finding of a kept scan, with the model asked for first or another in front.
+
+        Raises
+        ------
+        IndexError
+            There is no such finding.
+        ScanError
+            ``scan_gone``, ``unknown_model``, ``model_unavailable``; ``busy`` where it must be read anew.
+        """
+        listed = self.listed(token, owner)[index]
+        scan, name = self._store.get(token, owner), f"reading{index}"
+        note = self._store.read(token, owner, name)
+        if note and note["weights"] == self._bank.checksum:
+            reading = reading_of(note, scan)
+        else:  # never finished, or of other weights
+            reading = self._read(scan, Roi(*(listed[field] for field in ("row", "col", "slice", "source"))))
+            self._store.write(token, owner, name, note_of(reading))
+        return finding_of(reading, model or listed["model"], self._bank)
+
+    def _read(self, scan, roi):
+        with self._slot():
+            return read_nodule(scan, roi, self._bank, explain=True)
+
+    @contextmanager
+    def _slot(self):
+        if not self._queue.acquire(blocking=False):
+            raise ScanError("busy", "The server is busy with other images; try again in a few seconds.")
+        try:
+            yield
+        finally:
+            self._queue.release()

@@ -1,0 +1,78 @@
+"""A reading as a note beside its scan, so that another model's answer needs no forward pass."""
+
+from base64 import b64decode, b64encode
+from dataclasses import asdict
+
+import numpy as np
+
+from models.imaging.patch import PATCH
+from models.imaging.scan import Notice, Roi
+from models.inference.bank import Prediction
+from models.inference.measure import Measurement
+from models.inference.reading import Reading
+from models.inference.views import patch_at
+
+LEVELS = 255  # of a saliency map, which is shown with as many
+
+
+def note_of(reading):
+    """A reading as JSON values; its scan and what can be cut from it anew are left out."""
+    return {
+        "weights": reading.weights,
+        "roi": asdict(reading.roi),
+        "predictions": {
+            key: {"score": p.score, "probability": p.probability, "descriptors": p.descriptors}
+            for key, p in reading.predictions.items()
+        },
+        "notices": [asdict(notice) for notice in reading.notices],
+        "outline": reading.outline,
+        "measurement": reading.measurement and asdict(reading.measurement),
+        "neighbours": reading.neighbours and asdict(reading.neighbours),
+        "saliency": {key: asdict(one) | {"map": _text(one.map)} for key, one in reading.saliency.items()},
+    }
+
+
+def reading_of(note, scan):
+    """The reading in a note of `note_of`, of the same scan.
+
+    Saliency maps come back in steps of 1 / `LEVELS`, and predictions without their features.
+    """
+    roi = Roi(**note["roi"])
+    return Reading(
+        scan=scan,
+        roi=roi,
+        predictions={key: Prediction(**values) for key, values in note["predictions"].items()},
+        patch=patch_at(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice),
+        notices=tuple(Notice(**notice) for notice in note["notices"]),
+        weights=note["weights"],
+        outline=_pairs(note["outline"]),
+        measurement=note["measurement"] and Measurement(**note["measurement"]),
+        neighbours=note["neighbours"] and _load("neighbours", "Neighbours")(**_tuples(note["neighbours"])),
+        saliency={
+            key: _load("saliency", "Saliency")(**(values | {"map": _map(values["map"])}))
+            for key, values in note["saliency"].items()
+        },
+    )
+
+
+def _text(saliency_map):
+    return b64encode(np.round(saliency_map * LEVELS).astype(np.uint8).tobytes()).decode()
+
+
+def _map(text):
+    levels = np.frombuffer(b64decode(text), np.uint8).reshape(PATCH.pixels, PATCH.pixels)
+    return levels.astype(np.float32) / LEVELS
+
+
+def _pairs(outline):
+    return None if outline is None else tuple(map(tuple, outline))
+
+
+def _tuples(values):
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+def _load(module, name):  # TODO
+    import importlib
+
+    return getattr(importlib.import_module("models.inference." + module), name)
