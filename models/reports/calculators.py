@@ -1,0 +1,91 @@
+"""The clinical calculators as the result page shows them: forms, what was measured filled in, results.
+
+A calculator reckons only when its own form was sent; nothing but what was measured or estimated is filled in.
+The template has the words; here are names of fields, and codes.
+"""
+
+from dataclasses import asdict
+
+from models.clinical.forms import CALCULATORS, read_fields
+from models.clinical.terms import Refusal, rounded
+
+SPICULATED_FROM = 3  # of LIDC's five: half way
+LONGEST_TEXT = 40  # of what was typed and is shown again
+
+
+def calculators_of(finding, form=None):
+    """What `templates/result/_calculators.html` shows.
+
+    Parameters
+    ----------
+    finding : Finding
+    form : mapping of str to str, optional
+        A form that was sent: ``calculator``, and the fields of that one by their names.
+
+    Returns
+    -------
+    dict
+        ``asked``: whose form was sent, or None. ``forms``: for each calculator a dict of ``key``, ``fields``,
+        ``answer`` (a dict, or None) and ``refusal`` (a code, or None). A field is a dict of what
+        `models.clinical.forms.Field` has (``choices`` as a list), and ``value`` (a text), ``error`` (a code
+        of `read_fields`, or None), ``asked`` (whether it counts) and ``known``: ``measured``, ``impression``
+        or ``estimate`` where the value is still what was filled in, or None.
+    """
+    asked = (form or {}).get("calculator")
+    forms = [
+        _form(key, calculator, _known(finding, key), form if key == asked else None)
+        for key, calculator in CALCULATORS.items()
+    ]
+    return {"asked": asked if asked in CALCULATORS else None, "forms": forms}
+
+
+def _form(key, calculator, known, form):
+    if form is None:
+        texts, errors, outcome = {name: text for name, (text, _) in known.items()}, {}, {}
+    else:
+        texts = {field.name: form.get(field.name, "").strip()[:LONGEST_TEXT] for field in calculator.fields}
+        values, errors = read_fields(calculator.fields, texts)
+        outcome = {} if errors else _outcome(calculator, values)
+    fields = [
+        asdict(field)
+        | {
+            "choices": list(field.choices) if field.choices else None,
+            "value": texts.get(field.name, ""),
+            "known": _still_known(known, field.name, texts),
+            "error": errors.get(field.name),
+            "asked": field.is_asked(texts),
+        }
+        for field in calculator.fields
+    ]
+    return {"key": key, "fields": fields, "answer": None, "refusal": None} | outcome
+
+
+def _outcome(calculator, values):
+    try:
+        return {"answer": calculator.answer(calculator.case(**values))}
+    except Refusal as refusal:
+        return {"refusal": refusal.code}
+
+
+def _known(finding, key):
+    """Text and source of what can be filled in: size, type and spiculation.
+
+    Brock and Mayo take the longest diameter, the guidelines the mean; Fleischner's in whole millimetres, so
+    that it is not rounded a second time after rounding to one decimal.
+    """
+    found, known = finding.measurement, {}
+    spiculation = finding.characteristics.get("spiculation")
+    if found is not None and found.long_axis_mm is not None:
+        size = found.long_axis_mm if key in ("brock", "mayo") else found.mean_diameter_mm
+        text = f"{rounded(size):.0f}" if key == "fleischner" else f"{rounded(size, 1):.1f}"
+        known["diameter_mm"] = (text, "measured")
+    if found is not None and found.texture is not None:
+        known["nodule_type"] = (found.texture, "impression")
+    if spiculation is not None:
+        known["spiculation"] = ("yes" if spiculation >= SPICULATED_FROM else "no", "estimate")
+    return known
+
+
+def _still_known(known, name, texts):
+    text, source = known.get(name, (None, None))
+    return source if text == texts.get(name) else None
