@@ -1,0 +1,118 @@
+"""A finding as one A4 sheet in PDF, safe in black and white. All its words are in templates/sheet/."""
+
+import io
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import typst
+from contourpy import contour_generator
+from PIL import Image
+
+from models import __version__
+from models.imaging.display import data_uri, to_png
+from models.inference.finding import DISCLAIMER
+from models.reports.evaluation import auc_of
+from models.reports.result import PATCH_SHOWN, result_page
+from models.reports.shown import slice_picture
+
+TEMPLATE = Path(__file__).parents[2] / "templates" / "sheet" / "sheet.typ"
+STANDARD = "ua-1"  # PDF/UA-1, ISO 14289-1: tagged, readable by screen readers
+LEVEL = 0.5  # of the strongest place of a saliency map: what its contour holds
+
+
+def finding_as_pdf(finding, evaluation, saliency=None, case=None, made=None):
+    """The sheet of a finding; it names no patient, no file and no computer.
+
+    Parameters
+    ----------
+    finding : Finding
+    evaluation : dict
+        Of ``evaluation.json``; may be empty.
+    saliency : dict, optional
+        Of ``saliency.json``: what the maps are worth.
+    case : dict, optional
+        Of `models.reports.case.case_of`.
+    made : datetime, optional
+        When it was made, with its time zone; default now. All else follows from the other parameters.
+
+    Returns
+    -------
+    bytes
+        One page of A4.
+    """
+    made = (made or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+    facts = sheet_facts(finding, evaluation, saliency, case)
+    facts["made"] = made.strftime("%Y-%m-%d %H:%M")
+    return typst.compile(
+        TEMPLATE,
+        sys_inputs={"facts": json.dumps(facts, default=_plain)},
+        ignore_system_fonts=True,  # the same sheet on every computer
+        pdf_standards=STANDARD,
+        timestamp=made,
+    )
+
+
+def sheet_facts(finding, evaluation, saliency=None, case=None):
+    """Keys, numbers and pictures of the sheet: those of the finding's page, and what the sheet adds."""
+    page = result_page(finding, evaluation, saliency, case, overlay_on=False)
+    del page["finding"]
+    return page | {
+        "front": {name: getattr(finding, name) for name in ("verdict", "model", "title")},
+        "probability": finding.probability,
+        "threshold": finding.threshold,
+        "models": [asdict(answer) | auc_of(evaluation, answer.key) for answer in finding.models],
+        "front_auc": auc_of(evaluation, finding.model),
+        "warnings": [notice.message for notice in finding.notices],
+        "neighbours": finding.neighbours and vars(finding.neighbours),
+        "contours": contours(finding),
+        "enlarged": page["close_up"] and _enlarged(finding, page["close_up"]),
+        "image": _image(finding.scan),
+        "place": asdict(finding.roi) | {"z_mm": _z(finding)},
+        "disclaimer": DISCLAIMER,
+        "version": __version__,
+        "weights": finding.weights,
+    }
+
+
+def contours(finding):
+    """Lines around the places of at least half the saliency map's strongest, as the patch is shown.
+
+    Returns
+    -------
+    list of list of (float, float)
+        Points (x, y) in shares of the patch's edge; empty where there is no map.
+    """
+    found = finding.saliency
+    if found is None or found.is_empty:
+        return []
+    shown = np.asarray(finding.scan.orientation.shown(found.map), float)
+    padded = np.pad(shown, 1)  # a place at the border is closed, too
+    lines = contour_generator(z=padded).lines(LEVEL * shown.max())
+    edge = len(shown)
+    return [np.clip((line - 0.5) / edge, 0, 1).round(4).tolist() for line in lines]
+
+
+def _enlarged(finding, view):
+    """The close-up resampled: not all readers of PDF smooth the few pixels that it has."""
+    picture = Image.open(io.BytesIO(slice_picture(finding.scan, finding.roi.slice)))
+    corners = (view["x"], view["y"], view["x"] + view["side"], view["y"] + view["side"])
+    size = (PATCH_SHOWN, PATCH_SHOWN)
+    return data_uri(to_png(np.asarray(picture.resize(size, Image.Resampling.BICUBIC, corners))))
+
+
+def _image(scan):
+    names = ("rows", "cols", "spacing_mm", "spacing_assumed", "is_hu", "thickness_mm", "slice_spacing_mm")
+    return {name: getattr(scan, name) for name in names} | {"slices": len(scan.slices)}
+
+
+def _z(finding):
+    positions = finding.scan.positions_mm
+    return None if positions is None else positions[finding.roi.slice]
+
+
+def _plain(value):
+    """NumPy's numbers and arrays as JSON knows them."""
+    return value.tolist()

@@ -1,0 +1,74 @@
+"""What both exports share: the source image, who made them, new identifiers, the bytes of a file."""
+
+import io
+
+from pydicom.uid import generate_uid
+
+from models import __version__
+from models.errors import ScanError
+
+PRODUCT = "Lung nodule classifier"
+SERIES_NUMBERS = {"SR": 9101, "OT": 9102}  # by modality; far from what scanners count up from 1
+
+
+def source_of(finding):
+    """The `Reference` of the slice that the finding is about.
+
+    Raises
+    ------
+    ScanError
+        ``not_dicom``, for pictures and for files that do not name themselves.
+    """
+    references = finding.scan.references
+    if references is None:
+        raise ScanError(
+            "not_dicom",
+            "DICOM reports refer to the DICOM images that they are about; the upload holds none, or they "
+            "have no valid identifiers (UIDs).",
+        )
+    return references[finding.roi.slice]
+
+
+def version_of(finding):
+    """Version of the app and of its weights."""
+    return f"{__version__}, weights {finding.weights}"
+
+
+def new_uid():
+    """A unique identifier that needs no registered root (PS3.5 section B.2)."""
+    return generate_uid(prefix=None)
+
+
+def header(finding, modality, description):
+    """Arguments of highdicom's constructors: a new object in a new series, made by this app.
+
+    Parameters
+    ----------
+    finding : Finding
+    modality : str
+        ``SR`` or ``OT``.
+    description : str
+        Of the new series; at most 64 characters.
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "series_instance_uid": new_uid(),
+        "series_number": SERIES_NUMBERS[modality],
+        "sop_instance_uid": new_uid(),
+        "instance_number": 1,
+        "series_description": description,
+        "manufacturer": PRODUCT,
+        "manufacturer_model_name": PRODUCT,
+        "software_versions": (__version__, f"weights {finding.weights}"),
+        "specific_character_set": "ISO_IR 192",
+    }
+
+
+def as_file(dataset):
+    """The bytes of a DICOM file (PS3.10)."""
+    stream = io.BytesIO()
+    dataset.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()

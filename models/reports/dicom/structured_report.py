@@ -1,0 +1,171 @@
+"""A finding as a DICOM Structured Report: TID 1500, Measurement Report (PS3.16), in a Comprehensive SR.
+
+One measurement group (TID 1410) holds outline, sizes, texture, verdict, and each model's probability. What
+the models say has codes of a private scheme: the standard's own codes speak of cancer, which they do not.
+"""
+
+import uuid
+
+import numpy as np
+from highdicom import sr
+from highdicom.coding_schemes import CodingSchemeIdentificationItem
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
+
+from models.inference.finding import DISCLAIMER
+from models.inference.measure import Measurement
+from models.reports.dicom.common import PRODUCT, as_file, header, new_uid, source_of, version_of
+
+SCHEME = "99LUNGNODULE"
+TEXTURES = {"solid": "SOLID", "part-solid": "PART_SOLID", "ground glass": "GROUND_GLASS"}
+VERDICTS = {
+    "benign": ("LOOKS_BENIGN", "Looks benign"),
+    "malignant": ("LOOKS_MALIGNANT", "Looks malignant"),
+    "indeterminate": ("INDETERMINATE", "Indeterminate: the models cannot tell"),
+}
+MOST_VERTICES = 8000  # an element of explicit VR holds 64 KiB
+EMPTY = (  # Type 2: there, but nothing about the patient is kept
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber"),
+    *("StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
+)
+
+
+def structured_report(finding):
+    """The bytes of a Structured Report on a finding.
+
+    Patient and study attributes but the Study Instance UID are empty. The document is preliminary and
+    unverified; it is complete where the nodule was outlined and every model answered, else partial.
+
+    Parameters
+    ----------
+    finding : Finding
+
+    Returns
+    -------
+    bytes
+        A DICOM file.
+
+    Raises
+    ------
+    ScanError
+        ``not_dicom`` where there is no image to refer to.
+    """
+    source = source_of(finding)
+    answered = all(answer.probability is not None for answer in finding.models)
+    scheme = CodingSchemeIdentificationItem(SCHEME, name=PRODUCT, responsible_organization=PRODUCT)
+    report = sr.ComprehensiveSR(
+        evidence=[_evidence(source)],
+        content=_content(finding, source)[0],
+        is_complete=finding.outline is not None and answered,
+        coding_schemes=[scheme],
+        **header(finding, "SR", "AI reading of a lung nodule (research use only)"),
+    )
+    return as_file(report)
+
+
+def _evidence(source):
+    """The source image, as far as highdicom asks for it."""
+    image = Dataset()
+    image.StudyInstanceUID, image.SeriesInstanceUID = source.study_uid, source.series_uid
+    image.SOPClassUID, image.SOPInstanceUID = source.sop_class_uid, source.sop_instance_uid
+    for keyword in EMPTY:
+        setattr(image, keyword, None)
+    return image
+
+
+def _content(finding, source):
+    device = sr.DeviceObserverIdentifyingAttributes(
+        uid=f"2.25.{uuid.uuid5(uuid.NAMESPACE_DNS, PRODUCT + version_of(finding)).int}",
+        name=PRODUCT,
+        model_name=version_of(finding),
+    )
+    observer = sr.ObserverContext(codes.DCM.Device, device)
+    report = sr.MeasurementReport(
+        observation_context=sr.ObservationContext(observer_device_context=observer),
+        procedure_reported=codes.cid100.CTUnspecifiedBodyRegion,
+        imaging_measurements=[_nodule(finding, source)],
+    )
+    report[0].ContentSequence.append(_remarks(finding))
+    return report
+
+
+def _nodule(finding, source):
+    frames = None if source.frame is None else [source.frame]
+    image = sr.SourceImageForRegion(source.sop_class_uid, source.sop_instance_uid, frames)
+    return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(new_uid(), "Nodule"),
+        referenced_region=_region(finding, image),
+        finding_type=codes.SCT.Nodule,
+        finding_sites=[sr.FindingSite(codes.SCT.Lung)],
+        algorithm_id=_algorithm(finding, "Nodule localiser"),
+        measurements=[*_sizes(finding.measurement or Measurement()), *_probabilities(finding)],
+        qualitative_evaluations=_evaluations(finding),
+    )
+
+
+def _region(finding, image):
+    """Outline, or place where there is none, as (column, row); (0, 0) is the top left pixel's corner.
+
+    PS3.3 C.18.6.1.1; ours is that pixel's centre. The coordinates end with the image.
+    """
+    scan, roi = finding.scan, finding.roi
+    vertices = np.array(finding.outline or [(roi.row, roi.col)], float)[:, ::-1] + 0.5
+    vertices = np.clip(vertices[:: 1 + len(vertices) // MOST_VERTICES], 0, (scan.cols, scan.rows))
+    if finding.outline is None:
+        return sr.ImageRegion(sr.GraphicTypeValues.POINT, vertices, image)
+    closed = np.concatenate([vertices, vertices[:1]])
+    return sr.ImageRegion(sr.GraphicTypeValues.POLYLINE, closed, image)
+
+
+def _sizes(found):
+    """What was measured; a mean diameter is the mean of the two axes."""
+    mean, mm = codes.SCT.Mean, codes.UCUM.Millimeter
+    for name, value, unit, derivation in (
+        (codes.SCT.LongAxis, found.long_axis_mm, mm, None),
+        (codes.SCT.ShortAxis, found.short_axis_mm, mm, None),
+        (codes.SCT.Diameter, found.mean_diameter_mm, mm, mean),
+        (codes.DCM.AttenuationCoefficient, found.mean_hu, codes.UCUM.HounsfieldUnit, mean),
+    ):
+        if value is not None:
+            yield sr.Measurement(name, round(value, 1), unit, derivation=derivation)
+
+
+def _probabilities(finding):
+    """Each model's answer; the consensus', where it is in front, comes first."""
+    name = _private("PROBABILITY", "Probability of a malignant-looking rating (research use only)")
+    answers = [(a.title, a.probability, a.threshold) for a in finding.models if a.probability is not None]
+    if finding.model not in {answer.key for answer in finding.models}:
+        answers.insert(0, (finding.title, finding.probability, finding.threshold))
+    for title, probability, threshold in answers:
+        algorithm = _algorithm(finding, title, f"operating point {threshold:.4f}")
+        yield sr.Measurement(name, round(probability, 4), codes.UCUM.NoUnits, algorithm_id=algorithm)
+
+
+def _evaluations(finding):
+    verdict = _private("VERDICT", f"Verdict of {finding.title} (research use only)")
+    evaluations = [sr.QualitativeEvaluation(verdict, _private(*VERDICTS[finding.verdict]))]
+    texture = finding.measurement and finding.measurement.texture
+    if texture:
+        value = _private(TEXTURES[texture], texture.capitalize())
+        evaluations.append(sr.QualitativeEvaluation(_private("TEXTURE", "Texture, an impression"), value))
+    return evaluations
+
+
+def _remarks(finding):
+    """Row 12 of TID 1500: what the numbers are, and every warning, as texts."""
+    contains = sr.RelationshipTypeValues.CONTAINS
+    name = sr.CodedConcept("C0034375", "UMLS", "Qualitative Evaluations")
+    container = sr.ContainerContentItem(name, relationship_type=contains)
+    container.ContentSequence = sr.ContentSequence(
+        sr.TextContentItem(codes.DCM.Comment, text, relationship_type=contains)
+        for text in (DISCLAIMER, *(notice.message for notice in finding.notices))
+    )
+    return container
+
+
+def _algorithm(finding, name, *parameters):
+    return sr.AlgorithmIdentification(name, version_of(finding), parameters or None, manufacturer=PRODUCT)
+
+
+def _private(code, meaning):
+    return sr.CodedConcept(code, SCHEME, meaning)

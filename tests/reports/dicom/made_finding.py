@@ -1,0 +1,68 @@
+"""A finding on any scan, without networks: an ellipse for an outline, five given probabilities."""
+
+import shutil
+import subprocess
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from models.imaging.patch import PATCH
+from models.imaging.scan import Notice, Roi
+from models.inference.finding import Finding, ModelAnswer
+from models.inference.measure import measure
+from models.networks.registry import ARCHITECTURES
+
+PROBABILITIES = dict(zip(ARCHITECTURES, (0.91234567, 0.8, 0.7, 0.6, 0.55), strict=True))
+THRESHOLD = 0.4375
+
+
+def make_finding(scan, row=None, col=None, *, index=0, radii=(4.0, 3.0), **changed):
+    """A finding at (row, col), the middle by default; `radii` in pixels, None for no outline."""
+    row = (scan.rows - 1) / 2 if row is None else row
+    col = (scan.cols - 1) / 2 if col is None else col
+    outline = ellipse(row, col, radii) if radii else None
+    answers = (
+        ModelAnswer(key, ARCHITECTURES[key].title, "malignant", probability, THRESHOLD)
+        for key, probability in PROBABILITIES.items()
+    )
+    fields = {
+        "verdict": "malignant",
+        "model": "consensus",
+        "title": "Consensus of the five",
+        "probability": 0.75,
+        "threshold": 0.5,
+        "models": tuple(answers),
+        "roi": Roi(row, col, index, "given"),
+        "scan": scan,
+        "characteristics": {},
+        "patch": np.zeros(PATCH.shape, np.float32),
+        "notices": (*scan.notices, Notice("gantry_tilt", "The slices are tilted by 5°.")),
+        "weights": "0123abcd",
+        "outline": outline and tuple(map(tuple, outline)),
+        "measurement": outline and measure(np.array(outline), scan, index),
+    }
+    return Finding(**fields | changed)
+
+
+def ellipse(row, col, radii, n=48):
+    """Vertices (row, col) of an ellipse."""
+    angles = 2 * np.pi * np.arange(n) / n
+    down, across = radii
+    return np.stack([row + down * np.sin(angles), col + across * np.cos(angles)], axis=1).tolist()
+
+
+def saliency_of(values):
+    """What a finding holds of a map: `models.inference.saliency` has Keras behind it."""
+    values = np.asarray(values, np.float32)
+    return SimpleNamespace(map=values, is_empty=not values.any(), method="Grad-CAM", layer=None)
+
+
+def errors_of(path):
+    """What dciodvfy (David Clunie's dicom3tools) calls an error in a DICOM file."""
+    if not shutil.which("dciodvfy"):
+        pytest.skip("dciodvfy of dicom3tools is not installed")
+    result = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
+    lines = (result.stdout + result.stderr).splitlines()
+    assert any(name in lines for name in ("ComprehensiveSR", "SCImage"))  # it knew what to check
+    return [line for line in lines if line.startswith("Error")]

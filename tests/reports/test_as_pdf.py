@@ -1,0 +1,220 @@
+"""The sheet as readers of PDF see it: its one page, its text, its colours."""
+
+import ctypes
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import numpy as np
+import pypdfium2
+import pytest
+
+from models import __version__
+from models.imaging.phantom import draw_phantom
+from models.imaging.read import read_scan
+from models.imaging.scan import Notice, Orientation
+from models.inference.finding import DISCLAIMER
+from models.inference.measure import Measurement
+from models.networks.scales import DESCRIPTOR_SCALES
+from models.reports.as_pdf import contours, finding_as_pdf
+from models.reports.case import case_of
+from tests.conftest import encode
+from tests.reports.dicom.conftest import KINDS, WHO
+from tests.reports.dicom.made_finding import make_finding, saliency_of
+
+MADE = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
+LONG = "A long warning that says what is unusual about this image, and why the answer may mean nothing. " * 3
+SPOT = np.zeros((64, 64))
+SPOT[20:30, 40:50] = 1
+CURVES = {
+    "histogram": {"edges": [0.0, 0.5, 1.0], "benign": [9, 1], "malignant": [1, 3]},
+    "probabilities": {"benign": [0.1] * 9 + [0.8], "malignant": [0.2, 0.6, 0.8, 0.9]},
+}
+POINT = {"sensitivity": 0.75, "specificity": 0.9}
+RESULT = {"auc": 0.9, "auc_low": 0.85, "auc_high": 0.95, "n_nodules": 14, "n_malignant": 4, "balanced": POINT}
+EVALUATION = {"models": {"consensus": {"stack": RESULT, "middle": RESULT, "curves": CURVES}}}
+
+
+def picture_finding(**changed):
+    return make_finding(read_scan([("a.png", encode(draw_phantom("smooth")))], 0.7), **changed)
+
+
+def sheet(finding, evaluation=None, saliency=None):
+    """The page of a finding's sheet, and its text with single spaces."""
+    evaluation = evaluation or {}
+    pdf = finding_as_pdf(finding, evaluation, saliency, case_of(finding, evaluation, {}), MADE)
+    (page,) = pypdfium2.PdfDocument(pdf)
+    text = page.get_textpage().get_text_range().replace("\ufffe", "-")  # PDFium's hyphen at a line's end
+    return page, " ".join(text.split())
+
+
+def text_of(*given):
+    return sheet(*given)[1]
+
+
+def with_model_missing(finding):
+    missing = replace(finding.models[0], verdict=None, probability=None, threshold=None)
+    return replace(finding, models=(missing, *finding.models[1:]))
+
+
+def worst():
+    """All that takes room at once."""
+    finding = picture_finding(
+        title="The consensus of all those models that were available when it was asked for",
+        notices=tuple(Notice(f"w{i}", LONG) for i in range(5)),
+        saliency=saliency_of(SPOT),
+        characteristics={name: low + 0.6 for name, (low, _) in DESCRIPTOR_SCALES.items()},
+    )
+    models = tuple(replace(answer, title=f"{answer.title} of some long name") for answer in finding.models)
+    return replace(finding, models=models)
+
+
+FINDINGS = {
+    "picture": picture_finding,
+    "worst": worst,
+    "thirty warnings": lambda: replace(worst(), notices=(Notice("w", LONG),) * 30),
+    "benign": lambda: picture_finding(verdict="benign", probability=0.0),
+    "indeterminate": lambda: picture_finding(verdict="indeterminate", probability=1.0),
+    "not outlined": lambda: picture_finding(radii=None),
+    "single model": lambda: picture_finding(model="vgg16", title="VGG16"),
+    "model missing": lambda: with_model_missing(picture_finding()),
+    "empty map": lambda: picture_finding(saliency=saliency_of(SPOT * 0)),
+}
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+@pytest.mark.parametrize("evaluation", [{}, EVALUATION], ids=["not evaluated", "evaluated"])
+def test_the_sheet_is_one_page_of_a4_without_colour(name, evaluation):
+    page, text = sheet(FINDINGS[name](), evaluation)
+    assert [round(length * 25.4 / 72) for length in page.get_size()] == [210, 297]
+    pixels = page.render(scale=1, rev_byteorder=True).to_numpy()[..., :3].astype(int)
+    assert np.ptp(pixels, axis=-1).max() == 0
+    made = f"Lung nodule classifier {__version__}, weights 0123abcd. Made 2026-03-04 05:06 UTC."
+    assert text.endswith(f"{DISCLAIMER} {made}")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_scan_has_a_sheet_that_names_nobody(kind):
+    text = text_of(make_finding(read_scan(KINDS[kind]())))
+    assert "Malignant-looking Probability 0.75, operating point 0.50 Consensus of the five" in text
+    assert not [value for value in WHO.values() if value in text]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words", "meaning"),
+    [
+        ("malignant", "Malignant-looking", "rated as suspicious of cancer. That is no diagnosis"),
+        ("benign", "Benign-looking", "rated as unsuspicious. That does not rule out cancer"),
+        ("indeterminate", "Indeterminate", "The models cannot tell"),
+    ],
+)
+def test_the_verdict_is_given_in_words(verdict, words, meaning):
+    text = text_of(picture_finding(verdict=verdict))
+    assert f"{words} Probability 0.75, operating point 0.50" in text
+    assert meaning in text
+
+
+def test_the_models_stand_side_by_side():
+    finding = picture_finding()
+    models = (replace(finding.models[0], verdict="benign", probability=0.2), *finding.models[1:])
+    text = text_of(with_model_missing(replace(finding, models=models[::-1])), EVALUATION)
+    assert "EfficientNet unavailable –" in text
+    assert "VGG16 Benign-looking 0.20 –" in text
+    assert "Consensus of the five Malignant-looking 0.75 0.90" in text
+    assert "The models disagree: 3 malignant-looking, 1 benign-looking." in text
+    assert "All 5 agree: malignant-looking." in text_of(finding)
+
+
+def test_warnings_are_numbered_in_their_order():
+    notices = (Notice("a", "First *this*."), Notice("b", "Then #that, ≥ 3 mm – 漢\x00."))
+    text = text_of(picture_finding(notices=notices))
+    assert "2 warnings, see below" in text
+    assert "Warnings 1. First *this*. 2. Then #that, ≥ 3 mm – ??. Image" in text
+
+
+def test_the_last_of_many_warnings_is_still_there():
+    notices = (*(Notice("w", LONG) for _ in range(30)), Notice("z", "The last one."))
+    assert "31. The last one." in text_of(picture_finding(notices=notices))
+
+
+def test_sizes_are_given_or_why_there_are_none():
+    measured = Measurement(14.26, 11.0, 12.63, 12.1, -35.4, "part-solid")
+    text = text_of(picture_finding(measurement=measured))
+    assert "Long axis 14.3 mm Short axis 11.0 mm Mean diameter 12.6 mm" in text
+    assert "Mean density −35 HU" in text
+    assert "Size unknown: not outlined" in text_of(picture_finding(radii=None))
+    text = text_of(picture_finding(measurement=Measurement(14.26, 11.0, 12.63, 12.1)))
+    assert "Mean density unknown: no Hounsfield units" in text
+
+
+def test_characteristics_are_given_in_the_words_of_their_scales():
+    values = {"spiculation": 4.6, "calcification": 5.4, "margin": 0.8}
+    text = text_of(picture_finding(characteristics=values))
+    assert "Spiculation 5 of 5: marked 4.6" in text
+    assert "Calcification 5 of 6: central 5.4" in text
+    assert "Margin 1 of 5: poorly defined 1.0" in text
+
+
+def test_the_case_is_put_among_unseen_ones():
+    text = text_of(picture_finding(), EVALUATION)
+    assert "10 % of those rated benign and 50 % of those rated malignant" in text
+    assert "an AUC of 0.90 (0.85 to 0.95)" in text
+    assert "a sensitivity of 75 % and a specificity of 90 %" in text
+    assert "Where this case lies" not in text_of(picture_finding())
+
+
+@pytest.mark.parametrize("is_unlike", [False, True])
+def test_similar_cases_are_given_by_their_ratings(is_unlike):
+    near = SimpleNamespace(
+        ratings=(3, 10, 21, 30, 12), diameters_mm=(7.6, 4.9, 21.2), unlike=0.37, is_unlike=is_unlike
+    )
+    text = text_of(picture_finding(neighbours=near))
+    assert "1 2 3 4 5 How often readers gave it 3 10 21 30 12" in text
+    assert (
+        "the 3 training nodules most like this one, 5 to 21 mm. Of unseen real nodules 37 % lie nearer"
+        in text
+    )
+    assert ("unlike anything that the models have seen" in text) == is_unlike
+
+
+def test_a_saliency_map_is_drawn_with_its_worth_or_called_empty():
+    worth = {"models": {"consensus": {"pointing": {"value": 0.834}}}}
+    drawn, empty = (picture_finding(saliency=saliency_of(values)) for values in (SPOT, SPOT * 0))
+    assert "its strongest place lay in the nodule in 83 % of cases" in text_of(drawn, None, worth)
+    assert "The saliency map is empty" in text_of(empty, None, worth)
+    assert "No saliency map was made" in text_of(picture_finding())
+
+
+def test_contours_hold_the_places_of_half_the_maximum():
+    (line,) = contours(picture_finding(saliency=saliency_of(SPOT)))
+    low, high = np.min(line, axis=0) * 64, np.max(line, axis=0) * 64
+    np.testing.assert_allclose([low, high], [[40, 20], [50, 30]], atol=0.01)  # x, y
+    assert contours(picture_finding(saliency=saliency_of(SPOT * 0))) == []
+
+
+def test_contours_are_turned_as_the_patch_is_and_closed_at_its_edge():
+    corner = np.zeros((64, 64))
+    corner[:10, :20] = 0.5
+    finding = picture_finding(saliency=saliency_of(corner))
+    turned = replace(finding.scan, orientation=Orientation(transpose=True, flip_rows=True))
+    (line,) = contours(replace(finding, scan=turned))
+    assert line[0] == line[-1]
+    low, high = np.min(line, axis=0) * 64, np.max(line, axis=0) * 64
+    np.testing.assert_allclose([low, high], [[0, 44], [10, 64]], atol=0.01)
+
+
+def test_the_file_says_what_it_is_but_not_who_made_it():
+    pdf = finding_as_pdf(picture_finding(), {}, made=MADE)
+    document = pypdfium2.PdfDocument(pdf)
+    told = {name: value for name, value in document.get_metadata_dict().items() if value}
+    assert told.pop("Creator").startswith("Typst")
+    assert told == {
+        "Title": "Lung nodule classifier: report on one nodule",
+        "CreationDate": "D:20260304050600Z",
+        "ModDate": "D:20260304050600Z",
+    }
+    assert pypdfium2.raw.FPDFCatalog_IsTagged(document)
+    language = (ctypes.c_ushort * 16)()
+    pypdfium2.raw.FPDFCatalog_GetLanguage(document, language, ctypes.sizeof(language))
+    assert bytes(language).decode("utf-16-le").rstrip("\0") == "en-GB"
+    assert pdf == finding_as_pdf(picture_finding(), {}, made=MADE)
