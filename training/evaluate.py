@@ -4,12 +4,14 @@
 
 Reads ``training/held_out.csv`` (written by `training.predict`), fits what the app needs into
 ``weights/<key>.json``, and writes ``weights/evaluation.json``. What is reported of a patient comes from
-choices that other patients made (cross-fitting, five parts by patient). Robustness is measured anew
-afterwards, by `training.robustness`: it depends on what is fitted here.
+choices that other patients made (cross-fitting, five parts by patient). What `training.texture` measured
+stays, and what `training.robustness` measured, too, unless what is fitted here, on which it depends, has
+changed.
 """
 
 import argparse
 import csv
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ import numpy as np
 from models.imaging.patch import PATCH
 from models.inference.bank import CONSENSUS, CONSENSUS_TITLE
 from models.inference.views import SLICES
+from models.inference.weights import WeightsError, read_report
 from models.networks.registry import ARCHITECTURES
 from training.baselines import (
     against_diagnoses,
@@ -27,9 +30,11 @@ from training.baselines import (
 )
 from training.calibrate import cross_fit, fit_all
 from training.dataset import find, load
+from training.descriptors import descriptor_errors, read_answers, read_readings
 from training.evidence import abstention, curves, operating_point, performance
 from training.predict import HELD_OUT, INPUTS
 from training.reports import write_json, write_readme, write_report
+from training.robustness import read_choices
 from training.subgroups import by_subgroup
 
 KEYS = (*ARCHITECTURES, CONSENSUS)
@@ -64,9 +69,9 @@ def evaluate(nodules, rows, scores, diagnoses=None):
     ranked = {key: answers["stack"].score[:, m] for m, key in enumerate(KEYS)}
     clear = {key: column[judged] for key, column in ranked.items()}
     ruler = nodules.diameter_mm[indices]
-    called = answers["stack"].balanced[judged, -1]
+    called = {key: answers["stack"].balanced[judged, m] for m, key in enumerate(KEYS)}
     evaluation = {
-        "data": _data(nodules, rows, labels),
+        "data": _data(nodules, rows, labels) | training_range(nodules),
         "models": {
             key: _of_model(m, patients, labels, rows, nodules.n_readers[indices], answers)
             for m, key in enumerate(KEYS)
@@ -78,6 +83,13 @@ def evaluate(nodules, rows, scores, diagnoses=None):
     if diagnoses:
         evaluation["diagnoses"] = against_diagnoses(diagnoses, nodules, indices, ranked)
     return evaluation
+
+
+def training_range(nodules):
+    """What the shipped networks, which learnt from all patients, have seen: sizes and contrast agent."""
+    low, high = np.percentile(nodules.diameter_mm, (0.5, 99.5))
+    seen = {"n_nodules": len(nodules), "given": int(nodules.contrast.sum())}
+    return {"diameter_mm": {"low": float(low), "high": float(high)}, "contrast": seen}
 
 
 def _data(nodules, rows, labels):
@@ -124,9 +136,25 @@ def _baselines(nodules, indices, judged):
     }
 
 
-def write_choices(weights, labels, scores):
+def measured_elsewhere(weights, choices):
+    """What other commands wrote into ``evaluation.json`` and is still true with these choices."""
+    try:
+        before, unchanged = read_report(weights, "evaluation"), _numbers(read_choices(weights))
+    except (WeightsError, KeyError):
+        return {}
+    names = ["texture"]
+    if np.allclose(unchanged, _numbers(choices), atol=1e-6):
+        names.append("robustness")
+    return {name: before[name] for name in names if name in before}
+
+
+def _numbers(choices):
+    return np.array([np.hstack(astuple(choice)) for choice in choices])
+
+
+def write_choices(weights, choices):
     """Calibration, operating points and abstention into the reports that the app reads."""
-    for key, choice in zip(KEYS, fit_all(labels, list(scores.values())), strict=True):
+    for key, choice in zip(KEYS, choices, strict=True):
         write_report(
             weights,
             key,
@@ -151,8 +179,14 @@ def main(argv=None):
     nodules = load(args.data)
     rows, scores = read_scores(args.scores)
     diagnoses = read_diagnoses(args.diagnoses) if args.diagnoses else None
+    indices = find(nodules, rows)
     evaluation = evaluate(nodules, rows, scores, diagnoses)
-    write_choices(args.weights, nodules.label[find(nodules, rows)], scores)
+    evaluation["descriptors"] = descriptor_errors(
+        nodules, rows, indices, read_readings(args.data), read_answers(rows)
+    )
+    choices = fit_all(nodules.label[indices], list(scores.values()))
+    evaluation |= measured_elsewhere(args.weights, choices)
+    write_choices(args.weights, choices)
     write_json(args.weights / "evaluation.json", evaluation)
     if args.readme:
         write_readme(args.readme, args.weights)

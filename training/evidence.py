@@ -68,16 +68,20 @@ def abstention(patients, labels, scores, called, deferred):
 
 
 def curves(patients, labels, scores, probabilities):
-    """What the figures draw: ROC with a band, reliability, histograms of benign and malignant nodules."""
+    """What the figures draw: ROC with a band, reliability, histograms of benign and malignant nodules.
+
+    And the probabilities themselves, in order: among which of them another case lies.
+    """
     edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
-    histograms = {
-        name: np.histogram(probabilities[labels == value], edges)[0].tolist()
-        for name, value in (("benign", 0), ("malignant", 1))
+    ordered = {
+        name: np.sort(probabilities[labels == value]) for name, value in (("benign", 0), ("malignant", 1))
     }
+    histograms = {name: np.histogram(given, edges)[0].tolist() for name, given in ordered.items()}
     return {
         "roc": _roc(patients, labels, scores),
         "reliability": reliability(labels, probabilities),
         "histogram": {"edges": edges.tolist(), **histograms},
+        "probabilities": {name: given.tolist() for name, given in ordered.items()},
     }
 
 

@@ -2,9 +2,19 @@
 
 import numpy as np
 
+from models.inference.doubts import MASS_MM
 from models.networks.scales import DESCRIPTOR_SCALES, unscale_descriptors
+from models.reports.evaluation import CONSENSUS
 from training.baselines import auc_with_interval
 from training.metrics import confusion
+
+DIAMETERS_MM = {  # from the first on, and up to the second or, where that is None, without end
+    "below 6 mm": (0, 6),
+    "6 to 8 mm": (6, 8),
+    "8 to 15 mm": (8, 15),
+    "15 to 30 mm": (15, 30),
+    "above 30 mm": (30, None),
+}
 
 
 def subgroups(nodules):
@@ -15,14 +25,11 @@ def subgroups(nodules):
     """
     texture = unscale_descriptors(nodules.descriptors)[:, list(DESCRIPTOR_SCALES).index("texture")]
     mm, readers, thick = nodules.diameter_mm, nodules.n_readers, nodules.slice_thickness_mm
+    ends = [high for _, high in DIAMETERS_MM.values() if high is not None]
+    ends[-1] = np.nextafter(MASS_MM, np.inf)  # a nodule of just this size is no mass yet
+    size = np.digitize(mm, ends)
     return {
-        "Diameter": {
-            "below 6 mm": mm < 6,
-            "6 to 8 mm": (mm >= 6) & (mm < 8),
-            "8 to 15 mm": (mm >= 8) & (mm < 15),
-            "15 to 30 mm": (mm >= 15) & (mm <= 30),
-            "above 30 mm": mm > 30,
-        },
+        "Diameter": {name: size == k for k, name in enumerate(DIAMETERS_MM)},
         "Texture": {
             "ground glass": texture < 2,
             "part-solid": (texture >= 2) & (texture < 4),
@@ -45,7 +52,7 @@ def subgroups(nodules):
 
 
 def by_subgroup(nodules, indices, columns, called):
-    """AUC of each column, and the operating point of the consensus, in each subgroup.
+    """AUC of each column, and the operating point of each model, in each subgroup.
 
     Parameters
     ----------
@@ -54,14 +61,16 @@ def by_subgroup(nodules, indices, columns, called):
         Benign and malignant nodules.
     columns : dict of str to ndarray of shape (n,)
         Probabilities by model, and other scores.
-    called : ndarray of bool, shape (n,)
-        Whether the consensus called each malignant.
+    called : dict of str to ndarray of bool, shape (n,)
+        Whether each model called them malignant.
 
     Returns
     -------
     list of dict
         ``heading``, ``name``, ``n_nodules``, ``n_malignant``, ``auc`` (by column; None where there is one
-        class only), ``sensitivity``, ``specificity``.
+        class only); where there are both, ``rates`` (by model: ``accuracy``, ``sensitivity``,
+        ``specificity``) and once more those of the consensus. Of diameters also ``low_mm`` and ``high_mm``
+        (None: no end).
     """
     patients, labels = nodules.patient[indices], nodules.label[indices]
     rows = []
@@ -75,6 +84,12 @@ def by_subgroup(nodules, indices, columns, called):
                 for key, column in columns.items()
             }
             if 0 < row["n_malignant"] < row["n_nodules"]:
-                row |= confusion(labels[chosen], called[chosen].astype(float), 0.5)
+                row["rates"] = {
+                    key: confusion(labels[chosen], column[chosen].astype(float), 0.5)
+                    for key, column in called.items()
+                }
+                row |= row["rates"][CONSENSUS]
+            if name in DIAMETERS_MM:
+                row["low_mm"], row["high_mm"] = DIAMETERS_MM[name]
             rows.append(row)
     return rows

@@ -1,11 +1,12 @@
 """How well the app's texture (solid, part-solid, ground glass) agrees with the radiologists' ratings.
 
-    python -m training.texture --slices DIR_OR_TAR --labels nodules.csv
+    python -m training.texture --slices DIR_OR_TAR --labels nodules.csv [--weights weights]
 
 Of each nodule of LIDC-IDRI-slices it takes the slice in which it is largest, the pixels that at least half of
 its readers outlined, and HU as estimated from the picture. It chooses the two shares of solid voxels on one
-half of the patients and reports on the other half how the shares in `models.inference.texture` do there. It
-writes nothing. Takes a minute.
+half of the patients and reports on the other half how the shares in `models.inference.texture` do there. With
+``--weights`` the figures of the other half go into ``texture`` of ``evaluation.json``; else it writes
+nothing. Takes a minute or two.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import sys
 import zlib
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -21,9 +23,11 @@ from models.imaging.grey import estimate_hu
 from models.inference.measure import axes
 from models.inference.outline import Outline, contour
 from models.inference.texture import GROUND_GLASS_BELOW, LEAST_MM, SOLID_FROM, name_of, solid_share
+from models.inference.weights import read_report
 from training.errors import PrepareError
 from training.pictures import Slices
 from training.prepare import read_labels
+from training.reports import write_json
 
 NAMES = ("ground glass", "part-solid", "solid")
 SHARES = np.arange(1, 20) / 20
@@ -96,32 +100,66 @@ def weighted_kappa(counts):
     return float(1 - (weights * counts).sum() / chance) if chance else float("nan")
 
 
+def agreement(truth, called):
+    """Number of nodules (or readings), share that agree, balanced accuracy, linearly weighted kappa."""
+    counts = counts_of(truth, called)
+    return {
+        "n": len(truth),
+        "agreement": float(counts.trace() / max(1, len(truth))),
+        "balanced_accuracy": balanced_accuracy(counts),
+        "kappa": weighted_kappa(counts),
+    }
+
+
 def table(truth, called):
     """Agreement and the confusion table as lines, a row for each rating."""
-    counts = counts_of(truth, called)
+    counts, found = counts_of(truth, called), agreement(truth, called)
     yield (
-        f"{len(truth)} nodules: {counts.trace() / max(1, len(truth)):.1%} agree, balanced accuracy "
-        f"{balanced_accuracy(counts):.3f}, linearly weighted kappa {weighted_kappa(counts):.3f}"
+        f"{found['n']} nodules: {found['agreement']:.1%} agree, balanced accuracy "
+        f"{found['balanced_accuracy']:.3f}, linearly weighted kappa {found['kappa']:.3f}"
     )
     yield "  rated \\ called" + "".join(f"{name:>14}" for name in NAMES)
     for name, row in zip(NAMES, counts, strict=True):
         yield f"  {name:<14}" + "".join(f"{count:>14}" for count in row)
 
 
-def readers_table(cases):
-    """Each reader against the mean of the same nodule's other readers."""
+def answers(cases):
+    """What the readers' mean says of each case, and what the app says."""
+    return [rated(case.ratings) for case in cases], [name_of(case.share) for case in cases]
+
+
+def readings(cases):
+    """What the mean of the same nodule's other readers says, and what each reader says."""
     pairs = [
         (rated(np.delete(case.ratings, i)), rated(rating))
         for case in cases
         if len(case.ratings) > 1
         for i, rating in enumerate(case.ratings)
     ]
-    return table([other for other, _ in pairs], [own for _, own in pairs])
+    return [other for other, _ in pairs], [own for _, own in pairs]
+
+
+def judged_cases(cases):
+    """The cases that get an impression."""
+    return [case for case in cases if case.share is not None and case.diameter_mm >= LEAST_MM]
+
+
+def measured(cases):
+    """For ``evaluation.json``: the app's agreement, and one reader's, on patients who chose nothing.
+
+    Of each name how many nodules are ``called`` so (``n``), and how many of these rightly (``right``).
+    """
+    others = [case for case in judged_cases(cases) if not first_half(case)]
+    counts = counts_of(*answers(others)).tolist()
+    called = {
+        name: {"n": sum(row[i] for row in counts), "right": counts[i][i]} for i, name in enumerate(NAMES)
+    }
+    return agreement(*answers(others)) | {"called": called, "reader": agreement(*readings(others))}
 
 
 def report(cases):
     """All that is printed, as lines."""
-    judged = [case for case in cases if case.share is not None and case.diameter_mm >= LEAST_MM]
+    judged = judged_cases(cases)
     small = [case for case in cases if case.share is not None and case.diameter_mm < LEAST_MM]
     others = [case for case in judged if not first_half(case)]
     shares, accuracy = choose([case for case in judged if first_half(case)])
@@ -130,15 +168,16 @@ def report(cases):
     yield f"Best on half of the patients: {shares} (balanced accuracy {accuracy:.3f})."
     for heading, chosen in (("The other half", others), (f"All below {LEAST_MM:g} mm", small)):
         yield f"{heading}, with {(GROUND_GLASS_BELOW, SOLID_FROM)}:"
-        yield from table([rated(case.ratings) for case in chosen], [name_of(case.share) for case in chosen])
+        yield from table(*answers(chosen))
     yield "Readers of the other half, each against the mean of the others:"
-    yield from readers_table(others)
+    yield from table(*readings(others))
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--slices", required=True, help="folder or tar file of LIDC-IDRI-slices")
     parser.add_argument("--labels", required=True, help="nodules.csv")
+    parser.add_argument("--weights", type=Path, help="folder whose evaluation.json gets the figures")
     args = parser.parse_args(argv)
     try:
         slices = Slices(args.slices)
@@ -150,7 +189,11 @@ def main(argv=None):
         ]
     except PrepareError as error:
         sys.exit(f"error: {error}")
-    print("\n".join(report([case for case in cases if case is not None])))
+    cases = [case for case in cases if case is not None]
+    print("\n".join(report(cases)))
+    if args.weights:
+        texture = {"texture": measured(cases)}
+        write_json(args.weights / "evaluation.json", read_report(args.weights, "evaluation") | texture)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ MASS_MM = 30.0  # more is a mass and no nodule (Hansell et al., Radiology 246, 6
 CLIPPED = 0.01  # of a slice's range of grey values: so near its end a pixel is cut off
 WHITE_FROM, BLACK_FROM = 0.2, 0.4  # share of the nodule, and of the patch
 ORDER = (  # first what may void the answer, then what blurs a part of it, last what is good to know
+    "sample",
     "unlike_training",
     "spacing_assumed",
     "size_out_of_range",

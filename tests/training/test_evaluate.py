@@ -1,6 +1,8 @@
 import copy
 import csv
 import json
+import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,7 +20,8 @@ from tests.conftest import encode
 from tests.training.conftest import label_row
 from tests.training.made_nodules import share_of_pairs
 from training.calibrate import answer, cross_fit, fit_all
-from training.evaluate import KEYS, main, read_scores
+from training.descriptors import NAMES
+from training.evaluate import KEYS, main, measured_elsewhere, read_scores
 from training.predict import INPUTS
 from training.prepare import build
 from training.reports import table
@@ -42,21 +45,30 @@ def made_rows():
             nodule=f"nodule-{i % 2}",
             diameter_mm="|".join(map(str, sizes)),
             spiculation="|".join(map(str, rng.integers(1, 6, readers))),
+            contrast="1" if i < 3 else "0",
         )
 
 
+def _mean(values):
+    return np.mean([float(value) for value in values.split("|")])
+
+
 def write_scores(path, rows):
-    """held_out.csv of all but the first six patients, shuffled; returns the numbers of the nodules."""
+    """held_out.csv of all but the first six patients, shuffled; returns the numbers of the nodules.
+
+    Of descriptors each network says its own number, 2 to 6, of every nodule.
+    """
     rng = np.random.default_rng(1)
     held_out = 12 + rng.permutation(N - 12)
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
         columns = [f"{key}_{kind}" for kind in INPUTS for key in ARCHITECTURES]
-        writer.writerow(["split", "side", "patient", "nodule", *columns])
+        described = {f"{key}_{name}": n for n, key in enumerate(ARCHITECTURES, 2) for name in NAMES}
+        writer.writerow(["split", "side", "patient", "nodule", *columns, *described])
         for i in held_out:
             scores = rng.beta(3 + 2 * LABELS[i % 6], 3, len(columns))
             place = 2026, ("validation", "test")[i // 2 % 2], rows[i]["patient_id"], rows[i]["nodule"]
-            writer.writerow([*place, *(f"{score:.6f}" for score in scores)])
+            writer.writerow([*place, *(f"{score:.6f}" for score in scores), *described.values()])
     return held_out
 
 
@@ -76,7 +88,7 @@ def case(tmp_path_factory, few_draws):
     files = {"data": "patches.npz", "scores": "held_out.csv", "diagnoses": "diagnosis.csv"}
     options = [f"--{name}={folder / file}" for name, file in (files | {"readme": "README.md"}).items()]
     main([*options, f"--weights={folder}"])
-    diameters = [np.mean([float(x) for x in row["diameter_mm"].split("|")]) for row in rows]
+    diameters = [_mean(row["diameter_mm"]) for row in rows]
     return SimpleNamespace(
         folder=folder,
         evaluation=json.loads((folder / "evaluation.json").read_text(), parse_constant=pytest.fail),
@@ -85,7 +97,9 @@ def case(tmp_path_factory, few_draws):
         scores=read_scores(folder / "held_out.csv")[1],
         of_test=chosen // 2 % 2 == 1,
         many_readers=np.isin(chosen % 6, [0, 1, 4, 5]),
+        diameters=np.array(diameters),
         diameter=np.array(diameters)[chosen],
+        spiculation=np.array([_mean(row["spiculation"]) for row in rows])[chosen],
     )
 
 
@@ -106,6 +120,10 @@ def test_data_are_counted(case):
         "n_indeterminate": 10,
         "n_patients_in_all": 36,
         "splits": [2026],
+        "diameter_mm": dict(
+            zip(("low", "high"), np.percentile(case.diameters, (0.5, 99.5)).round(5), strict=True)
+        ),
+        "contrast": {"n_nodules": 72, "given": 3},
     }
 
 
@@ -153,6 +171,39 @@ def test_the_ruler_is_the_mean_of_the_readers_outlines(case):
         chosen = (case.labels >= 0) & part
         expected = share_of_pairs(case.labels[chosen], case.diameter[chosen])
         assert found["auc"] == pytest.approx(expected, abs=6e-6)
+
+
+@pytest.mark.parametrize(("key", "said"), [*zip(ARCHITECTURES, range(2, 7), strict=True), (CONSENSUS, 4)])
+def test_descriptors_are_held_against_the_readers_mean(case, key, said):
+    found = case.evaluation["descriptors"]
+    for sample, part in (("all", np.full(60, True)), ("three_readers", case.many_readers)):
+        result, own = found[sample], said - case.spiculation[part]
+        assert result["n_nodules"] == part.sum()
+        assert result["against_mean"]["spiculation"][key]["mae"] == pytest.approx(
+            np.abs(own).mean(), abs=6e-6
+        )
+        assert result["against_mean"]["spiculation"][key]["bias"] == pytest.approx(own.mean(), abs=6e-6)
+
+
+def test_the_probabilities_are_those_of_the_histogram(case):
+    for model in case.evaluation["models"].values():
+        histogram, given = model["curves"]["histogram"], model["curves"]["probabilities"]
+        for kind in ("benign", "malignant"):
+            assert np.histogram(given[kind], histogram["edges"])[0].tolist() == histogram[kind]
+            assert given[kind] == sorted(given[kind])
+
+
+def test_what_others_measured_stays_as_long_as_it_is_true(case, tmp_path):
+    choices = read_choices(case.folder)
+    for path in case.folder.glob("*.json"):
+        shutil.copy(path, tmp_path)
+    assert measured_elsewhere(tmp_path, choices) == {}
+    kept = {"texture": {"n": 1}, "robustness": {"n_nodules": 2}}
+    (tmp_path / "evaluation.json").write_text(json.dumps(kept | {"data": {}}))
+    assert measured_elsewhere(tmp_path, choices) == kept
+    others = [replace(choices[0], balanced=choices[0].balanced + 0.01), *choices[1:]]
+    assert measured_elsewhere(tmp_path, others) == {"texture": {"n": 1}}
+    assert measured_elsewhere(tmp_path / "none", choices) == {}
 
 
 def test_confirmed_diagnoses_of_held_out_patients_count(case):

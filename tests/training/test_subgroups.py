@@ -114,7 +114,7 @@ def measured(nodules, few_draws):
     rng = np.random.default_rng(1)
     indices = rng.permutation(60)[:40]
     scores = {"network": rng.random(40), "diameter": nodules.diameter_mm[indices]}
-    called = rng.random(40) < 0.5
+    called = {"network": rng.random(40) < 0.5, "consensus": rng.random(40) < 0.5}
     return indices, scores, called, by_subgroup(nodules, indices, scores, called)
 
 
@@ -132,19 +132,24 @@ def test_a_row_measures_its_own_nodules(nodules, measured):
         assert (row["n_nodules"], row["n_malignant"]) == (inside.sum(), (labels == 1).sum())
         if set(labels) != {0, 1}:
             assert row["auc"] == {"network": None, "diameter": None}
-            assert "sensitivity" not in row
+            assert not {"sensitivity", "rates"} & set(row)
             continue
         both_kinds += 1
         for key, column in scores.items():
             assert row["auc"][key]["auc"] == pytest.approx(share_of_pairs(labels, column[inside]))
-        assert row["sensitivity"] == pytest.approx(called[inside][labels == 1].mean())
-        assert row["specificity"] == pytest.approx(1 - called[inside][labels == 0].mean())
+        assert set(row["rates"]) == set(called)
+        for key, column in called.items():
+            rates = row["rates"][key]
+            assert rates["sensitivity"] == pytest.approx(column[inside][labels == 1].mean())
+            assert rates["specificity"] == pytest.approx(1 - column[inside][labels == 0].mean())
+        assert rates.items() <= row.items()  # those of the consensus, the last
     assert both_kinds >= 10
 
 
 def test_a_subgroup_of_one_kind_has_no_auc_and_no_rates():
     nodules = make_nodules(["A", "B", "C"], [[1], [5], [2]], diameter_mm=np.array([5.0, 20.0, 5.0]))
-    rows = by_subgroup(nodules, np.arange(3), {"network": np.arange(3.0)}, np.array([False, True, True]))
+    called = {"consensus": np.array([False, True, True])}
+    rows = by_subgroup(nodules, np.arange(3), {"network": np.arange(3.0)}, called)
     small = next(row for row in rows if row["name"] == "below 6 mm")
     assert small == {
         "heading": "Diameter",
@@ -152,4 +157,17 @@ def test_a_subgroup_of_one_kind_has_no_auc_and_no_rates():
         "n_nodules": 2,
         "n_malignant": 0,
         "auc": {"network": None},
+        "low_mm": 0,
+        "high_mm": 6,
+    }
+
+
+def test_diameters_say_their_ends_and_the_others_have_none(measured):
+    ends = {row["name"]: (row["low_mm"], row["high_mm"]) for row in measured[-1] if "low_mm" in row}
+    assert ends == {
+        "below 6 mm": (0, 6),
+        "6 to 8 mm": (6, 8),
+        "8 to 15 mm": (8, 15),
+        "15 to 30 mm": (15, 30),
+        "above 30 mm": (30, None),
     }

@@ -1,3 +1,4 @@
+import json
 import zlib
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from PIL import Image
 
 from tests.training.conftest import label_row, write_labels
-from training.texture import Case, case_of, choose, first_half, main, rated, report, table
+from training.texture import Case, case_of, choose, first_half, main, measured, rated, report, table
 
 LUNG, TISSUE = 40, 150  # grey values that are taken for -870 HU and 20 HU
 TEXTURES = {"1": 60, "3": 60, "5": TISSUE}  # rating: grey value of the nodule; a part-solid one has a core
@@ -91,7 +92,34 @@ def test_patients_who_choose_are_not_those_reported_on():
     assert lines[3].startswith(f"{3 * (40 - sum(halves.values()))} nodules: 33.3% agree")
 
 
-def test_the_command_reads_the_published_layout_and_writes_nothing(tmp_path, capsys):
+def test_what_is_measured_is_of_patients_who_chose_nothing():
+    names = [f"P{n}" for n in range(40)]
+    choosing, other = (
+        next(name for name in names if (zlib.crc32(name.encode()) % 2 == 0) is half) for half in (True, False)
+    )
+    cases = [
+        Case(choosing, (5, 5), 8.0, 0.0),
+        Case(other, (5, 5), 8.0, 1.0),
+        Case(other, (5, 1), 8.0, 1.0),
+        Case(other, (1, 1), 8.0, 0.0),
+        Case(other, (3, 3), 8.0, 0.5),
+        Case(other, (1, 1), 5.9, 1.0),
+        Case(other, (1, 1), 8.0, None),
+    ]
+    found = measured(cases)
+    assert found["called"] == {
+        "ground glass": {"n": 1, "right": 1},
+        "part-solid": {"n": 1, "right": 1},
+        "solid": {"n": 2, "right": 1},
+    }
+    assert (found["n"], found["agreement"]) == (4, 0.75)
+    assert found["balanced_accuracy"] == pytest.approx((1 + 0.5 + 1) / 3)
+    assert (found["reader"]["n"], found["reader"]["agreement"]) == (8, 0.75)
+
+
+@pytest.fixture
+def published(tmp_path):
+    """18 nodules in the published layout, a third of each texture, and one whose masks do not match."""
     rows = []
     for n, rating in enumerate(list(TEXTURES) * 6):
         rows.append(label_row(f"P{n:02}", "1|1", 1, texture=f"{rating}|{rating}", n_readers="2"))
@@ -105,12 +133,28 @@ def test_the_command_reads_the_published_layout_and_writes_nothing(tmp_path, cap
             Image.fromarray(pixels.astype(np.uint8)).save(folder / name / "slice-0.png")
     rows.append(label_row("P99", "1", 1, masks_match="0", n_readers="1"))
     write_labels(tmp_path / "nodules.csv", rows)
-    before = sorted(tmp_path.rglob("*"))
-    main(["--slices", str(tmp_path / "slices"), "--labels", str(tmp_path / "nodules.csv")])
+    return tmp_path
+
+
+def test_the_command_reads_the_published_layout_and_writes_nothing(published, capsys):
+    before = sorted(published.rglob("*"))
+    main(["--slices", str(published / "slices"), "--labels", str(published / "nodules.csv")])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "18 nodules, 18 of 6 mm or more, 18 of them thick enough."
     assert "100.0% agree" in lines[3]
-    assert sorted(tmp_path.rglob("*")) == before
+    assert sorted(published.rglob("*")) == before
+
+
+def test_the_command_adds_to_an_evaluation(published):
+    path = published / "evaluation.json"
+    path.write_text('{"data": {"n": 1}, "texture": {"n": 0}}')
+    options = {"slices": published / "slices", "labels": published / "nodules.csv", "weights": published}
+    main([f"--{name}={value}" for name, value in options.items()])
+    evaluation = json.loads(path.read_text())
+    assert list(evaluation) == ["data", "texture"]
+    assert evaluation["data"] == {"n": 1}
+    assert 0 < evaluation["texture"]["n"] < 18
+    assert evaluation["texture"]["agreement"] == 1
 
 
 def test_a_missing_folder_is_a_sentence(tmp_path):

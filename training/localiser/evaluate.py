@@ -17,10 +17,11 @@ import numpy as np
 from models.imaging.patch import neighbours
 from models.imaging.scan import Roi, Scan
 from models.inference.localiser import Localiser
-from models.inference.measure import Measurement, measure
-from models.inference.outline import Outline, contour, within
+from models.inference.measure import measure
+from models.inference.outline import contour, within
 from models.inference.search import search
 from training.localiser.outlines import load
+from training.localiser.outlining import ERRORS, agreed, agreements, dice, errors_of, readers_errors, sizes_of
 from training.metrics import bootstrap_by_patient
 from training.splits import side_of
 
@@ -35,40 +36,27 @@ GROUPS = {
 }
 
 
-def agreed(masks, n_readers):
-    """The pixels that at least half of a nodule's readers count to it (50 % consensus)."""
-    return masks.sum(axis=0) * 2 >= n_readers
-
-
-def dice(a, b):
-    """Overlap of two masks (Dice, Ecology 26, 297, 1945)."""
-    return float(2 * (a & b).sum() / (a.sum() + b.sum()))
-
-
-def sizes_of(mask, scan):
-    """Measurement of a mask by the code that measures the network's outlines; no values where it is empty."""
-    polygon = contour(Outline(mask.astype(np.float32), 0, 0, 0.5))
-    return Measurement() if polygon is None else measure(polygon, scan, 0)
-
-
 def measure_nodule(outlines, nodule, localiser, rng):
     """Everything about one nodule's middle slice; None where its readers do not agree on a pixel."""
     masks = outlines.masks(_middle(outlines, nodule))
     truth = agreed(masks, outlines.n_readers[nodule])
     if not truth.any():
         return None
-    scan = _scan(outlines, nodule)
-    sizes = [sizes_of(mask, scan) for mask in masks]
+    hu = _slice_in_hu(outlines, nodule)
+    sizes = [sizes_of(mask, hu) for mask in masks]
     row = {
         "patient": str(outlines.patient[nodule]),
         "n_readers": int(outlines.n_readers[nodule]),
         "size_mm": float(outlines.diameter_mm[nodule]),
         "diameter_mm": float(np.mean([size.equivalent_diameter_mm for size in sizes])),
-        "long_axis_mm": float(np.mean([size.long_axis_mm for size in sizes])),
     }
     row |= _search(outlines, nodule, localiser, truth, rng)
-    row |= _outline(outlines, nodule, localiser, truth, row, rng)
-    return row | _readers(masks, sizes)
+    polygon = _polygon(outlines, nodule, localiser, truth, rng)
+    if polygon is None:
+        row |= {"dice": 0.0} | dict.fromkeys(ERRORS)
+    else:
+        row |= {"dice": dice(within(polygon, truth.shape), truth)} | errors_of(measure(polygon, hu, 0), sizes)
+    return row | readers_errors(masks, sizes)
 
 
 def _middle(outlines, nodule):
@@ -81,6 +69,12 @@ def _scan(outlines, nodule, window=(slice(None), slice(None))):
     stack = outlines.grey[[first + i for i in neighbours(n, n // 2)]]
     spacing = float(outlines.spacing_mm[nodule])
     return Scan(stack[:, *window].astype(np.float32), (spacing, spacing), False, False)
+
+
+def _slice_in_hu(outlines, nodule):
+    """The middle slice in estimated HU, the same for all outlines: so their densities can be compared."""
+    spacing = float(outlines.spacing_mm[nodule])
+    return Scan(outlines.slice_hu(_middle(outlines, nodule))[None], (spacing, spacing), False, True)
 
 
 def _search(outlines, nodule, localiser, truth, rng):
@@ -103,33 +97,13 @@ def _at(mask, candidate):
     return bool(mask[tuple(place)])
 
 
-def _outline(outlines, nodule, localiser, truth, row, rng):
+def _polygon(outlines, nodule, localiser, truth, rng):
+    """The outline after a click near the nodule's centre; None where there is none."""
     scan = _scan(outlines, nodule)
     angle, far = rng.uniform(0, 2 * np.pi), CLICK_MM * np.sqrt(rng.random()) / scan.spacing_mm[0]
     at = np.array(np.nonzero(truth)).mean(axis=1) + far * np.array([np.sin(angle), np.cos(angle)])
     outline = localiser.outline(scan, Roi(*at, 1, "given"))
-    polygon = None if outline is None else contour(outline)
-    if polygon is None:
-        return {"dice": 0.0, "diameter_error_mm": None, "long_axis_error_mm": None}
-    size = measure(polygon, scan, 1)
-    return {
-        "dice": dice(within(polygon, truth.shape), truth),
-        "diameter_error_mm": size.equivalent_diameter_mm - row["diameter_mm"],
-        "long_axis_error_mm": size.long_axis_mm - row["long_axis_mm"],
-    }
-
-
-def _readers(masks, sizes):
-    """Each reader against the others, where at least two outlined the slice."""
-    result = {"reader_dice": [], "reader_diameter_errors_mm": []}
-    if len(masks) < 2:
-        return result
-    for i, mask in enumerate(masks):
-        others = np.delete(masks, i, axis=0)
-        result["reader_dice"].append(dice(mask, agreed(others, len(others))))
-        rest = np.delete([size.equivalent_diameter_mm for size in sizes], i).mean()
-        result["reader_diameter_errors_mm"].append(float(sizes[i].equivalent_diameter_mm - rest))
-    return result
+    return None if outline is None else contour(outline)
 
 
 def summary(rows, thresholds):
@@ -144,16 +118,13 @@ def summary(rows, thresholds):
         "dice_interval": bootstrap_by_patient(np.mean, patients, overlap),
     }
     result["not_outlined"] = float(np.mean([row["diameter_error_mm"] is None for row in rows]))
-    for name in ("diameter_error_mm", "long_axis_error_mm"):
-        result[name] = agreement([row[name] for row in rows if row[name] is not None])
     readers = [value for row in rows for value in row["reader_dice"]]
-    errors = [value for row in rows for value in row["reader_diameter_errors_mm"]]
-    return result | {
-        "readers": {
-            "dice": float(np.mean(readers)) if readers else None,
-            "diameter_error_mm": agreement(errors),
-        }
-    }
+    theirs = [errors for row in rows for errors in row["reader_errors"]]
+    return (
+        result
+        | agreements(rows)
+        | {"readers": {"dice": float(np.mean(readers)) if readers else None} | agreements(theirs)}
+    )
 
 
 def _finding(rows, patients, threshold):
@@ -168,19 +139,6 @@ def _finding(rows, patients, threshold):
 
 def _shown(row, name, threshold):
     return [value for value, score in zip(row[name], row["scores"], strict=True) if score >= threshold]
-
-
-def agreement(errors):
-    """Median absolute error, bias and limits of agreement (Bland and Altman, Lancet 327, 307, 1986)."""
-    if len(errors) < 2:
-        return None
-    errors = np.array(errors)
-    bias, deviation = float(errors.mean()), float(errors.std(ddof=1))
-    return {
-        "median": float(np.median(np.abs(errors))),
-        "bias": bias,
-        "limits": [bias - 1.96 * deviation, bias + 1.96 * deviation],
-    }
 
 
 def evaluate(outlines, localiser, side, split_seed, seed=0):

@@ -3,7 +3,8 @@ import pytest
 
 from models.imaging.scan import Scan
 from tests.inference.made_localiser import BrightPlaces
-from training.localiser.evaluate import GROUPS, agreed, agreement, dice, evaluate, sizes_of, summary
+from training.localiser.evaluate import GROUPS, evaluate, summary
+from training.localiser.outlining import ERRORS, agreed, agreement, dice, sizes_of
 
 
 def square(low, high):
@@ -18,17 +19,14 @@ def row(**changed):
         "n_readers": 4,
         "size_mm": 8.0,
         "diameter_mm": 7.0,
-        "long_axis_mm": 9.0,
         "scores": [0.9, 0.6, 0.3],
         "hits": [False, True, False],
         "false": [True, False, True],
         "dice": 0.8,
-        "diameter_error_mm": 0.5,
-        "long_axis_error_mm": -0.5,
         "reader_dice": [0.9, 0.7],
-        "reader_diameter_errors_mm": [1.0, -1.0],
+        "reader_errors": [dict.fromkeys(ERRORS, 1.0), dict.fromkeys(ERRORS, -2.0) | {"mean_hu_error": None}],
     }
-    return base | changed
+    return base | dict.fromkeys(ERRORS, 0.5) | changed
 
 
 def test_half_of_the_readers_must_agree():
@@ -66,12 +64,15 @@ def test_only_candidates_above_the_threshold_count(threshold, top_1, top_3, fals
 
 
 def test_a_nodule_without_an_outline_has_dice_0_and_no_error():
-    missed = row(patient="P2", dice=0.0, diameter_error_mm=None, long_axis_error_mm=None)
+    missed = row(patient="P2", dice=0.0, **dict.fromkeys(ERRORS))
     result = summary([row(), row(patient="P3", diameter_error_mm=1.5), missed], {"part": 0.5})
     assert result["dice"] == pytest.approx(1.6 / 3)
     assert result["not_outlined"] == pytest.approx(1 / 3)
     assert result["diameter_error_mm"]["median"] == 1.0
     assert result["readers"]["dice"] == pytest.approx(0.8)
+    assert set(ERRORS) <= set(result) & set(result["readers"])
+    assert result["readers"]["short_axis_error_mm"]["median"] == 1.5
+    assert result["readers"]["mean_hu_error"]["median"] == 1.0
 
 
 def test_groups_are_by_size_and_readers():
@@ -96,3 +97,7 @@ def test_bright_discs_are_found_and_outlined_by_what_finds_brightness(made):
     # the readers' mean is that of a disc and of its half, sqrt(1/2) as wide
     expected = large["diameter_mm"] * (2 / (1 + 0.5**0.5) - 1)
     assert large["diameter_error_mm"] == pytest.approx(expected, abs=0.3)
+    # as long as a disc, but half as wide: the half is one reader of two
+    assert large["long_axis_error_mm"] == pytest.approx(0, abs=0.3)
+    assert large["short_axis_error_mm"] == pytest.approx(large["mean_diameter_error_mm"] * 2, abs=0.3)
+    assert large["mean_hu_error"] == pytest.approx(0, abs=20)

@@ -1,0 +1,184 @@
+"""Where a case lies among unseen ones, and how far off its numbers may be. All words are the template's."""
+
+from bisect import bisect_left, bisect_right
+
+from models.inference.doubts import MASS_MM
+from models.reports.evaluation import FEW
+from models.reports.tables import part
+
+SMALL_MM = 6.0  # of the localiser's results
+POINT = "balanced"  # the operating point of the verdict
+OUTLINE_ERRORS = {
+    "long_axis": "long_axis_error_mm",
+    "short_axis": "short_axis_error_mm",
+    "mean_diameter": "mean_diameter_error_mm",
+    "diameter": "diameter_error_mm",
+    "mean_hu": "mean_hu_error",
+}
+
+
+def case_of(finding, evaluation, localiser_report):
+    """What was measured on unseen patients, of the model in front and for nodules like this one.
+
+    Parameters
+    ----------
+    finding : Finding
+    evaluation : dict
+        Of ``evaluation.json``; may be empty.
+    localiser_report : dict
+        Of ``localiser.json``; may be empty.
+
+    Returns
+    -------
+    dict
+        ``input`` (``stack`` or ``middle``: how the figures' nodules were read), ``histogram``, ``place``,
+        ``rates``, ``auc``, ``of_size`` and ``errors`` (``descriptors``, ``size``, ``texture``); each is None,
+        ``descriptors`` empty, where it was not measured. Shares are in [0, 1].
+    """
+    kind = "stack" if len(finding.scan.slices) > 1 else "middle"
+    result, mm = part(evaluation, "models", finding.model, kind), _long_axis(finding)
+    return {
+        "input": kind,
+        "histogram": histogram(evaluation, finding.model, finding.probability),
+        "place": place(evaluation, finding.model, finding.probability),
+        "rates": _rates(result),
+        "auc": {name: result[name] for name in ("auc", "auc_low", "auc_high")} if result else None,
+        "of_size": of_size(evaluation, finding.model, mm),
+        "errors": {
+            "descriptors": descriptor_errors(evaluation, finding.model),
+            "size": size_error(localiser_report, mm),
+            "texture": part(evaluation, "texture") or None,
+        },
+    }
+
+
+def histogram(evaluation, key, probability):
+    """A model's probabilities on unseen nodules in bins, and the bin of this one.
+
+    Returns
+    -------
+    dict or None
+        ``edges`` (bins + 1), ``benign`` and ``malignant`` (counts), ``n_benign``, ``n_malignant``, ``most``
+        (the highest count) and ``bin`` (index).
+    """
+    counts = part(evaluation, "models", key, "curves", "histogram")
+    if not counts:
+        return None
+    edges, benign, malignant = counts["edges"], counts["benign"], counts["malignant"]
+    return {
+        "edges": edges,
+        "benign": benign,
+        "malignant": malignant,
+        "n_benign": sum(benign),
+        "n_malignant": sum(malignant),
+        "most": max(*benign, *malignant),
+        "bin": min(max(bisect_right(edges, probability) - 1, 0), len(benign) - 1),
+    }
+
+
+def place(evaluation, key, probability):
+    """Shares of the unseen nodules, ``benign`` and ``malignant``, with a ``lower`` and a ``higher`` one."""
+    given = part(evaluation, "models", key, "curves", "probabilities")
+    return {
+        name: {
+            "lower": bisect_left(values, probability) / len(values),
+            "higher": 1 - bisect_right(values, probability) / len(values),
+        }
+        for name, values in given.items()
+    } or None
+
+
+def of_size(evaluation, key, diameter_mm):
+    """A model's results on unseen nodules of about this size.
+
+    Returns
+    -------
+    dict or None
+        ``low_mm`` and ``high_mm`` (None: no end), ``n_nodules``, ``n_malignant``, ``n_benign``, ``few`` (too
+        few of either to say much), ``auc`` with its interval, ``sensitivity`` and ``specificity`` (None where
+        there is one class only).
+    """
+    rows = [row for row in evaluation.get("subgroups") or () if "low_mm" in row]
+    row = _row_of(rows, diameter_mm)
+    if row is None:
+        return None
+    n, malignant = row["n_nodules"], row["n_malignant"]
+    return {
+        "low_mm": row["low_mm"],
+        "high_mm": row["high_mm"],
+        "n_nodules": n,
+        "n_malignant": malignant,
+        "n_benign": n - malignant,
+        "few": min(malignant, n - malignant) < FEW,
+        "auc": part(row, "auc", key) or None,
+        "sensitivity": part(row, "rates", key).get("sensitivity"),
+        "specificity": part(row, "rates", key).get("specificity"),
+    }
+
+
+def _row_of(rows, mm):
+    """At an edge the larger nodules, but what has just the size of the largest nodule is no mass yet."""
+    fits = [r for r in rows if mm is not None and r["low_mm"] <= mm and (r["high_mm"] or mm) >= mm]
+    return fits[0 if mm == MASS_MM else -1] if fits else None
+
+
+def descriptor_errors(evaluation, key):
+    """How far a model's descriptors lie from the readers' mean on unseen patients.
+
+    Returns
+    -------
+    dict of str to dict
+        By descriptor: ``mae`` with its interval, ``bias``, ``correlation``; ``constant`` and ``reader``, the
+        mean absolute error of always giving the training mean, and of one reader from the others' mean.
+    """
+    measured = part(evaluation, "descriptors", "all")
+    return {
+        name: {
+            **result[key],
+            "constant": part(result, "constant").get("mae"),
+            "reader": part(measured, "against_others", name, "reader").get("mae"),
+        }
+        for name, result in part(measured, "against_mean").items()
+        if key in result
+    }
+
+
+def size_error(localiser_report, diameter_mm):
+    """Errors of sizes and density on unseen patients, for nodules of about this size.
+
+    Returns
+    -------
+    dict or None
+        ``n_nodules``; ``small`` (below 6 mm; None where the size is unknown); ``long_axis``, ``short_axis``,
+        ``mean_diameter``, ``diameter`` (area-equivalent) in mm and ``mean_hu``, each with ``median`` (of the
+        absolute error), ``bias`` and ``limits`` (of agreement), or None; ``readers``: the same of one reader.
+    """
+    small = None if diameter_mm is None else diameter_mm < SMALL_MM
+    group = {None: "all", True: "below 6 mm", False: "6 mm or more"}[small]
+    result = part(localiser_report, "measured", group)
+    if not result:
+        return None
+    return {
+        "n_nodules": result.get("nodules"),
+        "small": small,
+        **_outline_errors(result),
+        "readers": _outline_errors(part(result, "readers")),
+    }
+
+
+def _outline_errors(result):
+    return {name: part(result, key) or None for name, key in OUTLINE_ERRORS.items()}
+
+
+def _long_axis(finding):
+    """The size by which unseen nodules were sorted: LIDC's diameter is the longest one."""
+    return finding.measurement.long_axis_mm if finding.measurement else None
+
+
+def _rates(result):
+    """Sensitivity, specificity and predictive values at the operating point, and on how many nodules."""
+    point = part(result, POINT)
+    if not point:
+        return None
+    n, malignant = result.get("n_nodules"), result.get("n_malignant")
+    return point | {"n_malignant": malignant, "n_benign": n - malignant}
