@@ -7,7 +7,6 @@ import re
 import signal
 import sys
 import threading
-from collections import namedtuple
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,13 +28,18 @@ from models.inference.bank import CONSENSUS, ModelBank
 from models.inference.finding import DISCLAIMER
 from models.inference.pipeline import MODEL_KEYS, check_model
 from models.reports.as_json import finding_as_json
-from models.reports.as_page import result_page, viewer_page
+from models.reports.as_page import viewer_page
 from models.reports.as_text import finding_as_text
+from models.reports.calculators import calculators_of
+from models.reports.case import case_of
+from models.reports.exports import EXPORTS, export
 from models.reports.overview import model_rows, models_as_json, models_for_page
+from models.reports.result import result_page
 from models.reports.shown import slice_picture
 from models.service.answers import Answers
 from models.service.fields import asked_place, asked_view, chosen_place, find_place, number, window
 from models.service.progress import Searches, reporter
+from models.service.settings import Setting, read_settings
 from models.store import ScanStore, new_token
 
 ROOT = Path(__file__).parent
@@ -47,6 +51,7 @@ STATUS = {
     for status, codes in {
         400: "no_file unknown_model bad_number roi_outside mixed_series",
         404: "scan_gone",
+        409: "not_dicom",
         413: "too_large",
         415: "unsupported_file missing_decoder",
         422: "corrupt_file no_pixels not_ct not_axial not_chest not_ct_image nodule_not_found",
@@ -62,7 +67,6 @@ HEADERS = {
 }
 
 
-Setting = namedtuple("Setting", "name default help")  # from the environment variable NODULE_<name>
 SETTINGS = (
     Setting("HOST", "127.0.0.1", "Address that `python app.py` listens on."),
     Setting("PORT", 5000, "Port that `python app.py` listens on."),
@@ -80,18 +84,6 @@ SETTINGS = (
 )
 
 
-def read_settings(environ):
-    """The settings table filled from the environment; ValueError names a variable that does not fit."""
-    values = {}
-    for setting in SETTINGS:
-        text = environ.get(f"NODULE_{setting.name}")
-        try:
-            values[setting.name] = setting.default if text is None else type(setting.default)(text)
-        except ValueError:
-            raise ValueError(f"NODULE_{setting.name} must be a whole number. Received: {text!r}") from None
-    return values
-
-
 def create_app(config=None):
     """Build the application, load the models and open the store.
 
@@ -103,7 +95,7 @@ def create_app(config=None):
     """
     app = Flask(__name__)
     app.json.sort_keys = False  # answers keep the order of the contract
-    app.config.update(read_settings(os.environ))
+    app.config.update(read_settings(SETTINGS, os.environ))
     app.config.update(config or {})
     app.config["MAX_CONTENT_LENGTH"] = int(app.config["MAX_UPLOAD_MB"] * 1_000_000)
     app.config["MAX_FORM_PARTS"] = app.config["MAX_FILES"] + 20
@@ -142,7 +134,7 @@ def add_pages(app):
         whole = spot[:2] == (None, None) and not scan.is_crop
         roi = locate(scan, 0, 0, spot[2]) if whole else locate(scan, *spot)
         if not whole:
-            return first_finding(scan, roi, model)
+            return new_finding(*app.answers.first(scan, me, roi, model))
         token = app.store.put(scan, me)
         search = app.searches.start(token, me)
         if search and len(scan.slices) <= FEW_SLICES:
@@ -151,11 +143,12 @@ def add_pages(app):
 
     @app.post("/sample")
     def sample():
-        browser(new=True)
+        me = browser(new=True)
         if (kind := request.form.get("kind")) not in KINDS:
             raise ScanError("no_file", "There is no such sample.")
         scan = decode([Source.of_bytes("phantom.png", to_png(draw_phantom(kind)))], spacing_mm=0.7)
-        return first_finding(replace(scan, notices=(SAMPLE, *scan.notices)), locate(scan), CONSENSUS)
+        drawn = replace(scan, notices=(SAMPLE, *scan.notices))
+        return new_finding(*app.answers.first(drawn, me, locate(scan), CONSENSUS))
 
     @app.get("/models")
     def models():
@@ -184,11 +177,21 @@ def add_scan_pages(app):
     def find(token):
         scan, model = app.store.get(token, browser()), asked_model()
         candidates = app.searches.state(token, browser())["candidates"]
-        return new_finding(token, chosen_place(request.form, scan, candidates), model)
+        roi = chosen_place(request.form, scan, candidates)
+        return new_finding(token, *app.answers.new(token, browser(), roi, model))
 
     @app.route("/scan/<token>/finding/<int:index>", methods=["GET", "POST"])
     def finding(token, index):
         return finding_page(token, index, kept_finding(token, index))
+
+    @app.get("/scan/<token>/finding/<int:index>/download/<name>")
+    def download(token, index, name):
+        if name not in EXPORTS:
+            raise NotFound()
+        finding = kept_finding(token, index)
+        data, media_type = export(name, finding, app.bank, render_template("caption.txt", finding=finding))
+        saved = {"Content-Disposition": f'attachment; filename="finding-{index + 1}-{name}"'}
+        return Response(data, mimetype=media_type, headers=saved)
 
     @app.post("/scan/<token>/remove")
     def remove(token):
@@ -278,19 +281,8 @@ def scan_page(token, error=None):
     return render_template("viewer.html", error=error, **context), {"Content-Location": address}
 
 
-def first_finding(scan, roi, model):
-    """The page with a finding of a scan that just came; where it cannot be given, the scan goes."""
-    token = current_app.store.put(scan, browser())
-    try:
-        return new_finding(token, roi, model)
-    except ScanError:
-        current_app.store.remove(token, browser())
-        raise
-
-
-def new_finding(token, roi, model):
-    """The page with a finding, now kept beside its scan; its address for a script."""
-    index, finding = current_app.answers.new(token, browser(), roi, model)
+def new_finding(token, index, finding):
+    """The page with a finding that was just made; its address for a script."""
     if is_program():
         return jsonify({"location": f"/scan/{token}/finding/{index}"})
     return finding_page(token, index, finding)
@@ -306,10 +298,17 @@ def kept_finding(token, index):
 
 
 def finding_page(token, index, finding):
-    """The page with a finding of a kept scan."""
-    here, context = f"/scan/{token}/finding/{index}", result_page(finding, current_app.bank.evaluation)
-    page = render_template("result.html", here_now=here, address=f"/scan/{token}", **context)
-    return page, {"Content-Location": here}
+    """The page with a finding of a kept scan; a form of a calculator is filled in, and not kept."""
+    bank, here, shown = (
+        current_app.bank,
+        f"/scan/{token}/finding/{index}",
+        request.args.get("overlay") != "off",
+    )
+    case = case_of(finding, bank.evaluation, bank.localiser_report)
+    context = result_page(finding, bank.evaluation, bank.saliency_report, case, shown)
+    form = request.form if "calculator" in request.form else None
+    context |= {"here_now": here, "address": f"/scan/{token}", "calculators": calculators_of(finding, form)}
+    return render_template("result.html", **context), {"Content-Location": here}
 
 
 def add_errors(app):

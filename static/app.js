@@ -36,4 +36,3 @@ function setUpBusy(form) {
 }
 
 document.querySelectorAll("form[data-busy]").forEach(setUpBusy);
-document.querySelectorAll("#print").forEach((button) => button.addEventListener("click", () => window.print()));

@@ -1,5 +1,7 @@
 // Follows a search for nodules; the server renders what is new.
 
+import { words } from "./words.js";
+
 const EVERY_MS = 700;
 const UNDER_WAY = ["queued", "running"];
 
@@ -35,7 +37,7 @@ export function watchSearch(address, first, changed) {
     if (now.state !== state) {
       state = now.state;
       const sentence = await refresh();
-      changed(now.candidates, now.candidates.length ? `Suggestions: ${now.candidates.length}` : sentence);
+      changed(now.candidates, now.candidates.length ? words("suggestions", { n: now.candidates.length }) : sentence);
     } else if (state === "running") {
       document.getElementById("search-done").textContent = now.done;
       document.getElementById("search-total").textContent = now.total;

@@ -1,5 +1,6 @@
 // The upload: names, preview, folders, drag and drop, and how far it has come.
-"use strict";
+
+import { copyOf, words } from "./words.js";
 
 const PREVIEW_TYPES = ["image/png", "image/jpeg", "image/bmp", "image/webp"];
 const PREVIEW_BYTES = 16 * 1024 * 1024;
@@ -22,7 +23,8 @@ let chosen = []; // {file, name}: of a folder's files the name has the folders i
 /* What is chosen */
 
 function megabytes(bytes) {
-  return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+  if (bytes < 1e6) return words("kilobytes", { n: Math.max(1, Math.round(bytes / 1e3)) });
+  return words("megabytes", { n: (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0) });
 }
 
 function choose(files) {
@@ -35,8 +37,8 @@ function choose(files) {
   const names = element("ul");
   for (const { name } of files.slice(0, NAMES_SHOWN)) names.append(element("li", "", name));
   const size = megabytes(files.reduce((sum, { file }) => sum + file.size, 0));
-  const more = files.length > NAMES_SHOWN ? `and ${files.length - NAMES_SHOWN} more; ` : "";
-  names.append(element("li", "hint", `${more}${files.length === 1 ? "1 file" : `${files.length} files`}, ${size}`));
+  const kind = files.length === 1 ? "one-file" : files.length > NAMES_SHOWN ? "more-files" : "files";
+  names.append(element("li", "hint", words(kind, { n: files.length, more: files.length - NAMES_SHOWN, size })));
   box.append(names);
 }
 
@@ -45,7 +47,7 @@ function preview(file) {
   reader.addEventListener("load", () => {
     if (chosen[0]?.file !== file) return;
     const picture = element("img", "preview");
-    picture.alt = "Preview of " + file.name;
+    picture.alt = words("preview", { name: file.name });
     picture.addEventListener("error", () => picture.remove());
     picture.src = reader.result;
     box.prepend(picture);
@@ -86,7 +88,7 @@ async function drop(data) {
     const files = await Promise.all(entries.map((entry) => filesIn(entry)));
     choose(entries.length ? files.flat() : loose);
   } catch {
-    complain("unsupported_file", "The folder could not be read; choose its files, or pack it as a ZIP.");
+    complain("unsupported_file", words("unreadable-folder"));
   }
 }
 
@@ -113,22 +115,18 @@ function setUpDrop() {
 /* Mistakes, in the page's own box, with everything chosen still there */
 
 function complain(code, message) {
-  const notice = element("div", "notice notice-error");
-  Object.assign(notice, { id: "error", tabIndex: -1 });
-  notice.setAttribute("role", "alert");
+  const notice = copyOf("error").firstElementChild;
   notice.dataset.code = code;
-  const text = element("p");
-  text.append(element("strong", "", "That did not work."), " " + message);
-  notice.append(text);
+  notice.querySelector("p").append(message);
   document.getElementById("errors").replaceChildren(notice);
   notice.scrollIntoView({ block: "nearest" });
 }
 
 function mistake() {
   const { maxMb, maxFiles } = form.dataset;
-  if (!chosen.length) return ["no_file", "No file was sent; choose a CT image first."];
-  if (chosen.length > maxFiles) return ["too_large", `At most ${maxFiles} files are read at once.`];
-  if (chosen.reduce((sum, { file }) => sum + file.size, 0) > maxMb * 1e6) return ["too_large", `The upload is larger than ${maxMb} MB.`];
+  if (!chosen.length) return ["no_file", words("no-file")];
+  if (chosen.length > maxFiles) return ["too_large", words("too-many", { n: maxFiles })];
+  if (chosen.reduce((sum, { file }) => sum + file.size, 0) > maxMb * 1e6) return ["too_large", words("too-large", { n: maxMb })];
   return null;
 }
 
@@ -157,7 +155,7 @@ function busy(isBusy) {
 }
 
 function follow(job, request) {
-  tell("Reading the image", null);
+  tell(words("reading"), null);
   const timer = setInterval(async () => {
     if (request.readyState === XMLHttpRequest.DONE) {
       clearInterval(timer);
@@ -165,7 +163,9 @@ function follow(job, request) {
     }
     const answer = await fetch(`/progress/${job}`).then((response) => response.json(), () => ({}));
     // Every file is read twice: its header first, its pixels when the order is known.
-    if (answer.total > 2) tell(`Reading slice ${Math.ceil(answer.done / 2)} of ${Math.ceil(answer.total / 2)}`, answer.done / answer.total);
+    if (answer.total <= 2) return;
+    const [slice, count] = [answer.done, answer.total].map((n) => Math.ceil(n / 2));
+    tell(words("reading-slice", { slice, count }), answer.done / answer.total);
   }, ASK_EVERY_MS);
 }
 
@@ -184,19 +184,21 @@ function send() {
   };
   document.getElementById("errors").replaceChildren();
   busy(true);
-  tell("Uploading", 0);
+  tell(words("uploading"), 0);
   request.open("POST", form.action);
   request.setRequestHeader("X-Requested-With", "upload");
   request.responseType = "json";
-  request.upload.addEventListener("progress", ({ loaded, total }) => tell(`Uploading: ${megabytes(loaded)} of ${megabytes(total)}`, loaded / total));
+  request.upload.addEventListener("progress", ({ loaded, total }) => {
+    tell(words("uploaded", { part: megabytes(loaded), whole: megabytes(total) }), loaded / total);
+  });
   request.upload.addEventListener("load", () => follow(job, request));
   request.addEventListener("abort", () => stop());
-  request.addEventListener("error", () => stop("interrupted", "The upload was interrupted; is the server still running? Try again."));
+  request.addEventListener("error", () => stop("interrupted", words("interrupted")));
   request.addEventListener("load", () => {
     const { location: found, error } = request.response || {};
     if (found) location.assign(found);
     else if (error) stop(error.code, error.message);
-    else stop("interrupted", "The server did not answer as expected; try again.");
+    else stop("interrupted", words("unexpected"));
   });
   document.getElementById("cancel").onclick = () => request.abort();
   request.send(data);

@@ -3,6 +3,7 @@
 import { Slices } from "./slices.js";
 import { Stage } from "./stage.js";
 import { watchSearch } from "./search.js";
+import { copyOf, words } from "./words.js";
 
 const MARK_MM = 13;
 const WHEEL_STEP = 60; // of a wheel's delta, for a slice
@@ -46,26 +47,28 @@ function show(slice, picture) {
 
 function failed() {
   if (byId("stage-message")) return;
-  const message = document.createElement("p");
-  message.id = "stage-message";
-  message.className = "stage-message";
-  message.append("This slice did not arrive. The scan may have been removed: ", Object.assign(document.createElement("a"), { href: location.href, textContent: "load the page again" }), ".");
+  const message = copyOf("failed");
+  message.querySelector("a").href = location.href;
   stage.element.append(message);
 }
 
 function describe() {
   const { shown } = state;
-  byId("where").textContent = `Slice ${shown + 1} of ${facts.count}`;
-  byId("number").textContent = `number ${shown} for programs`;
-  if (facts.positions) byId("position").textContent = `z = ${facts.positions[shown].toFixed(1).replace("-", "−")} mm`;
+  byId("where").textContent = words("where", { slice: shown + 1, count: facts.count });
+  byId("number").textContent = words("number", { slice: shown });
+  if (facts.positions) byId("position").textContent = words("position", { mm: minus(facts.positions[shown].toFixed(1)) });
   if (slider && Number(slider.value) !== state.slice + 1) slider.value = state.slice + 1;
-  if (state.width !== null) byId("window-now").textContent = `L ${String(state.level).replace("-", "−")}  W ${state.width}`;
+  if (state.width !== null) byId("window-now").textContent = words("window", { level: minus(state.level), width: state.width });
   for (const link of document.querySelectorAll("[data-window]")) {
     const [presetLevel, presetWidth] = facts.windows[link.dataset.window];
     setCurrent(link, presetLevel === state.level && presetWidth === state.width);
   }
-  byId("zoom-reset").textContent = `${Math.round(stage.zoom * 100)} %`;
+  byId("zoom-reset").textContent = words("zoom", { percent: Math.round(stage.zoom * 100) });
   drawMarks();
+}
+
+function minus(number) {
+  return String(number).replace("-", "−");
 }
 
 function setCurrent(link, isCurrent) {
@@ -77,8 +80,8 @@ function drawMarks() {
   const here = (place) => place.slice === state.shown;
   const size = (candidate) => Math.max(5, 0.5 * (candidate.diameter_mm || 12) + 3);
   stage.rings = [
-    ...candidates.map((place, i) => ({ ...place, kind: "suggested", label: `S${i + 1}`, mm: size(place) })),
-    ...facts.findings.map((place, i) => ({ ...place, kind: "found", label: `F${i + 1}`, mm: MARK_MM })),
+    ...candidates.map((place, i) => ({ ...place, kind: "suggested", label: words("suggested", { rank: i + 1 }), mm: size(place) })),
+    ...facts.findings.map((place, i) => ({ ...place, kind: "found", label: words("found", { rank: i + 1 }), mm: MARK_MM })),
     ...(state.mark ? [{ ...state.mark, kind: "marked", mm: MARK_MM }] : []),
   ].filter(here).map((ring) => ({ ...ring, labelMm: MARK_MM })); // labels lie outside the mark's ring, too
   stage.draw();
@@ -105,7 +108,7 @@ function goTo(slice) {
   slices.want(state.slice, state.level, state.width);
   if (slider) slider.value = state.slice + 1;
   keepAddress();
-  sayLater(() => `Slice ${state.slice + 1} of ${facts.count}`);
+  sayLater(() => words("where", { slice: state.slice + 1, count: facts.count }));
 }
 
 function setWindow(newLevel, newWidth) {
@@ -121,7 +124,7 @@ function preset(name) {
   const window = facts.windows[name];
   if (!window) return;
   setWindow(...window);
-  say(`${name} window`);
+  say(words(`window-${name}`));
 }
 
 // Without a pointer, what is marked in the slice stays where it is.
@@ -161,8 +164,8 @@ function say(text) {
 
 /* The nodule */
 
-function words({ row, col, slice }) {
-  return (facts.count > 1 ? `slice ${slice + 1} of ${facts.count}, ` : "") + `row ${row}, column ${col}`;
+function named({ row, col, slice }) {
+  return words(facts.count > 1 ? "place" : "pixel", { slice: slice + 1, count: facts.count, row, col });
 }
 
 function isAt(place, other) {
@@ -185,8 +188,8 @@ function mark(place, typed = false) {
 function sayMark() {
   const { mark: place } = state;
   const rank = place ? candidates.findIndex((candidate) => isAt(candidate, place)) : -1;
-  const what = rank >= 0 ? `Suggestion S${rank + 1} of the app is marked: ` : "Marked: ";
-  byId("marked").textContent = place ? `${what}${words(place)}.` : "Nothing is marked yet.";
+  const sentence = !place ? "unmarked" : rank >= 0 ? "marked-suggestion" : "marked";
+  byId("marked").textContent = words(sentence, { rank: rank + 1, where: place && named(place) });
   form.elements.slice.value = place ? place.slice : state.slice;
   for (const link of document.querySelectorAll("#candidates a")) {
     const at = Object.fromEntries(["row", "col", "slice"].map((name) => [name, Number(link.dataset[name])]));
@@ -203,9 +206,13 @@ function jumpTo(link) {
 
 /* Pointer */
 
+function rounded(at) {
+  const { row, col } = stage.toFile(at);
+  return { row: Math.round(row), col: Math.round(col) };
+}
+
 function readOut(at) {
-  const place = at && stage.toFile(at);
-  byId("readout").textContent = place ? `row ${Math.round(place.row)}, column ${Math.round(place.col)}` : "";
+  byId("readout").textContent = at ? words("pixel", rounded(at)) : "";
 }
 
 let drag = null;
@@ -280,10 +287,7 @@ function moveHair(dx, dy, fine) {
   stage.hair = { ...state.hair, keyed: true };
   readOut(state.hair);
   stage.reveal(state.hair);
-  sayLater(() => {
-    const { row, col } = stage.toFile(state.hair);
-    return `Crosshair at row ${Math.round(row)}, column ${Math.round(col)}`;
-  });
+  sayLater(() => words("crosshair", rounded(state.hair)));
 }
 
 const KEYS = {
@@ -353,7 +357,7 @@ function start() {
   for (const name of ["tabindex", "role", "aria-label"]) scroller.removeAttribute(name);
   element.tabIndex = 0;
   element.setAttribute("role", "application");
-  element.setAttribute("aria-label", "Slice; keys are listed below it");
+  element.setAttribute("aria-label", words("stage"));
   element.addEventListener("pointerdown", startDrag);
   element.addEventListener("pointermove", movePointer);
   element.addEventListener("pointerup", endDrag);

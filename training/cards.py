@@ -18,9 +18,10 @@ from models.inference.views import SLICES
 from models.reports import evaluation as tables
 from models.reports.evaluation import CONSENSUS, FEW
 from models.reports.sentences import measured
-from models.reports.tables import DASH, count, number, part, percent
+from models.reports.tables import part
 from training.dataset import BENIGN_AT_MOST, MALIGNANT_AT_LEAST
 from training.splits import SHARES
+from training.words import NUMBERS, SENTENCES, TABLES
 
 CARD = Path(__file__).with_name("card.md")
 NOT_MEASURED = "Not measured."
@@ -45,7 +46,7 @@ def card(key, reports, evaluation):
         disclaimer=DISCLAIMER,
         model=consensus_text(reports) if key == CONSENSUS else model_text(key, report),
         training=training_text(key, report),
-        measured=" ".join(measured(reports, evaluation)),
+        measured=SENTENCES.measured(measured(reports, evaluation)),
         choices=bullets(choices(report)),
         few=FEW,
         citation=f"- {report['citation']}\n" if "citation" in report else "",
@@ -71,9 +72,9 @@ def data_values(data):
     """What the card says of data and preprocessing, by placeholder."""
     names = ("n_patients_in_all", "n_nodules", "n_patients", "n_benign", "n_malignant", "n_indeterminate")
     low, high = PATCH.percentiles
-    return {name: count(data.get(name)) for name in names} | {
+    return {name: NUMBERS.count(data.get(name)) for name in names} | {
         "splits": ", ".join(map(str, data.get("splits") or ())),
-        "split": ", ".join(f"{percent(share)} {side}" for side, share in SHARES.items()),
+        "split": ", ".join(f"{NUMBERS.percent(share)} {side}" for side, share in SHARES.items()),
         "benign": BENIGN_AT_MOST,
         "malignant": MALIGNANT_AT_LEAST,
         "pixels": PATCH.pixels,
@@ -86,10 +87,11 @@ def data_values(data):
 
 def model_text(key, report):
     """Network, file, size and checksum of one model."""
+    parameters, size = (NUMBERS.count(report[name]) for name in ("parameters", "bytes"))
     return bullets(
         {
-            "Network": f"{report['title']} ({report['citation']}), {count(report['parameters'])} parameters",
-            "File": f"`{key}.weights.h5`, {count(report['bytes'])} bytes, float16",
+            "Network": f"{report['title']} ({report['citation']}), {parameters} parameters",
+            "File": f"`{key}.weights.h5`, {size} bytes, float16",
             "SHA-256": f"`{report['sha256']}`",
             "Rounding to float16": "moves the probability of a rating by at most "
             f"{report['float16_largest_shift']:.1g} (drawn nodules)",
@@ -122,9 +124,10 @@ def choices(report):
     rows = {}
     for name in ("calibration", "abstention"):
         values = part(report, name)
-        rows[name.capitalize()] = ", ".join(f"{k} {number(v, 4)}" for k, v in values.items()) or DASH
-    for name, title in tables.POINTS.items():
-        rows[f"{title} threshold"] = number(report.get(tables.THRESHOLDS[name]), 4)
+        listed = ", ".join(f"{k} {v:.4f}" for k, v in values.items())
+        rows[name.capitalize()] = listed or NUMBERS.number(None)
+    for point, threshold in tables.THRESHOLDS.items():
+        rows[f"{TABLES.name(point)} threshold"] = NUMBERS.number(report.get(threshold), 4)
     return rows
 
 
@@ -154,14 +157,16 @@ def markdown(table):
     """A table as Markdown; None becomes a sentence."""
     if table is None:
         return NOT_MEASURED
-    lines = [line(table.columns), line(["---", *["---:"] * (len(table.columns) - 1)])]
+    columns = [TABLES.column(table, column) for column in table.columns]
+    lines = [line(columns), line(["---", *["---:"] * (len(columns) - 1)])]
     group = ""
     for row in table.rows:
         if row.group != group:
             group = row.group
-            lines.append(line([f"**{group}**", *[""] * len(row.cells)]))
-        lines.append(line([f"{row.heading} ({row.note})" if row.note else row.heading, *row.cells]))
-    return "\n".join([f"{table.caption}.", "", *lines])
+            lines.append(line([f"**{TABLES.name(group)}**", *[""] * len(row.cells)]))
+        heading = TABLES.name(row.heading) + (f" ({TABLES.name(row.note)})" if row.note else "")
+        lines.append(line([heading, *map(TABLES.cell, row.cells)]))
+    return "\n".join([f"{TABLES.caption(table)}.", "", *lines])
 
 
 def line(cells):

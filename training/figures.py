@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from models.reports.evaluation import CONSENSUS, THRESHOLDS
-from models.reports.tables import interval, number
+from training.words import NUMBERS
 
 # Okabe and Ito's colours, which the colour-blind can tell apart: https://jfly.uni-koeln.de/color/
 LINES = ("#d55e00", "#009e73", "#cc79a7", "#e69f00")
@@ -54,7 +54,9 @@ def draw_roc(colours, evaluation, reports):
         style = {"color": colours["blue"], "linewidth": 2.6, "zorder": 4}
         if not is_consensus:
             style = {"color": next(line_colours), "linewidth": 1.1, "linestyle": dash, "zorder": 3}
-        axes.plot(*_from_origin(roc), label=f"{reports[key]['title']}: {interval(model['stack'])}", **style)
+        axes.plot(
+            *_from_origin(roc), label=f"{reports[key]['title']}: {NUMBERS.interval(model['stack'])}", **style
+        )
         if is_consensus:
             band = {"color": colours["blue"], "alpha": 0.18, "linewidth": 0}
             axes.fill_between(roc["false_positive"], roc["low"], roc["high"], **band)
@@ -93,7 +95,7 @@ def draw_reliability(colours, evaluation, reports):
         axes.errorbar(
             predicted, observed, bars, color=colours["blue"], fmt="o-", markersize=4, elinewidth=0.8
         )
-        text = f"calibration error {number(model['stack']['calibration_error'])}"
+        text = f"calibration error {NUMBERS.number(model['stack']['calibration_error'])}"
         axes.text(1.0, 0.03, text, ha="right", fontsize=8)
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
     figure.supxlabel("Probability given", fontsize=9)

@@ -5,7 +5,7 @@ import math
 
 from models.inference.bank import CONSENSUS, CONSENSUS_TITLE
 from models.networks.registry import ARCHITECTURES
-from models.reports.tables import interval
+from training.words import NUMBERS
 
 README_MARKS = ("<!-- results -->", "<!-- /results -->")
 DIGITS = 5
@@ -45,14 +45,16 @@ def table(weights):
     for key, title in titles.items():
         stack, middle = (evaluation["models"][key][kind] for kind in ("stack", "middle"))
         point = stack["balanced"]
-        cells = [interval(stack), interval(middle), interval(stack["three_readers"])]
+        cells = [NUMBERS.interval(stack), NUMBERS.interval(middle), NUMBERS.interval(stack["three_readers"])]
         cells += [
             f"{x:.3f}" for x in (stack["calibration_error"], point["sensitivity"], point["specificity"])
         ]
         lines.append(f"| {title} | {' | '.join(cells)} |")
     for key, title in (("diameter", "diameter alone"), ("descriptors", "readers' own descriptors")):
         row = evaluation["baselines"][key]
-        lines.append(f"| {title} | {interval(row)} | | {interval(row['three_readers'])} | | | |")
+        lines.append(
+            f"| {title} | {NUMBERS.interval(row)} | | {NUMBERS.interval(row['three_readers'])} | | | |"
+        )
     data = evaluation["data"]
     lines += [
         "",

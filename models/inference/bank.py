@@ -15,6 +15,8 @@ from models.errors import ScanError
 from models.imaging.patch import PATCH
 from models.inference.calibration import Abstention, Calibration, consensus_score
 from models.inference.localiser import Localiser
+from models.inference.neighbours import CaseTable
+from models.inference.saliency import Explainer, joined
 from models.inference.weights import WeightsError, fill, read_report
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES, malignancy_score, unscale_descriptors
@@ -62,16 +64,22 @@ class ModelBank:
         What ``<key>.json`` says of each model and of the consensus; only of those that have one.
     evaluation : dict
         What ``evaluation.json`` says, written by `training.evaluate`; empty where there is none.
+    saliency_report : dict
+        What ``saliency.json`` says, written by `training.saliency`; empty where there is none.
     localiser : Localiser or None
         Finds and outlines nodules; None where its weights cannot be used.
+    cases : CaseTable or None
+        Finds similar training nodules; None where the table cannot be used.
     """
 
     def __init__(self, folder):
         if (backend := keras.backend.backend()) != "tensorflow":
             raise RuntimeError(f"Unset KERAS_BACKEND: expected tensorflow. Received: {backend}")
         self.folder = Path(folder)
-        self.problems, self.reports, self._answers = {}, {}, {}
+        self.problems, self.reports, self._answers, self._explainers = {}, {}, {}, {}
         self._lock = threading.Lock()
+        self.evaluation = self._read("evaluation", "There are no measured results")
+        self.saliency_report = self._read("saliency", "Answers cannot be explained")
         for key in ARCHITECTURES:
             start = time.perf_counter()
             try:
@@ -82,9 +90,8 @@ class ModelBank:
             else:
                 log.info("%s ready in %.1f s", ARCHITECTURES[key].title, time.perf_counter() - start)
         self._read_consensus()
-        self.evaluation = self._read_evaluation()
-        self.localiser = self._load_localiser()
-        self.cases = None
+        self.localiser = self._open(Localiser, "Nodules cannot be looked for or outlined")
+        self.cases = self._open(CaseTable, "Similar cases cannot be told")
 
     def _load(self, key):
         report = read_report(self.folder, key)
@@ -94,6 +101,8 @@ class ModelBank:
         answer = trace(keras.Model(model.input, {**model.output, "features": pooled})).get_concrete_function()
         answer(tf.zeros((4, *PATCH.shape)))
         self._answers[key], self.reports[key] = answer, report
+        if how := self.saliency_report.get("models", {}).get(key):
+            self._explainers[key] = Explainer(model, how["method"], how["layer"])
 
     def _read_consensus(self):
         try:
@@ -101,19 +110,24 @@ class ModelBank:
         except WeightsError as error:
             log.error("The consensus has no report: %s", error)
 
-    def _read_evaluation(self):
+    def _read(self, name, loss):
         try:
-            return read_report(self.folder, "evaluation")
+            return read_report(self.folder, name)
         except WeightsError as error:
-            log.error("There are no measured results: %s", error)
+            log.error("%s: %s", loss, error)
             return {}
 
-    def _load_localiser(self):
+    def _open(self, part, loss):
         try:
-            return Localiser(self.folder)
+            return part(self.folder)
         except WeightsError as error:
-            log.error("Nodules cannot be looked for or outlined: %s", error)
+            log.error("%s: %s", loss, error)
             return None
+
+    @property
+    def localiser_report(self):
+        """What ``localiser.json`` says; empty where there is no localiser."""
+        return self.localiser.report if self.localiser is not None else {}
 
     @property
     def checksum(self):
@@ -141,7 +155,20 @@ class ModelBank:
         return self.cases.nearest(features) if self.cases is not None else None
 
     def explain(self, patches):
-        return {}
+        """Where each model looked, and the consensus: maps by key, those of models that can be explained.
+
+        Parameters
+        ----------
+        patches : ndarray of shape (8, rows, cols, 3)
+            The views of one slice, in their order.
+
+        Returns
+        -------
+        dict of str to Saliency
+        """
+        with self._lock:
+            maps = {key: explain(patches) for key, explain in self._explainers.items()}
+        return maps | ({CONSENSUS: joined(maps.values())} if maps else {})
 
     def available(self, key):
         """Whether a model, or for the consensus any model, can answer."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from models.imaging.scan import Notice, Roi, Scan
 from models.inference.measure import Measurement
+from models.inference.neighbours import Neighbours
 
 DISCLAIMER = (
     "Research use only, not a medical device. The probability is that radiologists would rate the nodule as "
@@ -77,5 +78,5 @@ class Finding:
     outline: tuple[tuple[float, float], ...] | None = None
     measurement: Measurement | None = None
     spread: float | None = None
-    neighbours: object | None = None
+    neighbours: Neighbours | None = None
     saliency: object | None = None

@@ -6,6 +6,7 @@ import numpy as np
 
 from models.imaging.scan import Notice, Roi, Scan
 from models.inference.measure import Measurement
+from models.inference.neighbours import Neighbours
 
 
 @dataclass(frozen=True)
@@ -43,5 +44,5 @@ class Reading:
     weights: str
     outline: tuple[tuple[float, float], ...] | None = None
     measurement: Measurement | None = None
-    neighbours: object | None = None
+    neighbours: Neighbours | None = None
     saliency: dict = field(default_factory=dict)

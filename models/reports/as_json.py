@@ -44,12 +44,26 @@ def finding_as_json(finding):
         "warnings": [{"code": notice.code, "message": notice.message} for notice in finding.notices],
         "disclaimer": DISCLAIMER,
         "version": {"app": __version__, "weights": finding.weights},
+        "similar": _similar(finding.neighbours),
     }
 
 
 def _size(measurement):
     lengths = ("long_axis_mm", "short_axis_mm", "mean_diameter_mm", "equivalent_diameter_mm", "mean_hu")
     return {name: _tenths(getattr(measurement, name)) for name in lengths} | {"texture": measurement.texture}
+
+
+def _similar(neighbours):
+    """Readers' ratings (how often 1 to 5) and sizes of the nearest training nodules, and how near."""
+    if neighbours is None:
+        return None
+    return {
+        "ratings": list(neighbours.ratings),
+        "diameters_mm": [_tenths(diameter) for diameter in neighbours.diameters_mm],
+        "distance": neighbours.distance,
+        "farther_than": neighbours.unlike,
+        "is_unlike": neighbours.is_unlike,
+    }
 
 
 def _outline(vertices):

@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass, replace
 from urllib.parse import urlencode
 
-from models.reports.result import result_page  # noqa: F401
 from models.reports.shown import mm_per_shown_pixel, shown_box, to_shown
 
 WINDOWS = {"lung": (-600, 1500), "mediastinum": (40, 400), "bone": (400, 1800)}  # level and width in HU
@@ -80,36 +79,33 @@ def viewer_page(scan, view, address, findings, search):
         "findings": findings,
         "search": search,
         "has_sides": scan.positions_mm is not None,
-        "marked_as": marked_as(scan, view, search["candidates"]),
+        "marked": marked(view, search["candidates"]),
     }
 
 
 def marks(scan, view, findings, candidates):
-    """Rings on the slice in view: what was suggested (S), what was found (F), what is marked."""
+    """Rings on the slice in view: what was suggested, what was found (each by its rank), what is marked."""
     scale = mm_per_shown_pixel(scan)
-    found = [(f, "found", f"F{i}", MARK_MM) for i, f in enumerate(findings, 1)]
-    suggested = [(c, "suggested", f"S{i}", ring_mm(c)) for i, c in enumerate(candidates, 1)]
-    marked = [(asdict(view) | {"slice": view.on}, "marked", "", MARK_MM)] if view.row is not None else []
+    found = [(f, "found", i, MARK_MM) for i, f in enumerate(findings, 1)]
+    suggested = [(c, "suggested", i, ring_mm(c)) for i, c in enumerate(candidates, 1)]
+    marked = [(asdict(view) | {"slice": view.on}, "marked", None, MARK_MM)] if view.row is not None else []
     rings = []
-    for place, kind, label, radius_mm in [*suggested, *found, *marked]:
+    for place, kind, rank, radius_mm in [*suggested, *found, *marked]:
         if place["slice"] == view.slice:
             x, y = to_shown(scan, place["row"], place["col"])
             reach = max(radius_mm, MARK_MM) / scale  # the label lies outside the mark's ring, too
-            rings.append(
-                {"kind": kind, "label": label, "x": x, "y": y, "r": radius_mm / scale, "reach": reach}
-            )
+            rings.append({"kind": kind, "rank": rank, "x": x, "y": y, "r": radius_mm / scale, "reach": reach})
     return rings
 
 
-def marked_as(scan, view, candidates):
-    """Which place is marked, in words; empty where none is."""
+def marked(view, candidates):
+    """The marked place, and which suggestion (from 1) lies just there; None where none is marked."""
     if view.row is None:
-        return ""
+        return None
     spots = [(candidate["row"], candidate["col"], candidate["slice"]) for candidate in candidates]
-    spot, n_slices = (view.row, view.col, view.on), len(scan.slices)
-    who = f"Suggestion S{spots.index(spot) + 1} of the app is marked" if spot in spots else "Marked"
-    where = f"slice {view.on + 1} of {n_slices}, " if n_slices > 1 else ""
-    return f"{who}: {where}row {view.row:g}, column {view.col:g}."
+    spot = view.row, view.col, view.on
+    rank = spots.index(spot) + 1 if spot in spots else None
+    return {"row": view.row, "col": view.col, "slice": view.on, "rank": rank}
 
 
 def ring_mm(candidate):

@@ -4,17 +4,23 @@ Knows neither Flask nor TensorFlow. In all functions `titles` names the models t
 `evaluation` may be empty. A table of which nothing was measured is None.
 """
 
-from models.reports.tables import Row, Table, count, interval, number, part, percent
+from models.reports.tables import (
+    EMPTY,
+    Cell,
+    Row,
+    Table,
+    count,
+    interval,
+    number,
+    part,
+    percent,
+    share_interval,
+)
 
 CONSENSUS = "consensus"
 FEW = 10  # benign or malignant nodules, below which the figures of a subgroup are flagged
-POINTS = {"balanced": "Balanced", "high_sensitivity": "High sensitivity"}
 THRESHOLDS = {"balanced": "threshold", "high_sensitivity": "high_sensitivity_threshold"}
-BASELINES = {
-    "diameter": ("Diameter alone", "a ruler: mean of the readers’ outlines"),
-    "descriptors": ("Readers’ own descriptors", "logistic regression on what no network is given"),
-}
-NO_NETWORK = "For comparison, without any network"
+BASELINES = {"diameter": "ruler", "descriptors": "regression"}  # and what they are
 
 
 def evidence(titles, reports, evaluation):
@@ -48,13 +54,12 @@ def performance(titles, evaluation):
         samples = stack, middle, part(stack, "three_readers"), part(stack, "test_half")
         errors = number(stack.get("brier")), number(stack.get("calibration_error"))
         rows.append(Row(title, (*map(interval, samples), *errors), key=key))
-    for key, (title, note) in BASELINES.items():
+    for key, note in BASELINES.items():
         result = part(evaluation, "baselines", key)
-        cells = interval(result), "", interval(part(result, "three_readers")), "", "", ""
-        rows.append(Row(title, cells, note, key, NO_NETWORK))
-    columns = ("Model", "AUC, stack of slices", "AUC, middle slice alone", "AUC, 3 or more readers")
-    columns += ("AUC, test patients only", "Brier score", "Calibration error")
-    return Table("How well ratings are predicted, with 95 % intervals", columns, tuple(rows))
+        cells = interval(result), EMPTY, interval(part(result, "three_readers")), EMPTY, EMPTY, EMPTY
+        rows.append(Row(key, cells, note, key, "no_network"))
+    columns = ("model", "stack", "middle", "three_readers", "test_half", "brier", "calibration_error")
+    return Table("performance", columns, tuple(rows))
 
 
 def operating_points(titles, reports, evaluation):
@@ -66,20 +71,17 @@ def operating_points(titles, reports, evaluation):
     reports : dict of str to dict
         Of ``<key>.json``, by key; they hold the thresholds.
     """
-    rows, shares = [], []
+    rows, prevalences = [], []
     for key, title in titles.items():
-        for name, heading in POINTS.items():
+        for name, threshold in THRESHOLDS.items():
             point = part(evaluation, "models", key, "stack", name)
-            rates = (interval(point, rate, percent) for rate in ("sensitivity", "specificity"))
+            rates = (share_interval(point, rate) for rate in ("sensitivity", "specificity"))
             values = (percent(point.get(value)) for value in ("ppv", "npv", "ppv_at_10", "npv_at_10"))
-            threshold = number(part(reports, key).get(THRESHOLDS[name]), 2)
-            rows.append(Row(heading, (threshold, *rates, *values), key=key, group=_group(titles, title)))
-            shares.append(percent(point.get("prevalence")))
-    columns = ["Operating point", "Threshold", "Sensitivity", "Specificity"]
-    columns += [
-        f"{value} if {share} are malignant" for share in (shares[0], "10 %") for value in ("PPV", "NPV")
-    ]
-    return Table("The two operating points, with 95 % intervals", tuple(columns), tuple(rows))
+            cells = number(part(reports, key).get(threshold), 2), *rates, *values
+            rows.append(Row(name, cells, key=key, group=_group(titles, title)))
+            prevalences.append(point.get("prevalence"))
+    columns = ("point", "threshold", "sensitivity", "specificity", "ppv", "npv", "ppv_at_10", "npv_at_10")
+    return Table("points", columns, tuple(rows), {"prevalence": prevalences[0]})
 
 
 def _group(titles, title):
@@ -92,16 +94,14 @@ def abstention(titles, evaluation):
     for key, title in titles.items():
         rule = part(evaluation, "models", key, "stack", "abstention")
         coverage, unsure = rule.get("coverage"), rule.get("deferred_of_indeterminate")
-        for heading, name, kept in (("Given a verdict", "kept", True), ("Indeterminate", "deferred", False)):
+        shares = {"kept": (coverage, _rest(unsure)), "deferred": (_rest(coverage), unsure)}
+        for name, (share, left_open) in shares.items():
             side = part(rule, name)
-            share = percent(coverage if kept else _rest(coverage))
             rates = (percent(side.get(rate)) for rate in ("accuracy", "sensitivity", "specificity"))
-            open_share = percent(_rest(unsure) if kept else unsure)
-            cells = count(side.get("n_nodules")), share, interval(side), *rates, open_share
-            rows.append(Row(heading, cells, key=key, group=_group(titles, title)))
-    columns = ("Answer", "Nodules", "Share", "AUC", "Accuracy", "Sensitivity", "Specificity")
-    columns += ("Share of nodules that readers left open",)
-    return Table("Nodules with and without a verdict", columns, tuple(rows))
+            cells = count(side.get("n_nodules")), percent(share), interval(side), *rates, percent(left_open)
+            rows.append(Row(name, cells, key=key, group=_group(titles, title)))
+    columns = ("answer", "nodules", "share", "auc", "accuracy", "sensitivity", "specificity", "left_open")
+    return Table("abstention", columns, tuple(rows))
 
 
 def _rest(share):
@@ -113,43 +113,31 @@ def one_reader(titles, evaluation):
     samples = {name: part(evaluation, "baselines", "readers", name) for name in ("at_least_2", "4")}
     if not any(samples.values()):
         return None
-    rows = []
-    for key, title in ({"one_reader": "One reader"} | titles).items():
+    rates, rows = ("sensitivity", "specificity"), []
+    for key, title in ({"one_reader": "one_reader"} | titles).items():
         cells = [interval(part(sample, key)) for sample in samples.values()]
-        rates = part(samples["at_least_2"], key) if key == "one_reader" else None
-        cells += [
-            "" if rates is None else percent(rates.get(rate)) for rate in ("sensitivity", "specificity")
-        ]
+        if key == "one_reader":
+            cells += [percent(part(samples["at_least_2"], key).get(rate)) for rate in rates]
+        else:
+            cells += [EMPTY, EMPTY]  # a model has its rates at its own operating points
         rows.append(Row(title, tuple(cells), key=key))
-    n = [count(sample.get("n")) for sample in samples.values()]
-    columns = (
-        "Predicted by",
-        f"AUC, 2 or more readers ({n[0]} readings)",
-        f"AUC, 4 readers ({n[1]} readings)",
-    )
-    columns += ("Sensitivity at a rating of 4 or 5", "Specificity at a rating of 4 or 5")
-    return Table("Predicting the mean rating of the other readers", columns, tuple(rows))
+    readings = {name: sample.get("n") for name, sample in samples.items()}
+    return Table("readers", ("predicted_by", *samples, *rates), tuple(rows), {"readings": readings})
 
 
 def subgroups(titles, evaluation):
     """AUC by kind of nodule and of scan; of the consensus also sensitivity and specificity."""
+    rates = ("sensitivity", "specificity") if CONSENSUS in titles else ()
     rows = []
     for result in evaluation.get("subgroups") or ():
         n, malignant = result["n_nodules"], result["n_malignant"]
-        cells = [f"{count(n)} ({malignant})"]
+        cells = [Cell("count_of", (n, malignant))]
         cells += [interval(part(result, "auc", key)) for key in (*titles, "diameter")]
-        if CONSENSUS in titles:
-            cells += [percent(result.get(rate)) for rate in ("sensitivity", "specificity")]
-        note = "few cases" if min(malignant, n - malignant) < FEW else ""
+        cells += [percent(result.get(rate)) for rate in rates]
+        note = "few" if min(malignant, n - malignant) < FEW else ""
         rows.append(Row(result["name"], tuple(cells), note, group=result["heading"]))
-    columns = [
-        "Kind",
-        "Nodules (malignant)",
-        *(f"AUC, {title}" for title in titles.values()),
-        "AUC, diameter alone",
-    ]
-    columns += ["Sensitivity", "Specificity"] if CONSENSUS in titles else []
-    return Table("Results by kind of nodule and of scan", tuple(columns), tuple(rows)) if rows else None
+    columns = ("kind", "nodules", *titles, "diameter", *rates)
+    return Table("subgroups", columns, tuple(rows), {"titles": titles}) if rows else None
 
 
 def diagnoses(titles, evaluation):
@@ -157,10 +145,10 @@ def diagnoses(titles, evaluation):
     result = part(evaluation, "diagnoses")
     if not result:
         return None
-    names = titles | {"readers": "Readers’ mean rating", "diameter": "Diameter alone"}
+    names = titles | {"readers": "readers", "diameter": "diameter"}
     rows = tuple(Row(title, (interval(part(result, key)),), key=key) for key, title in names.items())
-    n = f"{count(result.get('n_patients'))} patients, {count(result.get('n_malignant'))} with cancer"
-    return Table(f"Against confirmed diagnoses ({n})", ("Score", "AUC (95 % interval)"), rows)
+    facts = {"patients": result.get("n_patients"), "malignant": result.get("n_malignant")}
+    return Table("diagnoses", ("score", "auc"), rows, facts)
 
 
 def robustness(evaluation):
@@ -170,12 +158,10 @@ def robustness(evaluation):
     for row in result.get("rows") or ():
         changes = (number(row.get(name)) for name in ("mean_change", "p95_change"))
         flips = (percent(row.get(name)) for name in ("flips", "flips_benign_malignant"))
-        group = "Mild changes" if row.get("mild") else "Strong changes"
+        group = "mild" if row.get("mild") else "strong"
         group = "" if row["name"] == "unperturbed" else group
         rows.append(Row(row["name"], (*changes, *flips, number(row.get("auc"))), group=group))
     rows.sort(key=lambda row: row.group)  # mild ones first, each group in its own order
-    columns = ("Change", "Shift of the probability, mean", "95th percentile", "Another verdict")
-    columns += ("Benign and malignant swapped", "AUC")
-    alone = ", middle slice alone" if result.get("input") == "middle" else ""
-    caption = f"The same nodule shown in another way ({count(result.get('n_nodules'))} nodules{alone})"
-    return Table(caption, columns, tuple(rows)) if rows else None
+    columns = ("change", "mean_change", "p95_change", "flips", "flips_benign_malignant", "auc")
+    facts = {"nodules": result.get("n_nodules"), "middle": result.get("input") == "middle"}
+    return Table("robustness", columns, tuple(rows), facts) if rows else None

@@ -1,19 +1,20 @@
 """How well nodules are found and outlined, as a table for pages and cards."""
 
-from models.reports.tables import DASH, Row, Table, count, number, part, percent
+from models.reports.tables import Cell, Row, Table, number, part, percent
 
 COLUMNS = (
-    "Nodules (patients)",
-    "Found: best suggestion",
-    "Found: best three",
-    "Strict: best suggestion",
-    "False suggestions an image",
-    "Dice",
-    "Dice, readers",
-    "Diameter error: median (mm)",
-    "Diameter error: limits of agreement (mm)",
-    "Diameter error, readers: median and limits (mm)",
-    "Long axis error: median (mm)",
+    "group",
+    "nodules",
+    "top_1",
+    "top_3",
+    "strict",
+    "false_positives",
+    "dice",
+    "dice_readers",
+    "diameter",
+    "limits",
+    "diameter_readers",
+    "long_axis",
 )
 
 
@@ -29,7 +30,7 @@ def finder_table(report):
     if not groups:
         return None
     rows = tuple(Row(name[0].upper() + name[1:], _cells(result)) for name, result in groups.items())
-    return Table("Finding and outlining nodules", COLUMNS, rows)
+    return Table("finder", COLUMNS, rows)
 
 
 def _cells(result):
@@ -37,27 +38,23 @@ def _cells(result):
     error, readers = part(result, "diameter_error_mm"), part(result, "readers")
     theirs = part(readers, "diameter_error_mm")
     return (
-        f"{count(result.get('nodules'))} ({count(result.get('patients'))})",
+        Cell("count_of", (result.get("nodules"), result.get("patients"))),
         _with_interval(found, "top_1"),
         _with_interval(found, "top_3"),
         percent(strict.get("top_1")),
-        f"{number(found.get('false_positives'), 2)}; strict {number(strict.get('false_positives'), 2)}",
+        Cell("strict", (found.get("false_positives"), strict.get("false_positives"))),
         number(result.get("dice")),
         number(readers.get("dice")),
         number(error.get("median"), 2),
-        _limits(error),
-        f"{number(theirs.get('median'), 2)}; {_limits(theirs)}",
+        Cell("limits", _limits(error)),
+        Cell("median_and_limits", (theirs.get("median"), *_limits(theirs))),
         number(part(result, "long_axis_error_mm").get("median"), 2),
     )
 
 
 def _with_interval(result, name):
-    low, high = result.get(f"{name}_interval") or (None, None)
-    if low is None:
-        return percent(result.get(name))
-    return f"{percent(result[name])} ({percent(low).removesuffix(' %')} to {percent(high)})"
+    return Cell("share_interval", (result.get(name), *(result.get(f"{name}_interval") or (None, None))))
 
 
 def _limits(result):
-    limits = result.get("limits")
-    return f"{limits[0]:+.1f} to {limits[1]:+.1f}" if limits else DASH
+    return tuple(result.get("limits") or (None, None))

@@ -6,7 +6,8 @@ from models.inference.pipeline import MODEL_KEYS, citation_of, title_of
 from models.networks.registry import ARCHITECTURES
 from models.reports.evaluation import auc_of, evidence
 from models.reports.finder import finder_table
-from models.reports.sentences import descriptions, in_short, measured
+from models.reports.sentences import described, in_short, measured
+from models.reports.worth import cases, descriptors, saliency
 
 SHARED = ("data", "baselines", "subgroups", "diagnoses", "robustness")  # what is not about one model
 
@@ -41,8 +42,11 @@ def models_for_page(bank):
         "tables": evidence({key: title_of(key) for key in MODEL_KEYS}, bank.reports, bank.evaluation),
         "in_short": in_short(bank.evaluation),
         "measured": measured(bank.reports, bank.evaluation),
-        "descriptions": descriptions(bank.evaluation),
-        "finder": finder_table(_localiser_report(bank) or {}),
+        "described": described(bank.evaluation),
+        "finder": finder_table(bank.localiser_report),
+        "descriptors": descriptors(bank.evaluation),
+        "saliency": saliency(bank.saliency_report),
+        "cases": cases(bank.cases.report if bank.cases else {}),
     }
 
 
@@ -56,13 +60,9 @@ def models_as_json(bank):
             for row in model_rows(bank)
         ],
         "evaluation": {name: bank.evaluation.get(name) for name in SHARED},
-        "localiser": _localiser_report(bank),
+        "localiser": bank.localiser_report or None,
         "disclaimer": DISCLAIMER,
     }
-
-
-def _localiser_report(bank):
-    return bank.localiser.report if bank.localiser else None
 
 
 def _without_curves(model):

@@ -1,7 +1,7 @@
-"""What `evaluation.json` says, in sentences; where nothing was measured, nothing is said."""
+"""What `evaluation.json` says, as the facts of the templates' sentences; where nothing was measured, none."""
 
 from models.reports.evaluation import CONSENSUS, FEW
-from models.reports.tables import count, interval, number, part, percent
+from models.reports.tables import part
 
 
 def measured(reports, evaluation):
@@ -16,143 +16,110 @@ def measured(reports, evaluation):
 
     Returns
     -------
-    list of str
+    dict or None
+        Counts of the nodules that had a clear rating, of their patients, of the nodules left open, of the
+        splits (``times``), and of the patients that the app's networks were trained on in the end
+        (``everyone``; None where those did not train on all).
     """
     data, clear = part(evaluation, "data"), part(evaluation, "models", CONSENSUS, "stack")
     if not (data and clear):
-        return []
-    return [
-        f"Measured on {count(clear['n_nodules'])} nodules ({count(clear['n_malignant'])} rated malignant) of "
-        f"{count(clear['n_patients'])} patients, by networks that had not trained on these patients.",
-        *_repeated(len(data["splits"])),
-        f"{count(data['n_indeterminate'])} more nodules, whose mean rating is in between, count only where "
-        "it is said.",
-        "Calibration, operating points and the rule for “indeterminate” were cross-fitted: what is reported "
-        "of a patient comes from choices that other patients made.",
-        "Intervals are 95 % intervals by bootstrap over patients.",
-        *_trained_on_everyone(reports, data),
-    ]
-
-
-def _repeated(times):
-    if times > 1:
-        yield (
-            f"This was done {times} times, with other patients held out and the networks trained anew; "
-            "a nodule counts each time that its patient was held out."
-        )
-
-
-def _trained_on_everyone(reports, data):
-    if any(part(report, "training").get("everyone") for report in reports.values()):
-        yield (
-            "The networks of the app were afterwards trained by the same recipe on all "
-            f"{count(data['n_patients_in_all'])} patients."
-        )
+        return None
+    trained_on_all = any(part(report, "training").get("everyone") for report in reports.values())
+    return {
+        "nodules": clear["n_nodules"],
+        "malignant": clear["n_malignant"],
+        "patients": clear["n_patients"],
+        "times": len(data["splits"]),
+        "left_open": data["n_indeterminate"],
+        "everyone": data["n_patients_in_all"] if trained_on_all else None,
+    }
 
 
 def in_short(evaluation):
-    """The most important results of the consensus, each in a sentence or two."""
-    parts = (_ranking, _ruler, _points, _abstention, _weak_spots, _diagnoses)
+    """The most important results of the consensus: facts by the name of their sentence, in order."""
     stack = part(evaluation, "models", CONSENSUS, "stack")
-    return [sentence for say in parts if stack and (sentence := say(stack, evaluation))]
-
-
-def _ranking(stack, _):
-    return (
-        "Of two nodules, one rated malignant and one rated benign, the consensus gives the malignant one the "
-        f"higher probability in {percent(stack['auc'])} of all such pairs: AUC {interval(stack)}."
-    )
+    if not stack:
+        return {}
+    facts = {
+        "ranking": stack,
+        "ruler": _ruler(stack, evaluation),
+        "points": _points(stack),
+        "abstention": _abstention(stack),
+        "weak_spots": _weak_spots(evaluation),
+        "diagnosed": diagnosed(evaluation, CONSENSUS),
+    }
+    return {name: found for name, found in facts.items() if found}
 
 
 def _ruler(stack, evaluation):
     ruler = part(evaluation, "baselines", "diameter")
     if not ruler:
         return None
-    overlap = stack["auc_low"] <= ruler["auc_high"] and ruler["auc_low"] <= stack["auc_high"]
-    more = " The two intervals overlap: much of the result can be had with a ruler." if overlap else ""
-    return f"The diameter alone, without any network, reaches AUC {interval(ruler)}.{more}"
+    overlaps = stack["auc_low"] <= ruler["auc_high"] and ruler["auc_low"] <= stack["auc_high"]
+    return {"result": ruler, "overlaps": overlaps}
 
 
-def _points(stack, _):
-    balanced, high = part(stack, "balanced"), part(stack, "high_sensitivity")
-    if not (balanced and high):
-        return None
-    return (
-        f"At the balanced operating point it recognises {percent(balanced['sensitivity'])} of the "
-        f"malignant-rated and {percent(balanced['specificity'])} of the benign-rated nodules; at the "
-        f"high-sensitivity point {percent(high['sensitivity'])} and {percent(high['specificity'])}."
-    )
+def _points(stack):
+    points = {name: part(stack, name) for name in ("balanced", "high_sensitivity")}
+    return points if all(points.values()) else None
 
 
-def _abstention(stack, _):
+def _abstention(stack):
     rule = part(stack, "abstention")
-    kept, deferred = part(rule, "kept"), part(rule, "deferred")
-    if "accuracy" not in kept:
+    right, right_of_others = (part(rule, name).get("accuracy") for name in ("kept", "deferred"))
+    if right is None:
         return None
-    right = f"It is right on {percent(kept['accuracy'])} of those that get a verdict"
-    if "accuracy" in deferred:
-        right += f", and would have been on {percent(deferred['accuracy'])} of the others"
-    return f"It calls {percent(1 - rule['coverage'])} of these nodules indeterminate. {right}."
+    return {"indeterminate": 1 - rule["coverage"], "right": right, "right_of_others": right_of_others}
 
 
-def _weak_spots(_, evaluation):
+def _weak_spots(evaluation):
+    """Groups in which fewer than half are recognised, of malignant-rated and of benign-rated nodules."""
     rows = [row for row in evaluation.get("subgroups") or () if "sensitivity" in row]
     cases = {
-        "malignant": [(row, "sensitivity", row["n_malignant"]) for row in rows],
-        "benign": [(row, "specificity", row["n_nodules"] - row["n_malignant"]) for row in rows],
+        "malignant": [(row, row["sensitivity"], row["n_malignant"]) for row in rows],
+        "benign": [(row, row["specificity"], row["n_nodules"] - row["n_malignant"]) for row in rows],
     }
-    sentences = []
-    for kind, found in cases.items():
-        groups = [
-            f"{row['heading'].lower()} {row['name']} ({round(row[rate] * n)} of {n})"
+    weak = {
+        kind: [
+            {"heading": row["heading"], "name": row["name"], "recognised": round(rate * n), "n": n}
             for row, rate, n in found
-            if row[rate] < 0.5
+            if rate < 0.5
         ]
-        if groups:
-            sentences.append(
-                f"It recognises fewer than half of the {kind}-rated ones here: {', '.join(groups)}."
-            )
-    return " ".join(sentences)
+        for kind, found in cases.items()
+    }
+    return weak if any(weak.values()) else None
 
 
-def against_diagnoses(evaluation, key):
-    """How well a model tells confirmed cancer, as it was measured; None where it was not."""
+def diagnosed(evaluation, key):
+    """How well a model tells confirmed cancer, as it was measured, and whether on too few; None where not."""
     result = part(evaluation, "diagnoses")
     if not part(result, key):
         return None
     n, malignant = result["n_patients"], result["n_malignant"]
-    fewest, kind = min((malignant, "cancer"), (n - malignant, "no cancer"))
-    few = f" Only {fewest} had {kind}: too few to say more." if fewest < FEW else ""
-    return (
-        f"Against confirmed diagnoses ({count(n)} patients, {count(malignant)} with cancer) it reaches AUC "
-        f"{interval(result[key])}; the readers’ own ratings {interval(part(result, 'readers'))}, "
-        f"the diameter alone {interval(part(result, 'diameter'))}.{few}"
-    )
+    return {
+        "n": n,
+        "malignant": malignant,
+        "few": min(malignant, n - malignant) < FEW,
+        "rows": {name: part(result, name) for name in (key, "readers", "diameter")},
+    }
 
 
-def _diagnoses(_, evaluation):
-    return against_diagnoses(evaluation, CONSENSUS)
+def described(evaluation):
+    """What descriptions of the figures mention; None where nothing was measured.
 
-
-def descriptions(evaluation):
-    """What each figure shows, for those who do not see it; empty where nothing was measured."""
+    Returns
+    -------
+    dict or None
+        ``stack``, the results of the consensus; ``low`` and ``high``, the shares of benign-rated nodules
+        with a probability below 0.25 and of malignant-rated ones of at least 0.75.
+    """
     model = part(evaluation, "models", CONSENSUS)
     stack, histogram = part(model, "stack"), part(model, "curves", "histogram")
     if not (stack and histogram):
-        return {}
+        return None
     low = _share(histogram, "benign", lambda edge: edge < 0.25)
     high = _share(histogram, "malignant", lambda edge: edge >= 0.75)
-    return {
-        "roc": "ROC curves of the consensus, with its 95 % band and two operating points, and of the five "
-        f"models. AUC of the consensus: {interval(stack)}.",
-        "reliability": "Reliability diagrams of the consensus and the five models: the share of nodules "
-        "rated malignant against the probability given, beside the diagonal on which both agree. "
-        f"Calibration error of the consensus: {number(stack['calibration_error'])}.",
-        "histogram": "Histograms of the probabilities of benign-rated and malignant-rated nodules for the "
-        "consensus and the five models, with the operating points. The consensus gives a probability below "
-        f"0.25 to {percent(low)} of the benign-rated nodules, and of at least 0.75 to {percent(high)} of the "
-        "malignant-rated ones.",
-    }
+    return {"stack": stack, "low": low, "high": high}
 
 
 def _share(histogram, name, within):

@@ -1,16 +1,25 @@
-"""Tables and figures as ready-made text; what is missing becomes a dash."""
+"""Tables of figures. They name things by key: words, and how a figure is written, are the templates' part."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-DASH = "–"
+
+@dataclass(frozen=True)
+class Cell:
+    """Figures that are written together: their kind, and their values, None where not measured."""
+
+    kind: str
+    values: tuple = ()
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table: what it is about, its cells, a remark, and the group of lines it belongs to."""
+    """A line of a table: what it is about, its cells, a remark, and the group of lines it belongs to.
+
+    Heading, note and group are keys of words, or names that stand for themselves.
+    """
 
     heading: str
-    cells: tuple[str, ...]
+    cells: tuple[Cell, ...]
     note: str = ""
     key: str = ""
     group: str = ""
@@ -18,11 +27,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text; the first column heads the rows."""
+    """A table by name; the first column heads the rows, and `facts` are what captions and columns mention."""
 
-    caption: str
+    name: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    facts: dict = field(default_factory=dict)
+
+
+EMPTY = Cell("empty")
 
 
 def part(content, *names):
@@ -34,25 +47,28 @@ def part(content, *names):
 
 def number(value, digits=3):
     """A figure with that many decimals."""
-    return DASH if value is None else f"{value:.{digits}f}"
+    return Cell("number", (value, digits))
 
 
 def count(value):
-    """A whole number with commas between thousands."""
-    return DASH if value is None else f"{value:,}"
+    """A whole number."""
+    return Cell("count", (value,))
 
 
 def percent(value):
-    """A share in %, with a decimal where it would otherwise be rounded to nothing or to all."""
-    if value is None:
-        return DASH
-    digits = 1 if 0 < value <= 0.005 or 0.995 <= value < 1 else 0
-    return f"{100 * value:.{digits}f} %"
+    """A share, in %."""
+    return Cell("percent", (value,))
 
 
-def interval(result, name="auc", form=number):
-    """A figure with its 95 % interval, where it has one: ``0.933 (0.900 to 0.961)``."""
-    low, high = result.get(f"{name}_low"), result.get(f"{name}_high")
-    if low is None or high is None:
-        return form(result.get(name))
-    return f"{form(result[name])} ({form(low).removesuffix(' %')} to {form(high)})"
+def interval(result, name="auc"):
+    """A figure with its 95 % interval, where it has one."""
+    return Cell("interval", _with_ends(result, name))
+
+
+def share_interval(result, name):
+    """A share, in %, with its 95 % interval, where it has one."""
+    return Cell("share_interval", _with_ends(result, name))
+
+
+def _with_ends(result, name):
+    return tuple(result.get(f"{name}{end}") for end in ("", "_low", "_high"))

@@ -30,6 +30,15 @@ class Answers:
         with self._slot():
             return analyse(scan, roi, model, self._bank)
 
+    def first(self, scan, owner, roi, model):
+        """Token, index and first finding of a scan that just came; without a finding it is not kept."""
+        token = self._store.put(scan, owner)
+        try:
+            return token, *self.new(token, owner, roi, model)
+        except ScanError:
+            self._store.remove(token, owner)
+            raise
+
     def new(self, token, owner, roi, model):
         """The finding at a place of a kept scan, and its index; the reading is kept."""
         check_model(model, self._bank)

@@ -9,7 +9,9 @@ from models.imaging.patch import PATCH
 from models.imaging.scan import Notice, Roi
 from models.inference.bank import Prediction
 from models.inference.measure import Measurement
+from models.inference.neighbours import Neighbours
 from models.inference.reading import Reading
+from models.inference.saliency import Saliency
 from models.inference.views import patch_at
 
 LEVELS = 255  # of a saliency map, which is shown with as many
@@ -47,9 +49,9 @@ def reading_of(note, scan):
         weights=note["weights"],
         outline=_pairs(note["outline"]),
         measurement=note["measurement"] and Measurement(**note["measurement"]),
-        neighbours=note["neighbours"] and _load("neighbours", "Neighbours")(**_tuples(note["neighbours"])),
+        neighbours=note["neighbours"] and Neighbours(**_tuples(note["neighbours"])),
         saliency={
-            key: _load("saliency", "Saliency")(**(values | {"map": _map(values["map"])}))
+            key: Saliency(**(values | {"map": _map(values["map"])}))
             for key, values in note["saliency"].items()
         },
     )
@@ -70,9 +72,3 @@ def _pairs(outline):
 
 def _tuples(values):
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-
-
-def _load(module, name):  # TODO
-    import importlib
-
-    return getattr(importlib.import_module("models.inference." + module), name)

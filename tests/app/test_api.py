@@ -25,6 +25,7 @@ def test_json_answer_has_every_field_of_the_contract(client, crop_png):
         "warnings",
         "disclaimer",
         "version",
+        "similar",
     }
     assert body["model"] == "consensus"
     assert [row["key"] for row in body["models"]] == list(ARCHITECTURES)

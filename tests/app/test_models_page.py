@@ -10,8 +10,9 @@ import pytest
 
 from app import ROOT, create_app
 from models.inference.pipeline import MODEL_KEYS
-from models.reports.tables import percent
+from training.words import NUMBERS
 
+percent = NUMBERS.percent
 WEIGHTS = ROOT / "weights"
 EVALUATION = json.loads((WEIGHTS / "evaluation.json").read_text())
 REPORTS = {key: json.loads((WEIGHTS / f"{key}.json").read_text()) for key in MODEL_KEYS}
@@ -37,6 +38,9 @@ def client_of(evaluation, reports=REPORTS, problems=None):
         problems=problems,
         available=lambda key: key not in problems,
         localiser=None,
+        localiser_report={},
+        saliency_report={},
+        cases=None,
     )
     return create_app({"BANK": bank}).test_client()
 
@@ -176,6 +180,16 @@ def test_several_splits_and_a_last_training_on_everyone_are_told():
     page = page_of(evaluation, reports)
     assert "This was done 3 times, with other patients held out" in page
     assert f"by the same recipe on all {evaluation['data']['n_patients_in_all']:,} patients." in page
+
+
+def test_every_column_has_its_heading():
+    page = page_of(EVALUATION | {"robustness": ROBUSTNESS})
+    names = re.findall(r'<table id="([\w-]+)"', page)
+    assert len(names) >= 8
+    for name in names:
+        head, *rows = table(page, name)
+        assert all(head), name
+        assert {len(row) for row in rows} <= {len(head), 1}, name
 
 
 def test_robustness_is_shown_once_measured():

@@ -12,6 +12,8 @@ from models.inference.pipeline import MODEL_KEYS
 from tests.conftest import encode, post, upload
 from tests.imaging.dicom_files import make_ct
 
+UIDS = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.4"}
+
 
 @pytest.mark.parametrize("path", ["/", "/models"])
 def test_pages_answer_without_any_other_host(client, path):
@@ -71,13 +73,42 @@ def test_a_click_on_a_whole_slice_leads_to_the_same_answer_as_its_coordinates(cl
     assert probability_of(clicked) == f"{told['probability']:.2f}"
 
 
-def test_another_model_is_asked_without_another_upload(client, crop_png):
+def link_of(page, name):
+    """Where a link leads, by its id."""
+    tag = re.search(rf'<a\b[^>]*\bid="{name}"[^>]*>', page)[0]
+    return html.unescape(re.search(r'href="([^"]*)"', tag)[1])
+
+
+def test_another_model_is_put_in_front_without_another_upload(client, crop_png):
     page = post(client, upload(crop_png), url="/predict", model="vgg16").text
-    address, fields = form_of(page, "again")
-    again = client.post(address, data=fields | {"model": "alexnet"})
+    again = client.get(link_of(page, "show-alexnet"))
     told = post(client, upload(crop_png), model="alexnet").json
     assert probability_of(again) == f"{told['probability']:.2f}"
+    assert re.search(r'id="model-title">([^<]*)', again.text)[1] == "AlexNet"
     assert "the centre of the image" in again.text
+
+
+def test_the_place_is_kept_whichever_model_is_in_front(client, crop_png):
+    page = post(client, upload(crop_png), url="/predict", row="20", col="30").text
+    for key in MODEL_KEYS:
+        assert 'data-row="20.0" data-col="30.0"' in client.get(link_of(page, f"show-{key}")).text
+
+
+def test_each_term_that_is_explained_is_in_the_glossary(client, crop_png):
+    page = post(client, upload(crop_png), url="/predict").text
+    used = set(re.findall(r'href="/models#(term-[\w-]+)"', page))
+    assert {"term-probability", "term-auc", "term-spiculation"} <= used
+    assert used <= set(re.findall(r'id="(term-[\w-]+)"', client.get("/models").text))
+
+
+def test_what_can_be_taken_along_depends_on_what_was_uploaded(client, crop_png, chest_hu):
+    picture = post(client, upload(crop_png), url="/predict", model="vgg16").text
+    assert link_of(picture, "download-pdf").endswith("/finding/0/download/report.pdf?model=vgg16")
+    assert link_of(picture, "download-json").endswith("/finding/0/download/finding.json?model=vgg16")
+    assert "download-sr" not in picture
+    dicom = post(client, upload(make_ct(chest_hu, **UIDS), "a.dcm"), url="/predict", row=200, col=160).text
+    assert link_of(dicom, "download-sr").endswith("/download/report.sr.dcm?model=consensus")
+    assert link_of(dicom, "download-sc").endswith("/download/overlay.sc.dcm?model=consensus")
 
 
 def test_another_place_of_a_crop_is_chosen_without_another_upload(client, crop_png):

@@ -4,15 +4,16 @@ import re
 
 import pytest
 
-from app import SETTINGS, read_settings
+from app import SETTINGS
+from models.service.settings import read_settings
 from tests.conftest import post, upload
 
 
 def test_settings_come_from_the_environment_by_one_table():
-    assert read_settings({})["PORT"] == 5000
-    assert read_settings({"NODULE_PORT": "8080"})["PORT"] == 8080
+    assert read_settings(SETTINGS, {})["PORT"] == 5000
+    assert read_settings(SETTINGS, {"NODULE_PORT": "8080"})["PORT"] == 8080
     with pytest.raises(ValueError, match="NODULE_PORT must be a whole number. Received: 'http'"):
-        read_settings({"NODULE_PORT": "http"})
+        read_settings(SETTINGS, {"NODULE_PORT": "http"})
 
 
 def test_the_readme_lists_exactly_the_settings(app):

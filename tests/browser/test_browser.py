@@ -66,8 +66,7 @@ def test_another_model_and_another_place(browser, server, picture):
     upload(browser, server, picture(256))
     over(browser, stage_of(browser), 128, 128).click().perform()
     place = predict(browser)["place"]
-    browser.find_element("css selector", "#again option[value=resnet]").click()
-    by_id(browser, "ask-again").click()
+    by_id(browser, "show-resnet").click()
     wait_for_text(browser, "model-title", "ResNet")
     assert read_result(browser)["place"] == place
     by_id(browser, "choose-again").click()

@@ -1,30 +1,13 @@
-"""Figures of an evaluation as text, in tables and in sentences."""
+"""Figures of an evaluation in tables, and in the sentences that templates make of them."""
 
 import pytest
 
 from models.reports.evaluation import evidence, subgroups
-from models.reports.sentences import descriptions, in_short, measured
-from models.reports.tables import interval, number, part, percent
+from models.reports.sentences import described, in_short, measured
+from models.reports.tables import Cell, part
+from training.words import SENTENCES
 
 STACK = {"auc": 0.93311, "auc_low": 0.89974, "auc_high": 0.96149}
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(None, "–"), (0, "0 %"), (1, "100 %"), (0.123, "12 %"), (0.004, "0.4 %"), (0.005, "0.5 %")]
-    + [(0.994, "99 %"), (0.995, "99.5 %"), (0.9981, "99.8 %")],
-)
-def test_shares_are_not_rounded_to_nothing_or_to_all(value, text):
-    assert percent(value) == text
-
-
-def test_figures_with_and_without_their_interval():
-    assert interval(STACK) == "0.933 (0.900 to 0.961)"
-    assert interval({"auc": 0.5}) == "0.500"
-    assert interval({}) == "–"
-    point = {"sensitivity": 0.85246, "sensitivity_low": 0.77273, "sensitivity_high": 0.92593}
-    assert interval(point, "sensitivity", percent) == "85 % (77 to 93 %)"
-    assert number(0.2079, 2) == "0.21"
 
 
 def test_a_part_that_is_not_there_is_empty():
@@ -33,7 +16,7 @@ def test_a_part_that_is_not_there_is_empty():
 
 
 def test_nothing_is_said_where_nothing_was_measured():
-    assert (measured({}, {}), in_short({}), descriptions({})) == ([], [], {})
+    assert (measured({}, {}), in_short({}), described({})) == (None, {}, None)
     tables = evidence({"consensus": "Consensus", "vgg16": "VGG16"}, {}, {})
     assert [name for name, table in tables.items() if table is None] == [
         "readers",
@@ -45,6 +28,30 @@ def test_nothing_is_said_where_nothing_was_measured():
 
 def evaluation_with(**others):
     return {"models": {"consensus": {"stack": STACK}}} | others
+
+
+def said(name, evaluation):
+    """A sentence about the consensus."""
+    return SENTENCES.in_short(name, in_short(evaluation)[name])
+
+
+def test_only_what_was_measured_is_said_in_short():
+    assert list(in_short(evaluation_with())) == ["ranking"]
+    assert said("ranking", evaluation_with()).endswith(
+        "the malignant one the higher probability in 93 % of all such pairs: AUC 0.933 (0.900 to 0.961)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("deferred", "ending"), [({"accuracy": 0.61}, ", and would have been on 61 % of the others."), ({}, ".")]
+)
+def test_what_abstaining_gains(deferred, ending):
+    rule = {"coverage": 0.8, "kept": {"accuracy": 0.91}, "deferred": deferred}
+    evaluation = {"models": {"consensus": {"stack": STACK | {"abstention": rule}}}}
+    assert said("abstention", evaluation) == (
+        "It calls 20 % of these nodules indeterminate. It is right on 91 % of those that get a verdict"
+        + ending
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,7 +69,7 @@ def evaluation_with(**others):
     ],
 )
 def test_the_ruler_is_put_beside_the_consensus(ruler, sentence):
-    assert in_short(evaluation_with(baselines={"diameter": ruler}))[1] == sentence
+    assert said("ruler", evaluation_with(baselines={"diameter": ruler})) == sentence
 
 
 def group(name, n, malignant, sensitivity, specificity):
@@ -86,7 +93,7 @@ GROUPS = [
 
 
 def test_groups_in_which_most_are_missed_are_named():
-    assert in_short(evaluation_with(subgroups=GROUPS))[1] == (
+    assert said("weak_spots", evaluation_with(subgroups=GROUPS)) == (
         "It recognises fewer than half of the malignant-rated ones here: diameter 6 to 8 mm (2 of 8). "
         "It recognises fewer than half of the benign-rated ones here: diameter above 30 mm (0 of 2)."
     )
@@ -94,9 +101,12 @@ def test_groups_in_which_most_are_missed_are_named():
 
 def test_groups_with_few_cases_of_either_kind_are_flagged():
     rows = subgroups({"consensus": "Consensus"}, evaluation_with(subgroups=GROUPS)).rows
-    assert [row.note for row in rows] == ["few cases", "few cases", "", "few cases"]
-    assert rows[0].cells == ("92 (0)", "0.933 (0.900 to 0.961)", "–", "–", "–")
-    assert rows[2].cells == ("118 (47)", "0.933 (0.900 to 0.961)", "–", "85 %", "68 %")
+    assert [row.note for row in rows] == ["few", "few", "", "few"]
+    nothing, auc = Cell("interval", (None, None, None)), Cell("interval", tuple(STACK.values()))
+    unknown = Cell("percent", (None,))
+    assert rows[0].cells == (Cell("count_of", (92, 0)), auc, nothing, unknown, unknown)
+    rates = Cell("percent", (0.85,)), Cell("percent", (0.68,))
+    assert rows[2].cells == (Cell("count_of", (118, 47)), auc, nothing, *rates)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +121,7 @@ def test_confirmed_diagnoses_with_the_number_of_patients(n, malignant, ending):
     ruler = {"auc": 0.875, "auc_low": 0.586, "auc_high": 1.0}
     diagnoses = {"n_patients": n, "n_malignant": malignant, "consensus": STACK}
     diagnoses |= {"readers": STACK, "diameter": ruler}
-    assert in_short(evaluation_with(diagnoses=diagnoses))[1] == (
+    assert said("diagnosed", evaluation_with(diagnoses=diagnoses)) == (
         f"Against confirmed diagnoses ({n} patients, {malignant} with cancer) it reaches AUC "
         "0.933 (0.900 to 0.961); the readers’ own ratings 0.933 (0.900 to 0.961), the diameter alone "
         f"0.875 (0.586 to 1.000).{ending}"

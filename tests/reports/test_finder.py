@@ -1,4 +1,5 @@
-from models.reports.finder import COLUMNS, finder_table
+from models.reports.finder import finder_table
+from training.words import TABLES
 
 RESULT = {
     "nodules": 250,
@@ -15,7 +16,10 @@ RESULT = {
 def test_a_line_a_group():
     table = finder_table({"measured": {"all": RESULT, "6 mm or more": RESULT}})
     assert [row.heading for row in table.rows] == ["All", "6 mm or more"]
-    assert dict(zip(COLUMNS, table.rows[0].cells, strict=True)) == {
+    columns = [TABLES.column(table, column) for column in table.columns]
+    row = table.rows[0]
+    assert dict(zip(columns, [row.heading, *map(TABLES.cell, row.cells)], strict=True)) == {
+        "Kind": "All",
         "Nodules (patients)": "250 (80)",
         "Found: best suggestion": "88 % (84 to 92 %)",
         "Found: best three": "90 %",
@@ -24,15 +28,15 @@ def test_a_line_a_group():
         "Dice": "0.841",
         "Dice, readers": "0.840",
         "Diameter error: median (mm)": "0.41",
-        "Diameter error: limits of agreement (mm)": "-3.1 to +2.6",
-        "Diameter error, readers: median and limits (mm)": "0.50; -2.0 to +2.0",
+        "Diameter error: limits of agreement (mm)": "−3.1 to +2.6",
+        "Diameter error, readers: median and limits (mm)": "0.50; −2.0 to +2.0",
         "Long axis error: median (mm)": "0.77",
     }
 
 
 def test_what_was_not_measured_is_a_dash():
     table = finder_table({"measured": {"all": {"nodules": 3, "readers": {"dice": None}}}})
-    assert table.rows[0].cells[5:9] == ("–", "–", "–", "–")
+    assert [TABLES.cell(cell) for cell in table.rows[0].cells[5:9]] == ["–", "–", "–", "–"]
 
 
 def test_without_results_there_is_no_table():

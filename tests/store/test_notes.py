@@ -47,7 +47,8 @@ def test_a_note_keeps_its_scan_in_use(store, token, folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "scan", "3", "a3b", "a" + "1" * 10, "../scan", "Findings", "find.ings", "a/b", "a\0", "a\n", "ä", "x" * 41]
+    "name",
+    ["", "scan", "3", "a3b", "a0123456789", "../scan", "Findings", "a/b", "a\0", "a\n", "ä", "x" * 41],
 )
 def test_other_names_are_no_notes(store, token, name):
     for ask in (store.read, lambda *key: store.write(*key, 1), lambda *key: store.append(*key, 1)):

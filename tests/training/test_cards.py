@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from app import ROOT
-from models.reports.tables import Row, Table
+from models.reports.tables import EMPTY, Cell, Row, Table
 from training.cards import bullets, card, main, markdown
 
 WEIGHTS = ROOT / "weights"
@@ -136,13 +136,16 @@ def test_a_recipe_of_any_shape_becomes_a_list():
 
 
 def test_a_table_as_markdown():
-    rows = (Row("a", ("1", "2")), Row("b", ("3", ""), note="few cases", group="Small"))
-    assert markdown(Table("Title", ("Kind", "n", "AUC"), rows)).splitlines() == [
-        "Title.",
+    cells = Cell("count_of", (2, 1)), Cell("interval", (0.9, 0.8, 1.0)), EMPTY
+    rows = (Row("Big", cells), Row("Tiny", cells, note="few", group="Size"))
+    facts = {"titles": {"resnet": "ResNet"}}
+    table = Table("subgroups", ("kind", "nodules", "resnet", "sensitivity"), rows, facts)
+    assert markdown(table).splitlines() == [
+        "Results by kind of nodule and of scan.",
         "",
-        "| Kind | n | AUC |",
-        "| --- | ---: | ---: |",
-        "| a | 1 | 2 |",
-        "| **Small** |  |  |",
-        "| b (few cases) | 3 |  |",
+        "| Kind | Nodules (malignant) | AUC, ResNet | Sensitivity |",
+        "| --- | ---: | ---: | ---: |",
+        "| Big | 2 (1) | 0.900 (0.800 to 1.000) |  |",
+        "| **Size** |  |  |  |",
+        "| Tiny (few cases) | 2 (1) | 0.900 (0.800 to 1.000) |  |",
     ]

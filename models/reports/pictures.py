@@ -1,0 +1,71 @@
+"""The pictures of a result: the slice, the nodule enlarged, the patch, each with a scale bar."""
+
+import numpy as np
+
+from models.imaging.display import data_uri, to_grey, to_png
+from models.imaging.patch import PATCH
+from models.reports.shown import mm_per_shown_pixel, shown_box, slice_picture, to_shown
+
+PATCH_SHOWN = 384  # pixels
+BARS_MM = (50, 20, 10, 5, 2)
+
+
+def pictures(finding):
+    """The slice, its enlarged part and the patch, with mark, outline and scale bars.
+
+    Returns
+    -------
+    dict
+        Pictures as addresses that hold them. Places (x, y) are in pixels of the shown slice, of which
+        ``close_up`` is a part; those on the patch are in mm.
+    """
+    scan, roi = finding.scan, finding.roi
+    width, height = shown_box(scan)
+    x, y = to_shown(scan, roi.row, roi.col)
+    scale = mm_per_shown_pixel(scan)
+    outline = [to_shown(scan, row, col) for row, col in finding.outline or ()]
+    view = close_up(x, y, width, height, _reach(x, y, outline, PATCH.field_mm / scale))
+    patch = np.ascontiguousarray(scan.orientation.shown(finding.patch[..., 1]))
+    return {
+        "picture": data_uri(slice_picture(scan, roi.slice)),
+        "width": width,
+        "height": height,
+        "mark": {"cx": x, "cy": y, "r": min(PATCH.field_mm / 2 / scale, 0.48 * min(width, height))},
+        "outline": " ".join(f"{x:.1f},{y:.1f}" for x, y in outline),
+        "close_up": view,
+        "close_up_mm": view and view["side"] * scale,
+        "bar": scale_bar(0, 0, width, height, scale),
+        "close_up_bar": view and scale_bar(view["x"], view["y"], view["side"], view["side"], scale),
+        "patch_bar": scale_bar(0, 0, PATCH.field_mm, PATCH.field_mm, 1.0),
+        "has_sides": scan.positions_mm is not None,
+        "patch": data_uri(to_png(to_grey(patch, False), (PATCH_SHOWN, PATCH_SHOWN))),
+        "patch_mm": PATCH.field_mm,
+    }
+
+
+def _reach(x, y, outline, least):
+    """Edge of a square around (x, y) that holds the outline, with a margin."""
+    farthest = max((max(abs(px - x), abs(py - y)) for px, py in outline), default=0)
+    return max(least, 2.4 * farthest)
+
+
+def close_up(x, y, width, height, side):
+    """Top left corner and side of a square around (x, y); None where the picture is hardly larger."""
+    if side > 0.6 * min(width, height):
+        return None
+    return {
+        "x": min(max(x - side / 2, 0), width - side),
+        "y": min(max(y - side / 2, 0), height - side),
+        "side": side,
+    }
+
+
+def scale_bar(left, top, width, height, mm_per_unit):
+    """A bar of round length in the bottom left corner of a picture: mm, ends, height and size of its label.
+
+    The lengths are in the picture's own units, of which each is `mm_per_unit` mm.
+    """
+    unit = min(width, height)
+    mm = next((mm for mm in BARS_MM if mm / mm_per_unit <= 0.4 * unit), BARS_MM[-1])
+    x, y = left + 0.05 * unit, top + height - 0.05 * unit
+    return {"mm": mm, "x1": x, "x2": x + mm / mm_per_unit, "y": y, "text": 0.06 * unit, "unit": unit}

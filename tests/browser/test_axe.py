@@ -1,0 +1,102 @@
+"""No page breaks a rule of WCAG 2.2 AA that axe can check, in light and in dark."""
+
+from importlib.resources import files
+
+import pytest
+
+from tests.browser.driving import by_id, over, sample, stage_of, upload, wait_until
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+RUN = """
+    const [rules, done] = arguments;
+    axe.run(document, {runOnly: {type: "tag", values: rules}, resultTypes: ["violations"]})
+        .then((found) => done(found.violations));
+"""
+
+
+@pytest.fixture(params=["light", "dark"])
+def browser(request, browser):
+    """The browser of someone who prefers that colour scheme."""
+
+    def prefer(scheme):
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    prefer(request.param)
+    is_dark = "return matchMedia('(prefers-color-scheme: dark)').matches"
+    assert browser.execute_script(is_dark) == (request.param == "dark")
+    yield browser
+    prefer("")
+
+
+def violations(driver):
+    """A line an element that breaks a rule: the rule, the element, and what to do."""
+    driver.execute_script("document.querySelectorAll('details').forEach((part) => { part.open = true; });")
+    driver.execute_script(AXE)
+    found = driver.execute_async_script(RUN, RULES)
+    return [
+        f"{rule['id']}: {node['target']} {node['html'][:160]}\n  {node['failureSummary']}"
+        for rule in found
+        for node in rule["nodes"]
+    ]
+
+
+def check(driver):
+    found = violations(driver)
+    assert not found, "\n".join(["", *found])
+
+
+def test_rules_that_are_broken_are_found(browser, server):
+    browser.get(server + "/")
+    assert violations(browser) == []
+    browser.execute_script("document.querySelector('label[for=model]').remove()")
+    assert [line.partition(":")[0] for line in violations(browser)] == ["select-name"]
+
+
+@pytest.mark.parametrize("path", ["/", "/?removed=1", "/models", "/nowhere", f"/scan/{'x' * 43}"])
+def test_page_of_an_address(browser, server, path):
+    browser.get(server + path)
+    check(browser)
+    browser.get_log("browser")  # the browser itself notes each answer that is an error
+
+
+def test_upload_with_a_mistake(browser, server, tmp_path):
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear colleague")
+    upload(browser, server, letter)
+    by_id(browser, "error")
+    check(browser)
+    browser.get_log("browser")
+
+
+def test_viewer_without_suggestions(browser, server, series):
+    upload(browser, server, series)
+    stage_of(browser)
+    over(browser, stage_of(browser), 40, 200).click().perform()
+    check(browser)
+
+
+def test_viewer_with_suggestions_and_a_finding(browser, finder_server, series):
+    upload(browser, finder_server, series)
+    wait_until(browser, lambda page: page.find_elements("css selector", "#candidates li"))
+    wait_until(browser, lambda page: "Suggestion S1" in page.find_element("id", "marked").text)
+    by_id(browser, "predict").click()
+    by_id(browser, "verdict")
+    browser.back()
+    browser.refresh()
+    wait_until(browser, lambda page: page.find_elements("css selector", "#findings li"))
+    stage_of(browser)
+    check(browser)
+
+
+@pytest.mark.parametrize("kind", ["smooth", "spiculated"])
+def test_result_of_a_sample(browser, server, kind):
+    sample(browser, server, kind)
+    check(browser)
+
+
+def test_result_of_a_crop(browser, server, picture):
+    upload(browser, server, picture(96))
+    by_id(browser, "verdict")
+    check(browser)

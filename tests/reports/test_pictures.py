@@ -1,0 +1,35 @@
+"""The pictures of a result: what is enlarged, and how long the scale bars are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.reports.pictures import close_up, pictures, scale_bar
+from tests.reports.test_as_text import finding_of_vgg16
+
+
+@pytest.mark.parametrize(
+    ("width_mm", "mm"), [(350, 50), (125, 50), (120, 20), (56, 20), (32, 10), (20, 5), (4, 2)]
+)
+def test_the_scale_bar_is_of_round_length_and_within_the_picture(width_mm, mm):
+    bar = scale_bar(10, 20, width_mm / 0.5, width_mm / 0.5, 0.5)
+    assert bar["mm"] == mm
+    assert (bar["x2"] - bar["x1"]) * 0.5 == pytest.approx(mm)
+    assert 10 < bar["x1"] < bar["x2"] < 10 + width_mm / 0.5
+    assert 20 < bar["y"] < 20 + width_mm / 0.5
+
+
+def test_the_enlarged_part_stays_in_the_picture_and_is_left_out_where_it_enlarges_nothing():
+    assert close_up(5, 500, 512, 512, 50) == {"x": 0, "y": 462, "side": 50}
+    assert close_up(64, 64, 128, 128, 80) is None
+
+
+def test_a_large_nodule_is_enlarged_with_all_of_its_outline():
+    found = replace(finding_of_vgg16(), patch=np.zeros((64, 64, 3), np.float32))
+    row, col = found.roi.row, found.roi.col
+    outline = tuple((row + 30 * up, col + 30 * right) for up, right in ((-1, 0), (0, 1), (1, 0), (0, -1)))
+    small = pictures(found)["close_up_mm"]
+    large = pictures(replace(found, outline=outline))["close_up_mm"]
+    assert small == pytest.approx(32)
+    assert large == pytest.approx(2.4 * 30 * 0.7, rel=0.01)

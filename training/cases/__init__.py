@@ -1,0 +1,1 @@
+"""How weights/cases.npz, the table of similar cases, came to be."""

@@ -1,0 +1,123 @@
+"""The table of similar cases, and what its distance is worth.
+
+    python -m training.cases --data patches.npz --outlines outlines.npz --runs runs/split-2026
+        [--series SERIES.zip:0-41 ...] [--weights weights]
+
+Writes ``weights/cases.npz`` (readers' ratings, sizes and projected features of all nodules, in no order) and
+``weights/cases.json`` (threshold and all that was measured). Recipes are compared on validation patients;
+what is reported comes from test patients, whom the networks in --runs never saw. Features are kept in a
+folder of --runs: the first run takes half an hour of two CPU cores, later ones a few minutes.
+"""
+
+import argparse
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from models.inference.neighbours import KEY, NEAREST, NEIGHBOURS
+from models.inference.weights import read_report
+from models.networks.registry import ARCHITECTURES
+from models.networks.scales import RATINGS
+from training.cases.features import AS_IT_IS, WAYS, features_of, patches_of
+from training.cases.made import SIDES, drawn_patches, made_patches
+from training.cases.measure import agreement, compare, flags, flags_by_kind, share, table_of
+from training.cases.space import CHOSEN, described, limit
+from training.dataset import load
+from training.localiser import outlines
+from training.predict import split_seed_of
+from training.reports import write_json
+from training.splits import side_of
+
+SEED = 7  # of the order of rows
+DRAWN = "drawn"
+MADE_SHIPPED = 50  # made patches of each kind that the shipped networks look at
+
+
+def measure(nodules, made, runs, split_seed):
+    """All figures for ``cases.json``, with networks that never saw validation and test patients."""
+    sides = {side: side_of(nodules, side, split_seed) for side in SIDES}
+    train, test = side_of(nodules, "train", split_seed), sides["test"]
+    sets = {AS_IT_IS.name: patches_of(nodules, range(len(nodules))), DRAWN: drawn_patches()}
+    sets |= {way.name: patches_of(nodules, test, way) for way in WAYS}
+    sets |= {(side, kind): patches for side in SIDES for kind, patches in made[side].items()}
+    known = features_of({key: runs / key / "final.weights.h5" for key in ARCHITECTURES}, sets, runs / KEY)
+    features = known[AS_IT_IS.name]
+    chosen_by, reported = ({kind: known[side, kind] for kind in made[side]} for side in SIDES)
+    table = table_of(nodules, features, train)
+    return {
+        "compared": compare(nodules, features, train, sides["validation"], chosen_by),
+        "unseen": flags(table, nodules, features, sides),
+        "made": flags_by_kind(table, reported),
+        "ways": flags_by_kind(table, {way.name: known[way.name] for way in WAYS}, nodules.patient[test]),
+        "drawn": flags_by_kind(table, {DRAWN: known[DRAWN]})[DRAWN],
+        "agreement": agreement(table, nodules, features, train, test),
+        "limit": limit(table.usual()),
+    }
+
+
+def ship(nodules, made, weights, kept, split_seed):
+    """Write ``cases.npz`` of all nodules by the shipped networks; returns what ``cases.json`` says of it."""
+    networks = {key: weights / f"{key}.weights.h5" for key in ARCHITECTURES}
+    order = np.random.default_rng(SEED).permutation(len(nodules))
+    sets = {AS_IT_IS.name: patches_of(nodules, range(len(nodules)))}
+    sets |= {kind: patches[:MADE_SHIPPED] for kind, patches in made["test"].items()}
+    features = features_of(networks, sets, kept)
+    table = table_of(nodules, features.pop(AS_IT_IS.name), order)
+    usual = table.usual()
+    beyond = limit(usual)
+    long_seen = np.isin(order, side_of(nodules, "train", split_seed))
+    return {
+        "sha256": write_table(weights / f"{KEY}.npz", table, usual, nodules, order),
+        "weights": {key: read_report(weights, key)["sha256"] for key in networks},
+        "threshold": beyond,
+        "n_nodules": len(nodules),
+        "n_patients": len(set(nodules.patient.tolist())),
+        "neighbours": NEIGHBOURS,
+        "nearest": NEAREST,
+        "recipe": described(CHOSEN),
+        "shipped": {
+            "train": share(usual[long_seen] > beyond, table.patients[long_seen]),
+            "held_out": share(usual[~long_seen] > beyond, table.patients[~long_seen]),
+            "made": flags_by_kind(table, features),
+        },
+    }
+
+
+def write_table(path, table, usual, nodules, order):
+    """Write what `models.inference.neighbours.CaseTable` reads; returns the file's SHA-256."""
+    counts = (nodules.malignancy[order, :, None] == np.array(RATINGS)).sum(axis=1)
+    np.savez_compressed(
+        path,
+        places=table.places.astype(np.float16),
+        ratings=counts.astype(np.uint8),
+        diameter_mm=nodules.diameter_mm[order].astype(np.float16),
+        usual=np.sort(usual).astype(np.float32),
+        **{f"mean_{key}": values for key, values in table.space.means.items()},
+        **{f"axes_{key}": values.astype(np.float16) for key, values in table.space.axes.items()},
+    )
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", required=True, help="patches.npz from training.prepare")
+    parser.add_argument("--outlines", required=True, help="outlines.npz from training.localiser.outlines")
+    parser.add_argument("--runs", required=True, type=Path, help="a folder of five runs of one split")
+    parser.add_argument(
+        "--series", nargs="*", default=(), help="series without nodules, PATH or PATH:FIRST-LAST"
+    )
+    parser.add_argument("--weights", type=Path, default="weights", help="folder to write (default: weights)")
+    args = parser.parse_args(argv)
+    nodules, split_seed = load(args.data), split_seed_of(args.runs)
+    made = made_patches(outlines.load(args.outlines), split_seed, args.series)
+    report = ship(nodules, made, args.weights, args.runs / KEY, split_seed)
+    report |= {"measured": measure(nodules, made, args.runs, split_seed)}
+    write_json(args.weights / f"{KEY}.json", report)
+    for kind, row in report["measured"]["made"].items():
+        print(f"{kind:44}{row['value']:7.1%} flagged of {row['n']}")
+    print(f"real nodules, unseen{report['measured']['unseen']['all']['value']:31.1%} flagged")
+
+
+if __name__ == "__main__":
+    main()

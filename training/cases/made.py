@@ -1,0 +1,81 @@
+"""Patches that show no nodule, made to measure whether the distance tells them from nodules."""
+
+import numpy as np
+
+from models.imaging.patch import cut_patch
+from models.imaging.phantom import KINDS as DRAWN
+from models.imaging.phantom import draw_phantom
+from training.cases.places import patches_of_crops, patches_of_slices
+from training.content.photos import sources
+from training.content.strokes import cloud_noise
+from training.localiser.healthy import HealthySlices
+from training.splits import split_patients
+
+SPACING_MM, EDGE = 0.7, 128  # of what has no scale of its own
+POWERS = (0.0, 0.5, 1.0, 1.5, 2.0)  # of noise: white to clouds
+EACH = 150  # patches of a kind
+SIDES = ("validation", "test")
+SEED = 5
+
+
+def made_patches(outlines, split_seed, series=()):
+    """Patches without a nodule, by side and kind.
+
+    Parameters
+    ----------
+    outlines : training.localiser.outlines.Outlines
+    split_seed : int
+    series : sequence of str
+        Series without nodules, see `training.localiser.healthy`; their kinds (``whole slices: vessel``) are
+        on the test side.
+
+    Returns
+    -------
+    dict of str to dict of str to ndarray of shape (n, pixels, pixels, 3)
+        ``validation`` and ``test``; no patient, photograph or seed is on both sides.
+    """
+    sides = split_patients(outlines.patient, outlines.label, split_seed)
+    photos = sources()
+    made = {}
+    for number, side in enumerate(SIDES):
+        rng = np.random.default_rng([SEED, number])
+        chosen = np.flatnonzero([patient in sides[side] for patient in outlines.patient])
+        made[side] = patches_of_crops(outlines, chosen, rng, EACH)
+        made[side] |= {
+            "noise": [_patch(_noise(rng), rng) for _ in range(EACH)],
+            "photograph": _photographs([photos[name] for name in sorted(photos)[number::2]], rng),
+        }
+    if series:
+        slices = [(scan, index) for scan, index, _, _ in HealthySlices(series).slices]
+        found = patches_of_slices(slices, np.random.default_rng([SEED, len(SIDES)]), EACH)
+        made["test"] |= {f"whole slices: {kind}": patches for kind, patches in found.items()}
+    return {
+        side: {kind: np.stack(patches) for kind, patches in kinds.items() if patches}
+        for side, kinds in made.items()
+    }
+
+
+def drawn_patches(each=20):
+    """The drawn nodules that newcomers try, (n, pixels, pixels, 3)."""
+    return np.stack(
+        [_patch(draw_phantom(kind, EDGE, seed, SPACING_MM)) for kind in DRAWN for seed in range(each)]
+    )
+
+
+def _patch(pixels, rng=None):
+    """The patch of a picture, as the app cuts it; around a random place where there is an rng."""
+    middle = (np.array(pixels.shape) - 1) / 2
+    row, col = middle if rng is None else middle * rng.uniform(0.5, 1.5, 2)
+    return cut_patch([pixels] * 3, SPACING_MM, row, col)
+
+
+def _noise(rng):
+    return cloud_noise(rng, EDGE, POWERS[rng.integers(len(POWERS))])
+
+
+def _photographs(photos, rng):
+    """Random places of each photograph in turn, which is reduced until its shorter edge is near `EDGE`."""
+    reduced = [
+        photo[:: max(1, min(photo.shape) // EDGE), :: max(1, min(photo.shape) // EDGE)] for photo in photos
+    ]
+    return [_patch(reduced[i % len(reduced)], rng) for i in range(EACH)]

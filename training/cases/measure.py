@@ -1,0 +1,108 @@
+"""What the distance is worth, on patients whom the networks never saw."""
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from training.cases.space import COMPARED, described, limit, make_table, select
+from training.figures import wilson
+from training.metrics import auc, bootstrap_by_patient
+
+SIZES_MM = (0, 6, 10, 20, 100)
+
+
+def table_of(nodules, features, chosen, *recipe):
+    """`training.cases.space.Table` of the chosen nodules; features are those of all nodules."""
+    return make_table(select(features, chosen), nodules.patient[chosen], nodules.label[chosen], *recipe)
+
+
+def share(flagged, patients=None):
+    """Share of flagged cases, drawing patients for the interval, or by Wilson where cases are independent."""
+    value = float(np.mean(flagged))
+    low, high = wilson(value, len(flagged))
+    if patients is not None and value > 0:
+        low, high = bootstrap_by_patient(np.mean, patients, flagged)
+    return {"value": value, "low": max(0.0, float(low)), "high": float(high), "n": len(flagged)}
+
+
+def compare(nodules, features, train, unseen, made):
+    """All recipes on one side's patients: share of real nodules and of each kind of made patches flagged.
+
+    Parameters
+    ----------
+    nodules : Nodules
+    features : dict of str to ndarray of shape (nodules, channels)
+    train, unseen : ndarray of int
+        Which nodules are in the table, and which are not.
+    made : dict of str to dict
+        Features of the made patches, by kind.
+    """
+    rows = []
+    for recipe in COMPARED:
+        table = table_of(nodules, features, train, recipe)
+        beyond = limit(table.usual())
+
+        def flagged(given, table=table, beyond=beyond):
+            return float((table.strangeness(table.space.place(given)) > beyond).mean())
+
+        by_kind = {kind: flagged(given) for kind, given in made.items()}
+        rows.append(
+            described(recipe)
+            | {"made": float(np.mean(list(by_kind.values()))), "made_by_kind": by_kind}
+            | {"unseen": flagged(select(features, unseen))}
+        )
+    return rows
+
+
+def flags(table, nodules, features, sides):
+    """Unseen nodules flagged, by side and by size; and their median distance, where seen ones have 1."""
+    beyond = limit(table.usual())
+    far = {side: table.strangeness(table.space.place(select(features, rows))) for side, rows in sides.items()}
+    everyone, rows = np.concatenate(list(far.values())), np.concatenate(list(sides.values()))
+    sizes = np.digitize(nodules.diameter_mm[rows], SIZES_MM[1:-1])
+    return {
+        "sides": {side: share(far[side] > beyond, nodules.patient[sides[side]]) for side in sides},
+        "all": share(everyone > beyond, nodules.patient[rows]),
+        "median": float(np.median(everyone)),
+        "limit": limit(everyone),
+        "sizes": [
+            {"from_mm": SIZES_MM[size], "to_mm": SIZES_MM[size + 1]}
+            | share(everyone[sizes == size] > beyond, nodules.patient[rows][sizes == size])
+            for size in np.unique(sizes)
+        ],
+    }
+
+
+def flags_by_kind(table, kinds, patients=None):
+    """Share flagged of each kind of patches, given by their features; `patients` are whose they are."""
+    beyond = limit(table.usual())
+    far = {kind: table.strangeness(table.space.place(given)) for kind, given in kinds.items()}
+    return {kind: share(values > beyond, patients) for kind, values in far.items()}
+
+
+def agreement(table, nodules, features, train, unseen):
+    """How well the neighbours' mean rating agrees with a nodule's own: rank correlation and AUC.
+
+    Parameters
+    ----------
+    table : Table
+        Of the nodules `train`.
+    """
+    own, ratings = (np.nanmean(nodules.malignancy[rows], axis=1) for rows in (unseen, train))
+    _, near = table.neighbours(table.space.place(select(features, unseen)))
+    theirs, labels, patients = ratings[near].mean(axis=1), nodules.label[unseen], nodules.patient[unseen]
+    clear = labels >= 0
+    return {
+        "n": len(unseen),
+        "spearman": _with_interval(_rank_correlation, patients, own, theirs),
+        "auc": _with_interval(auc, patients[clear], labels[clear], theirs[clear]) | {"n": int(clear.sum())},
+        "mean_difference": float(np.abs(own - theirs).mean()),
+    }
+
+
+def _rank_correlation(a, b):
+    return float(spearmanr(a, b).statistic)
+
+
+def _with_interval(statistic, patients, *arrays):
+    low, high = bootstrap_by_patient(statistic, patients, *arrays)
+    return {"value": statistic(*arrays), "low": low, "high": high}
