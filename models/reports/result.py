@@ -2,9 +2,9 @@
 
 from models.imaging.display import data_uri, to_png
 from models.networks.scales import DESCRIPTOR_SCALES
-from models.reports.evaluation import FEW
 from models.reports.overlay import legend, overlay
 from models.reports.pictures import PATCH_SHOWN, pictures
+from models.reports.sentences import diagnosed
 from models.reports.tables import part
 from models.reports.worth import USELESS
 
@@ -111,20 +111,6 @@ def descriptors(characteristics, errors):
             }
         )
     return rows
-
-
-def diagnosed(evaluation, key):
-    """How well a model tells confirmed cancer, as it was measured, and whether on too few; None where not."""
-    result = part(evaluation, "diagnoses")
-    if not part(result, key):
-        return None
-    n, malignant = result["n_patients"], result["n_malignant"]
-    return {
-        "n": n,
-        "malignant": malignant,
-        "few": min(malignant, n - malignant) < FEW,
-        "rows": {name: part(result, name) for name in (key, "readers", "diameter")},
-    }
 
 
 def nearby(histogram):

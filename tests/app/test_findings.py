@@ -14,19 +14,8 @@ from models.reports.exports import EXPORTS
 from models.store import new_token
 from tests.app.made_series import NODULE_AT, NODULE_SLICE, series_files
 from tests.conftest import post, upload
+from tests.reports.test_calculators import BROCK_FORM
 
-BROCK = {
-    "calculator": "brock",
-    "age": "62",
-    "female": "woman",
-    "family_history": "no",
-    "emphysema": "no",
-    "diameter_mm": "8",
-    "nodule_type": "solid",
-    "upper_lobe": "no",
-    "count": "1",
-    "spiculation": "no",
-}
 NAME, NUMBER = "Doe^Marked", "MRN-4711"
 
 
@@ -135,7 +124,7 @@ def test_a_picture_gives_no_dicom_and_the_page_does_not_offer_it(visitor, crop, 
 def test_a_calculator_reckons_once_its_form_is_sent_and_keeps_nothing(visitor, crop):
     before = visitor.get(crop).get_data(as_text=True)
     assert "3.09 %" not in before
-    after = visitor.post(crop, data=BROCK | {"model": "vgg16"})
+    after = visitor.post(crop, data=BROCK_FORM | {"model": "vgg16"})
     assert "3.09 %" in after.get_data(as_text=True)
     assert shown(after) == shown(visitor.get(crop, query_string={"model": "vgg16"}))
     assert "3.09 %" not in visitor.get(crop).get_data(as_text=True)

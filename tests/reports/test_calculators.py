@@ -16,7 +16,7 @@ from tests.conftest import encode
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 MEASURED = Measurement(14.24, 10.96, 12.6, 12.1, -35.4, "part-solid")
-BROCK = {
+BROCK_FORM = {
     "calculator": "brock",
     "age": "62",
     "female": "woman",
@@ -168,7 +168,7 @@ def test_nothing_is_calculated_before_a_form_is_sent(finding):
 @pytest.mark.parametrize(
     ("form", "answer"),
     [
-        (BROCK, {"percent": pytest.approx(3.086, abs=1e-3)}),
+        (BROCK_FORM, {"percent": pytest.approx(3.086, abs=1e-3)}),
         (MAYO, {"percent": pytest.approx(23.480, abs=1e-3)}),
         (FLEISCHNER, {"suggestion": "ct_6_12_maybe_18_24"}),
         (LUNG_RADS, {"category": "4A", "management": "ldct_3", "pet": True}),
@@ -184,7 +184,7 @@ def test_only_the_form_that_was_sent_is_answered(finding, form, answer):
 
 
 def test_an_unknown_calculator_is_none(finding):
-    assert calculators_of(finding, BROCK | {"calculator": "astrology"}) == calculators_of(finding)
+    assert calculators_of(finding, BROCK_FORM | {"calculator": "astrology"}) == calculators_of(finding)
 
 
 @pytest.mark.parametrize(
@@ -214,13 +214,13 @@ def test_refusals_have_a_code_and_a_sentence(finding, form, code):
 @pytest.mark.parametrize(
     ("form", "errors"),
     [
-        (BROCK | {"age": ""}, {"age": "missing"}),
-        (BROCK | {"age": "old"}, {"age": "not_a_number"}),
-        (BROCK | {"age": "nan"}, {"age": "not_a_number"}),
-        (BROCK | {"age": "17"}, {"age": "out_of_range"}),
-        (BROCK | {"age": "62.5"}, {"age": "not_whole"}),
-        (BROCK | {"diameter_mm": "0"}, {"diameter_mm": "out_of_range"}),
-        (BROCK | {"nodule_type": "liquid"}, {"nodule_type": "not_a_choice"}),
+        (BROCK_FORM | {"age": ""}, {"age": "missing"}),
+        (BROCK_FORM | {"age": "old"}, {"age": "not_a_number"}),
+        (BROCK_FORM | {"age": "nan"}, {"age": "not_a_number"}),
+        (BROCK_FORM | {"age": "17"}, {"age": "out_of_range"}),
+        (BROCK_FORM | {"age": "62.5"}, {"age": "not_whole"}),
+        (BROCK_FORM | {"diameter_mm": "0"}, {"diameter_mm": "out_of_range"}),
+        (BROCK_FORM | {"nodule_type": "liquid"}, {"nodule_type": "not_a_choice"}),
         (FLEISCHNER | {"high_risk": ""}, {"high_risk": "missing"}),
         (FLEISCHNER | {"nodule_type": "part-solid"}, {"solid_mm": "missing"}),
         (FLEISCHNER | {"nodule_type": "part-solid", "solid_mm": "7.5"}, {"solid_mm": "solid_larger"}),
@@ -244,7 +244,7 @@ def test_a_question_that_does_not_concern_the_nodule_may_stay_open(finding):
 
 
 def test_a_value_that_was_changed_is_no_longer_a_measurement(finding):
-    form = BROCK | {"diameter_mm": "14.2", "nodule_type": "solid"}
+    form = BROCK_FORM | {"diameter_mm": "14.2", "nodule_type": "solid"}
     assert fields_of(calculators_of(finding, form), "brock", "known") == {"diameter_mm": "measured"}
 
 
@@ -262,7 +262,7 @@ def test_every_form_is_closed_and_every_field_labelled(finding):
 
 
 def test_the_page_shows_result_and_inputs(finding):
-    text = render(finding, BROCK)
+    text = render(finding, BROCK_FORM)
     page = Page(text)
     assert [found["id"] for found in page.all("details") if "open" in found] == ["calculator-brock"]
     assert "3.09 % estimated risk of cancer" in page.text
@@ -272,7 +272,7 @@ def test_the_page_shows_result_and_inputs(finding):
 
 
 def test_the_page_ties_an_error_to_its_field(finding):
-    page = Page(render(finding, BROCK | {"age": '"old"', "upper_lobe": ""}))
+    page = Page(render(finding, BROCK_FORM | {"age": '"old"', "upper_lobe": ""}))
     [age] = page.all("input", name="age", value='"old"')
     assert age["aria-invalid"] == "true"
     assert "brock-age-error" in age["aria-describedby"].split()

@@ -9,12 +9,12 @@ from models.inference.finding import ModelAnswer
 from models.inference.measure import Measurement
 from models.reports.result import (
     descriptors,
-    diagnosed,
     nearby,
     result_page,
     sizes,
     votes,
 )
+from models.reports.sentences import diagnosed
 from tests.reports.test_as_text import finding_of_vgg16
 
 
