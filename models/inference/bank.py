@@ -101,8 +101,14 @@ class ModelBank:
         answer = trace(keras.Model(model.input, {**model.output, "features": pooled})).get_concrete_function()
         answer(tf.zeros((4, *PATCH.shape)))
         self._answers[key], self.reports[key] = answer, report
-        if how := self.saliency_report.get("models", {}).get(key):
+        self._prepare_to_explain(key, model)
+
+    def _prepare_to_explain(self, key, model):
+        try:
+            how = self.saliency_report["models"][key]
             self._explainers[key] = Explainer(model, how["method"], how["layer"])
+        except (KeyError, TypeError, ValueError) as error:
+            log.error("%s cannot be explained: %r", ARCHITECTURES[key].title, error)
 
     def _read_consensus(self):
         try:

@@ -1,6 +1,5 @@
 """Answers that are kept: given again for each model without a forward pass, and never to a stranger."""
 
-import copy
 import threading
 from dataclasses import replace
 
@@ -143,10 +142,9 @@ def test_one_reading_too_many_is_refused_but_a_kept_one_is_given(scan, store, ba
 
 def test_a_model_that_is_unavailable_is_refused_before_anything_is_kept(scan, store, bank):
     token = store.put(scan, OWNER)
-    missing = copy.copy(bank)
-    missing.available = lambda key: key != "vgg16"
-    missing.problems = {"vgg16": "vgg16.weights.h5 is missing."}
-    answers = Answers(store, missing, threading.BoundedSemaphore(1))
+    bank.problems = {"vgg16": "vgg16.weights.h5 is missing."}
+    bank.available = lambda key: key not in bank.problems
+    answers = Answers(store, bank, threading.BoundedSemaphore(1))
     with pytest.raises(ScanError) as refused:
         answers.new(token, OWNER, locate(scan), "vgg16")
     assert refused.value.code == "model_unavailable"
