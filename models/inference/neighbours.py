@@ -39,7 +39,7 @@ class Neighbours:
     unlike : float
         Share in [0, 1] of the training nodules that are nearer to those of other patients.
     is_unlike : bool
-        Whether 99 % of them are.
+        Whether it is so far that only 1 % of the nodules of unseen patients are.
     """
 
     ratings: tuple[int, ...]

@@ -66,14 +66,17 @@ def cases(report):
     Parameters
     ----------
     report : dict
-        Of ``cases.json``; may be empty. Its ``measured`` has ``unseen`` (real nodules by the way they were
-        shown) and ``made`` (what is no nodule, by kind), each by name with ``n``, ``flagged`` (a share) and
-        its interval where it was measured.
+        Of ``cases.json``; may be empty.
 
     Returns
     -------
     dict or None
-        ``unseen`` and ``made``.
+        ``unseen`` (real nodules: all, and those of test patients by the way they were shown), ``made`` (what
+        is no nodule, by kind), ``agreement`` of the neighbours' ratings with a nodule's own. Shares have
+        ``value``, ``low``, ``high`` and ``n``.
     """
     measured = part(report, "measured")
-    return {name: part(measured, name) for name in ("unseen", "made")} if measured else None
+    if not measured:
+        return None
+    unseen = {"all": part(measured, "unseen", "all")} | part(measured, "ways")
+    return {"unseen": unseen, "made": part(measured, "made"), "agreement": part(measured, "agreement")}

@@ -92,13 +92,18 @@ def test_the_page_shows_what_saliency_maps_are_worth(app):
 
 
 def test_the_page_shows_how_often_images_are_called_unlike(app):
-    flagged = {"n": 322, "flagged": 0.012, "flagged_low": 0.004, "flagged_high": 0.031}
-    made = {"chest wall": {"n": 1150, "flagged": 0.5}}
-    rows, text = shown(
-        app, "models/_cases.html", cases=cases({"measured": {"unseen": {"stack": flagged}, "made": made}})
-    )
-    assert rows[2] == ["Stack", "322", "1 % (0.4 to 3 %)"]
-    assert rows[4] == ["Chest wall", "1,150", "50 %"]
+    flagged = {"n": 322, "value": 0.012, "low": 0.004, "high": 0.031}
+    report = {
+        "unseen": {"all": flagged},
+        "ways": {"lung window": flagged | {"n": 100}},
+        "made": {"chest wall": {"n": 1150, "value": 0.5, "low": 0.4, "high": 0.6}},
+        "agreement": {"n": 329, "spearman": {"value": 0.625}, "auc": {"value": 0.931}},
+    }
+    rows, text = shown(app, "models/_cases.html", cases=cases({"measured": report}))
+    assert rows[2] == ["All", "322", "1 % (0.4 to 3 %)"]
+    assert rows[3] == ["Lung window", "100", "1 % (0.4 to 3 %)"]
+    assert rows[5] == ["Chest wall", "1,150", "50 % (40 to 60 %)"]
+    assert "rank correlation 0.62, AUC 0.93 (329 nodules of test patients)" in text
     assert "No nodule" in text
 
 

@@ -78,4 +78,5 @@ def _photographs(photos, rng):
     reduced = [
         photo[:: max(1, min(photo.shape) // EDGE), :: max(1, min(photo.shape) // EDGE)] for photo in photos
     ]
-    return [_patch(reduced[i % len(reduced)], rng) for i in range(EACH)]
+    patches = [_patch(reduced[i % len(reduced)], rng) for i in range(EACH)]
+    return [patch for patch in patches if patch.any()]  # not what has one value only

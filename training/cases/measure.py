@@ -54,27 +54,46 @@ def compare(nodules, features, train, unseen, made):
 
 
 def flags(table, nodules, features, sides):
-    """Unseen nodules flagged, by side and by size; and their median distance, where seen ones have 1."""
-    beyond = limit(table.usual())
+    """Unseen nodules flagged, by side and by size, and how far they are, where seen ones have a median of 1.
+
+    Only 1 % of the unseen may be flagged. Each side is judged by the limit that the other one sets, so that
+    nobody sets the limit that judges him; ``limit`` is that of all.
+
+    Parameters
+    ----------
+    sides : dict of str to ndarray of int
+        The nodules of two sides.
+    """
     far = {side: table.strangeness(table.space.place(select(features, rows))) for side, rows in sides.items()}
+    limits = dict(zip(far, [limit(values) for values in far.values()][::-1], strict=True))
     everyone, rows = np.concatenate(list(far.values())), np.concatenate(list(sides.values()))
-    sizes = np.digitize(nodules.diameter_mm[rows], SIZES_MM[1:-1])
+    beyond = np.concatenate([far[side] > limits[side] for side in sides])
+    sizes, patients = np.digitize(nodules.diameter_mm[rows], SIZES_MM[1:-1]), nodules.patient[rows]
     return {
-        "sides": {side: share(far[side] > beyond, nodules.patient[sides[side]]) for side in sides},
-        "all": share(everyone > beyond, nodules.patient[rows]),
+        "sides": {side: share(far[side] > limits[side], nodules.patient[sides[side]]) for side in sides},
+        "all": share(beyond, patients),
         "median": float(np.median(everyone)),
         "limit": limit(everyone),
         "sizes": [
             {"from_mm": SIZES_MM[size], "to_mm": SIZES_MM[size + 1]}
-            | share(everyone[sizes == size] > beyond, nodules.patient[rows][sizes == size])
+            | share(beyond[sizes == size], patients[sizes == size])
             for size in np.unique(sizes)
         ],
     }
 
 
-def flags_by_kind(table, kinds, patients=None):
-    """Share flagged of each kind of patches, given by their features; `patients` are whose they are."""
-    beyond = limit(table.usual())
+def flags_by_kind(table, kinds, beyond, patients=None):
+    """Share of each kind of patches that is beyond a distance.
+
+    Parameters
+    ----------
+    table : Table
+    kinds : dict of str to dict
+        Features of the patches, by kind.
+    beyond : float
+    patients : ndarray of shape (n,), optional
+        Whose patches they are.
+    """
     far = {kind: table.strangeness(table.space.place(given)) for kind, given in kinds.items()}
     return {kind: share(values > beyond, patients) for kind, values in far.items()}
 

@@ -8,6 +8,7 @@ from models.inference.neighbours import NEAREST, NEIGHBOURS, Space, nearest
 from models.networks.registry import ARCHITECTURES
 
 LEAST_SPREAD = 0.1  # of the median channel's: channels that hardly ever vary must not blow up noise
+LEAST_LENGTH = 1e-3  # of the first component's: fewer nodules than components leave some empty
 FLAGGED = 0.01  # of real nodules
 
 
@@ -100,7 +101,8 @@ class Table:
         residual = self.places - np.stack([means[label] for label in self.labels])
         inverse = np.linalg.pinv(residual.T @ residual / len(residual), hermitian=True)
         off = np.stack([places - mean for mean in means.values()])
-        return np.sqrt(np.einsum("kni,ij,knj->kn", off, inverse, off).min(axis=0))
+        squares = np.einsum("kni,ij,knj->kn", off, inverse, off).min(axis=0)
+        return np.sqrt(np.maximum(squares, 0))
 
 
 def select(features, chosen):
@@ -135,7 +137,7 @@ def _components(features, recipe):
     mean, spread = features.mean(axis=0, dtype=np.float64), features.std(axis=0)
     spread = spread + LEAST_SPREAD * np.median(spread)
     _, lengths, axes = np.linalg.svd((features - mean) / spread, full_matrices=False)
-    n = min(recipe.components, len(lengths))
+    n = min(recipe.components, int((lengths > LEAST_LENGTH * lengths[0]).sum()))
     lengths = lengths / np.sqrt(len(features))
     scale = lengths[:n] * np.sqrt(n) if recipe.whiten else np.sqrt((lengths**2).sum())
     return mean.astype(np.float32), axes[:n].T / spread[:, None] / scale
