@@ -1,0 +1,68 @@
+"""Nodules that were shifted at random inside the patch, with their readers' outline on its grid.
+
+A map that always points at the middle must not score well, so the nodule's centre lies anywhere in the
+middle half of the patch. Else everything is as in serving: the middle slice with its neighbours, the same
+resampling, the same eight views.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.imaging.patch import PATCH, neighbours, resample
+from models.inference.views import views
+from training.localiser.outlining import agreed
+
+SHIFT = 0.25  # of the patch's width, each way
+LARGE_MM = 6.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One shifted nodule.
+
+    Attributes
+    ----------
+    patches : ndarray of shape (8, pixels, pixels, 3), float32
+        The views of its middle slice, as it is first.
+    inside : ndarray of shape (pixels, pixels), bool
+        What at least half of the nodule's readers count to it.
+    patient : str
+    diameter_mm : float
+        Mean of the readers.
+    """
+
+    patches: np.ndarray
+    inside: np.ndarray
+    patient: str
+    diameter_mm: float
+
+
+def shifted_case(outlines, nodule, rng):
+    """A nodule shifted at random; None where half of its readers agree on no pixel of the middle slice."""
+    first, n = outlines.first[nodule], outlines.n_slices[nodule]
+    shift = rng.uniform(-SHIFT, SHIFT, 2) * PATCH.field_mm
+    truth = agreed(outlines.masks(first + n // 2), outlines.n_readers[nodule])
+    if not truth.any():
+        return None
+    spacing = float(outlines.spacing_mm[nodule])
+    row, col = np.array(np.nonzero(truth)).mean(axis=1) + shift / spacing
+    slices = outlines.grey[[first + i for i in neighbours(n, n // 2)]].astype(np.float32)
+    return Case(
+        views(slices, spacing, row, col, 1)[1::3],
+        on_grid(truth, spacing, row, col),
+        str(outlines.patient[nodule]),
+        float(outlines.diameter_mm[nodule]),
+    )
+
+
+def on_grid(mask, spacing_mm, row, col):
+    """A mask of a slice on the grid of the patch that `cut_patch` cuts there, bool."""
+    share, inside = resample(mask.astype(np.float32), spacing_mm, row, col)
+    return (share >= 0.5) & inside
+
+
+def shifted_cases(outlines, nodules, seed=0):
+    """The cases of some nodules; a nodule's shift depends on the seed and itself only."""
+    cases = [shifted_case(outlines, i, np.random.default_rng((seed, int(i)))) for i in nodules]
+    return [case for case in cases if case is not None]

@@ -1,0 +1,160 @@
+"""Choose a saliency method and layers for each network, and measure what its maps are worth.
+
+    python -m training.saliency.compare --data outlines.npz --runs runs/split-2026
+
+Pointing on validation patients chooses among what `models.inference.saliency` offers; the methods of the
+literature are in the table beside it. Test patients report: pointing on all their nodules, deletion and
+insertion on some. The time is that of a map over that of the answer's forward pass (five slices, eight
+views). All nodules are shifted, see `training.saliency.cases`.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from models.imaging.patch import PATCH
+from models.inference.saliency import INPUT, METHODS, Explainer, joined
+from models.inference.views import SLICES
+from models.networks.registry import ARCHITECTURES
+from training.localiser.outlines import load
+from training.predict import split_seed_of
+from training.saliency.cases import LARGE_MM, shifted_cases
+from training.saliency.measure import mean_curves, pointing, points_at
+from training.saliency.methods import LAYERS, Published, Served, answering
+from training.splits import side_of
+
+CONSENSUS = "consensus"
+REPEATS = 10
+
+
+def compared(model, key, cases, n_published):
+    """The table of one network: a row a method and layer, by falling share of hits.
+
+    The literature's methods see the first `n_published` cases only, since some of them take long.
+    """
+    served, published = Served(model, [INPUT, *LAYERS[key]]), Published(model, LAYERS[key])
+    hits = {}
+    for number, case in enumerate(tqdm(cases, desc=f"{key}, choosing", file=sys.stderr)):
+        maps = served(case.patches) | (published(case.patches) if number < n_published else {})
+        for name, one in maps.items():
+            hits.setdefault(name, []).append(points_at(one, case.inside))
+    rows = [
+        {"model": key, "method": method, "layer": layer, "pointing": round(float(np.mean(found)), 4)}
+        | {"n_nodules": len(found)}
+        for (method, layer), found in hits.items()
+    ]
+    return sorted(rows, key=lambda row: (-row["pointing"], (row["layer"] or "").count("+")))
+
+
+def chosen_of(rows):
+    """Method and layer of the first row that can be served."""
+    best = next(row for row in rows if row["method"] in METHODS)
+    return {"method": best["method"], "layer": best["layer"]}
+
+
+def measured(cases, maps, answer, n_curves):
+    """What maps of some cases are worth.
+
+    Returns
+    -------
+    dict
+        ``pointing`` on nodules of 6 mm or more and ``pointing_below_6_mm``; ``empty``, a number of maps;
+        ``deletion`` and ``insertion`` of the first `n_curves` nodules of 6 mm or more, and ``turned``, the
+        same of their maps turned by 180 degrees, which should be worse.
+    """
+    result = {"empty": sum(one.is_empty for one in maps)}
+    large = [i for i, case in enumerate(cases) if case.diameter_mm >= LARGE_MM]
+    small = [i for i, case in enumerate(cases) if case.diameter_mm < LARGE_MM]
+    for name, group in (("pointing", large), ("pointing_below_6_mm", small)):
+        if group:
+            hits = [points_at(maps[i].map, cases[i].inside) for i in group]
+            result[name] = pointing(hits, [cases[i] for i in group])
+    some = [cases[i] for i in large[:n_curves]]
+    own = [maps[i].map for i in large[:n_curves]]
+    turned = mean_curves(answer, some, [one[::-1, ::-1] for one in own])
+    return result | mean_curves(answer, some, own) | {"turned": turned, "n_curves": len(some)}
+
+
+def seconds(explainer, answer):
+    """Least time of several: of a map, and of the forward pass of an answer."""
+    views = np.random.default_rng(0).random((8, *PATCH.shape), np.float32)
+    return _least(explainer, views), _least(answer, np.concatenate([views] * SLICES))
+
+
+def _least(function, argument):
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        function(argument)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+class Report:
+    """Table and entries of all networks, written anew after each."""
+
+    def __init__(self, args, choosing, reporting):
+        self.args, self.choosing, self.reporting = args, choosing, reporting
+        self.table, self.entries = [], {}
+        self._maps, self._answers, self._seconds = [], [], []
+
+    def add(self, key):
+        """Choose for one network, measure it, and write."""
+        model = ARCHITECTURES[key].build(PATCH.shape)
+        model.load_weights(self.args.runs / key / "final.weights.h5")
+        rows = compared(model, key, self.choosing, self.args.published)
+        how = chosen_of(rows)
+        explainer, answer = Explainer(model, **how), answering(model)
+        shown = tqdm(self.reporting, desc=f"{key}, reporting", file=sys.stderr)
+        maps = [explainer(case.patches) for case in shown]
+        took = seconds(explainer, answer)
+        for kept, one in ((self._maps, maps), (self._answers, answer), (self._seconds, took)):
+            kept.append(one)
+        self.table += rows
+        self._write(key, how, maps, answer, took)
+
+    def add_consensus(self):
+        """Measure the mean of the networks' maps against the mean of their answers, and write."""
+        maps = [joined(each) for each in zip(*self._maps, strict=True)]
+
+        def answer(patches):
+            return np.mean([each(patches) for each in self._answers], axis=0)
+
+        self._write(CONSENSUS, {"method": None, "layer": None}, maps, answer, np.sum(self._seconds, axis=0))
+
+    def _write(self, key, how, maps, answer, took):
+        values = measured(self.reporting, maps, answer, self.args.curves)
+        self.entries[key] = how | values | {"seconds_ratio": round(float(took[0] / took[1]), 2)}
+        print(key, json.dumps(self.entries[key]), flush=True)
+        head = json.dumps({"models": self.entries}, indent=2)
+        rows = ",\n    ".join(json.dumps(row) for row in self.table)  # a line each
+        self.args.out.write_text(f'{head[:-2]},\n  "table": [\n    {rows}\n  ]\n}}\n')
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", required=True, help="outlines.npz from training.localiser.outlines")
+    parser.add_argument("--runs", required=True, type=Path, help="the five runs that held patients out")
+    parser.add_argument("--out", type=Path, default=Path("weights/saliency.json"))
+    parser.add_argument("--choose-on", type=int, help="at most so many nodules choose (default: all)")
+    parser.add_argument("--published", type=int, default=60, help="nodules for the literature's methods")
+    parser.add_argument("--curves", type=int, default=100, help="nodules for deletion and insertion")
+    args = parser.parse_args(argv)
+    outlines, seed = load(args.data), split_seed_of(args.runs)
+    choosing, reporting = (
+        shifted_cases(outlines, side_of(outlines, side, seed)) for side in ("validation", "test")
+    )
+    choosing = [case for case in choosing if case.diameter_mm >= LARGE_MM][: args.choose_on]
+    report = Report(args, choosing, reporting)
+    for key in ARCHITECTURES:
+        report.add(key)
+    report.add_consensus()
+
+
+if __name__ == "__main__":
+    main()
