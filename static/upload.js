@@ -163,7 +163,7 @@ function follow(job, request) {
     }
     const answer = await fetch(`/progress/${job}`).then((response) => response.json(), () => ({}));
     // Every file is read twice: its header first, its pixels when the order is known.
-    if (answer.total <= 2) return;
+    if (!(answer.total > 2)) return; // nothing said yet, or too few to count
     const [slice, count] = [answer.done, answer.total].map((n) => Math.ceil(n / 2));
     tell(words("reading-slice", { slice, count }), answer.done / answer.total);
   }, ASK_EVERY_MS);
