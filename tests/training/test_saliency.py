@@ -155,15 +155,17 @@ def build_tiny(shape):
 @pytest.fixture
 def tiny_runs(tmp_path, monkeypatch):
     """Held-out runs of two tiny networks, which are all that there are."""
-    for key in list(ARCHITECTURES):
-        monkeypatch.delitem(ARCHITECTURES, key)
+    usual = dict(ARCHITECTURES)  # put back whole: their order is that of all tables
+    ARCHITECTURES.clear()
     for key in ("one", "other"):
-        monkeypatch.setitem(ARCHITECTURES, key, Architecture(key, key, build_tiny, ""))
+        ARCHITECTURES[key] = Architecture(key, key, build_tiny, "")
         monkeypatch.setitem(methods.LAYERS, key, ["conv"])
         (tmp_path / key).mkdir()
         build_tiny(PATCH.shape).save_weights(tmp_path / key / "final.weights.h5")
         (tmp_path / key / "run.json").write_text(json.dumps({"split_seed": SPLIT}))
-    return tmp_path
+    yield tmp_path
+    ARCHITECTURES.clear()
+    ARCHITECTURES.update(usual)
 
 
 def test_the_command_chooses_on_validation_and_reports_on_test_patients(tiny_runs):
