@@ -299,16 +299,13 @@ def kept_finding(token, index):
 
 def finding_page(token, index, finding):
     """The page with a finding of a kept scan; a form of a calculator is filled in, and not kept."""
-    bank, here, shown = (
-        current_app.bank,
-        f"/scan/{token}/finding/{index}",
-        request.args.get("overlay") != "off",
-    )
+    bank, here = current_app.bank, f"/scan/{token}/finding/{index}"
     case = case_of(finding, bank.evaluation, bank.localiser_report)
-    context = result_page(finding, bank.evaluation, bank.saliency_report, case, shown)
-    form = request.form if "calculator" in request.form else None
-    context |= {"here_now": here, "address": f"/scan/{token}", "calculators": calculators_of(finding, form)}
-    return render_template("result.html", **context), {"Content-Location": here}
+    is_drawn = request.args.get("overlay") != "off"
+    context = result_page(finding, bank.evaluation, bank.saliency_report, case, is_drawn)
+    context["calculators"] = calculators_of(finding, request.form)
+    page = render_template("result.html", here_now=here, address=f"/scan/{token}", **context)
+    return page, {"Content-Location": here}
 
 
 def add_errors(app):

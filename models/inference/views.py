@@ -41,7 +41,11 @@ def views(slices, spacing_mm, row, col, index):
     ndarray of shape (views, pixels, pixels, 3), float32
     """
     read = slices_to_read(len(slices), middle=index)
-    patches = np.stack([patch_at(slices, spacing_mm, row, col, i) for i in read])
+    return eight_views(np.stack([patch_at(slices, spacing_mm, row, col, i) for i in read]))
+
+
+def eight_views(patches):
+    """Patches (n, rows, cols, channels) as they are, mirrored and turned: (8 n, rows, cols, channels)."""
     mirrored = np.concatenate([patches, patches[:, :, ::-1]])
     mirrored = np.concatenate([mirrored, mirrored[:, ::-1]])
     return np.concatenate([mirrored, mirrored.swapaxes(1, 2)])

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from models.imaging.patch import PATCH
-from models.inference.views import views
+from models.inference.views import eight_views, views
 from tests.training.made_nodules import make_nodules
-from training.cases.features import WAYS, eight_views, patches_of
+from training.cases.features import WAYS, patches_of
 from training.cases.measure import agreement, flags, flags_by_kind, share
 from training.cases.places import KINDS, places
 from training.cases.space import Recipe, limit, make_table

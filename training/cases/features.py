@@ -8,7 +8,7 @@ import numpy as np
 
 from models.imaging.patch import PATCH
 from models.inference.bank import trace
-from models.inference.views import patch_at
+from models.inference.views import eight_views, patch_at
 from models.networks.registry import ARCHITECTURES
 from training.perturb import PERTURBATIONS, Perturbation, Upload
 from training.robustness import rng_of, upload_of
@@ -59,13 +59,6 @@ def _forward(pooled, patches):
         eight = eight_views(patches[start : start + BATCH])
         parts.append(pooled(eight).numpy().reshape(8, len(eight) // 8, -1).mean(axis=0))
     return np.concatenate(parts)
-
-
-def eight_views(patches):
-    """Patches (n, rows, cols, 3) as they are, mirrored and turned: (8 n, rows, cols, 3), as the app does."""
-    mirrored = np.concatenate([patches, patches[:, :, ::-1]])
-    mirrored = np.concatenate([mirrored, mirrored[:, ::-1]])
-    return np.concatenate([mirrored, mirrored.swapaxes(1, 2)])
 
 
 def tight(upload, rng):
