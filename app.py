@@ -18,7 +18,8 @@ from flask.cli import with_appcontext
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntityTooLarge
 
 from models import __version__
-from models.errors import ScanError
+from models.errors import STATUS, ScanError
+from models.gate.headers import HEADERS
 from models.imaging.display import to_png
 from models.imaging.phantom import KINDS, SAMPLE, draw_phantom
 from models.imaging.read import read_scan
@@ -39,49 +40,13 @@ from models.reports.shown import slice_picture
 from models.service.answers import Answers
 from models.service.fields import asked_place, asked_view, chosen_place, find_place, number, window
 from models.service.progress import Searches, reporter
-from models.service.settings import Setting, read_settings
+from models.service.settings import SETTINGS, read_settings
 from models.store import ScanStore, new_token
+from models.telemetry.logs import PRIVATE_PATH, hide_tokens
 
 ROOT = Path(__file__).parent
 COOKIE, OWNER = "nodule_browser", re.compile(r"[\w-]{43}", re.ASCII)
-PRIVATE_PATH = re.compile(r"/(scan|progress)/[\w-]+")
 FEW_SLICES, PATIENCE_S = 3, 3  # the answer to an upload of so few slices waits so long for the search
-STATUS = {
-    code: status
-    for status, codes in {
-        400: "no_file unknown_model bad_number roi_outside mixed_series",
-        404: "scan_gone",
-        409: "not_dicom",
-        413: "too_large",
-        415: "unsupported_file missing_decoder",
-        422: "corrupt_file no_pixels not_ct not_axial not_chest not_ct_image nodule_not_found",
-        503: "busy model_unavailable store_full",
-    }.items()
-    for code in codes.split()
-}
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
-
-
-SETTINGS = (
-    Setting("HOST", "127.0.0.1", "Address that `python app.py` listens on."),
-    Setting("PORT", 5000, "Port that `python app.py` listens on."),
-    Setting("WEIGHTS", "weights", "Folder of the models' weights; relative to app.py."),
-    Setting("MAX_UPLOAD_MB", 600, "Largest upload, in megabytes (all files of a request together)."),
-    Setting("MAX_MEGAPIXELS", 300, "Most pixels of all images of an upload, in millions, after unpacking."),
-    Setting("MAX_FILES", 2000, "Most files of an upload."),
-    Setting("QUEUE", 8, "Predictions under way or waiting at once; one more is answered `busy`."),
-    Setting(
-        "STORE", "", "Folder for uploaded scans, the user's own; empty: in the system's temporary folder."
-    ),
-    Setting("STORE_MINUTES", 30, "Minutes after its last use at which a scan is removed."),
-    Setting("STORE_MB", 2000, "Most megabytes of scans kept at once; those used least recently go first."),
-    Setting("STORE_SCANS", 20, "Most scans kept at once."),
-)
 
 
 def create_app(config=None):
@@ -366,12 +331,6 @@ def add_headers(response):
         safe = {"httponly": True, "samesite": "Strict", "secure": request.is_secure}
         response.set_cookie(COOKIE, g.new_browser, **safe)
     return response
-
-
-def hide_tokens(record):
-    """Log filter: a line about a scan does not say which."""
-    record.msg, record.args = PRIVATE_PATH.sub(r"/\1/…", record.getMessage()), ()
-    return True
 
 
 @click.command("predict")

@@ -1,4 +1,18 @@
-"""The one exception a user gets to read."""
+"""The one exception a user gets to read, and the HTTP status of each of its codes."""
+
+STATUS = {
+    code: status
+    for status, codes in {
+        400: "no_file unknown_model bad_number roi_outside mixed_series",
+        404: "scan_gone",
+        409: "not_dicom",
+        413: "too_large",
+        415: "unsupported_file missing_decoder",
+        422: "corrupt_file no_pixels not_ct not_axial not_chest not_ct_image nodule_not_found",
+        503: "busy model_unavailable store_full",
+    }.items()
+    for code in codes.split()
+}
 
 
 class ScanError(Exception):

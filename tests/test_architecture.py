@@ -21,6 +21,8 @@ ROOMS = {  # room: the rooms it may import besides itself
         "models.inference",
         "models.clinical",
     },
+    "models.gate": {"models.errors"},
+    "models.telemetry": {"models.errors"},
     "models.store": {"models.errors", "models.imaging"},
     "models.service": {
         "models.errors",

@@ -1,9 +1,25 @@
-"""Settings from the environment."""
+"""The settings, and their values from the environment."""
 
 from collections import namedtuple
 
 PREFIX = "NODULE_"
 Setting = namedtuple("Setting", "name default help")  # from the environment variable NODULE_<name>
+
+SETTINGS = (
+    Setting("HOST", "127.0.0.1", "Address that `python app.py` listens on."),
+    Setting("PORT", 5000, "Port that `python app.py` listens on."),
+    Setting("WEIGHTS", "weights", "Folder of the models' weights; relative to app.py."),
+    Setting("MAX_UPLOAD_MB", 600, "Largest upload, in megabytes (all files of a request together)."),
+    Setting("MAX_MEGAPIXELS", 300, "Most pixels of all images of an upload, in millions, after unpacking."),
+    Setting("MAX_FILES", 2000, "Most files of an upload."),
+    Setting("QUEUE", 8, "Predictions under way or waiting at once; one more is answered `busy`."),
+    Setting(
+        "STORE", "", "Folder for uploaded scans, the user's own; empty: in the system's temporary folder."
+    ),
+    Setting("STORE_MINUTES", 30, "Minutes after its last use at which a scan is removed."),
+    Setting("STORE_MB", 2000, "Most megabytes of scans kept at once; those used least recently go first."),
+    Setting("STORE_SCANS", 20, "Most scans kept at once."),
+)
 
 
 def read_settings(settings, environ):

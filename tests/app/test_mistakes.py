@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
 
-from app import STATUS
+from models.errors import STATUS
 from tests.conftest import encode, post, upload
 
 MISTAKES = [

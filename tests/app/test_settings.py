@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from app import SETTINGS
-from models.service.settings import read_settings
+from models.service.settings import SETTINGS, read_settings
 from tests.conftest import post, upload
 
 

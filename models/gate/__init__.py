@@ -1,0 +1,1 @@
+"""Who may do what: headers, origins, log-in. Knows HTTP, but no web framework."""
