@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import sys
-import threading
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -40,12 +39,14 @@ from models.reports.shown import slice_picture
 from models.service.answers import Answers
 from models.service.fields import asked_place, asked_view, chosen_place, find_place, number, window
 from models.service.progress import Searches, reporter
+from models.service.queue import Queue
 from models.service.settings import SETTINGS, read_settings
 from models.store import ScanStore, new_token
 from models.telemetry.logs import PRIVATE_PATH, hide_tokens
 
 ROOT = Path(__file__).parent
 COOKIE, OWNER = "nodule_browser", re.compile(r"[\w-]{43}", re.ASCII)
+READINGS = ("predict", "api_predict", "sample", "find")  # endpoints that read images
 FEW_SLICES, PATIENCE_S = 3, 3  # the answer to an upload of so few slices waits so long for the search
 
 
@@ -70,12 +71,14 @@ def create_app(config=None):
         logger.addFilter(hide_tokens)
     app.bank = app.config.get("BANK") or ModelBank(ROOT / app.config["WEIGHTS"])
     app.store = ScanStore(*(app.config[f"STORE{name}"] for name in ("", "_MINUTES", "_MB", "_SCANS")))
-    app.queue = threading.BoundedSemaphore(app.config["QUEUE"])
+    app.queue = Queue(app.config["QUEUE"])
     app.answers = Answers(app.store, app.bank, app.queue)
     app.searches = Searches(app.store, app.bank.localiser)
     for add in (add_pages, add_scan_pages, add_api, add_errors):
         add(app)
     app.before_request(refuse_other_sites)
+    app.before_request(queue_up)
+    app.teardown_request(leave_queue)
     app.after_request(add_headers)
     app.context_processor(
         lambda: {"disclaimer": DISCLAIMER, "version": __version__, "models_list": model_rows(app.bank)}
@@ -276,10 +279,7 @@ def finding_page(token, index, finding):
 def add_errors(app):
     """One sentence a mistake: the page and the JSON twin say the same."""
 
-    @app.errorhandler(ScanError)
-    def scan_error(error):
-        model = request.values.get("model")
-        return error_answer(error, model if model in MODEL_KEYS else CONSENSUS)
+    app.register_error_handler(ScanError, error_answer)
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(_):
@@ -294,7 +294,7 @@ def add_errors(app):
         return render_template("error.html", status=error.code, message=error.description), error.code
 
 
-def error_answer(error, model=CONSENSUS):
+def error_answer(error):
     """JSON for programs; for people the page again, with the sentence above it."""
     headers = {"Retry-After": "5"} if error.code == "busy" else {}
     body, token = {"code": error.code, "message": error.message}, (request.view_args or {}).get("token")
@@ -305,7 +305,9 @@ def error_answer(error, model=CONSENSUS):
     elif token:
         page, _ = scan_page(token, error=body)
     else:
-        page = render_template("index.html", error=body, chosen_model=model)
+        model = request.values.get("model") if "form" in vars(request) else None  # else it was not read
+        chosen = model if model in MODEL_KEYS else CONSENSUS
+        page = render_template("index.html", error=body, chosen_model=chosen)
     return page, STATUS[error.code], headers
 
 
@@ -319,6 +321,21 @@ def refuse_other_sites():
     sent_from = request.headers.get("Sec-Fetch-Site", "none")
     if request.method == "POST" and sent_from not in ("none", "same-origin"):
         raise Forbidden("Another site sent this request; use the form of this one.")
+
+
+def queue_up():
+    """Refuse at once what would wait long. A place is taken once all is read: who sends slowly has none."""
+    if request.method == "POST" and request.endpoint in READINGS:
+        current_app.queue.refuse_when_full()
+        _ = request.files
+        current_app.queue.enter()
+        g.queued = True
+
+
+def leave_queue(_):
+    """The next one, please."""
+    if g.pop("queued", False):
+        current_app.queue.leave()
 
 
 def add_headers(response):

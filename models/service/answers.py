@@ -1,7 +1,5 @@
 """Answers on kept scans: computed once, kept beside the scan, and given again for any model."""
 
-from contextlib import contextmanager
-
 from models.errors import ScanError
 from models.imaging.scan import Roi
 from models.inference.pipeline import analyse, check_model, finding_of, read_nodule
@@ -18,7 +16,7 @@ class Answers:
     ----------
     store : ScanStore
     bank : ModelBank
-    queue : threading.BoundedSemaphore
+    queue : Queue
         Bounds the readings under way or waiting.
     """
 
@@ -27,7 +25,7 @@ class Answers:
 
     def once(self, scan, roi, model):
         """The finding at a place of a scan that is not kept, without an explanation."""
-        with self._slot():
+        with self._queue:
             return analyse(scan, roi, model, self._bank)
 
     def first(self, scan, owner, roi, model):
@@ -74,14 +72,5 @@ class Answers:
         return finding_of(reading, model or listed["model"], self._bank)
 
     def _read(self, scan, roi):
-        with self._slot():
+        with self._queue:
             return read_nodule(scan, roi, self._bank, explain=True)
-
-    @contextmanager
-    def _slot(self):
-        if not self._queue.acquire(blocking=False):
-            raise ScanError("busy", "The server is busy with other images; try again in a few seconds.")
-        try:
-            yield
-        finally:
-            self._queue.release()

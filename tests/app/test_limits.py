@@ -1,10 +1,14 @@
 """Limits, a full queue, and a model that is missing."""
 
+import io
+import threading
+
 import numpy as np
 import pytest
 
 from app import create_app
 from tests.conftest import encode, post, upload
+from tests.service.test_queue import in_another_thread
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +34,62 @@ def test_more_files_than_allowed_get_413(small_app):
 
 def test_a_full_queue_answers_busy_with_retry_after(small_app):
     tiny = encode(np.arange(100, dtype=np.uint8).reshape(10, 10))
-    with small_app.queue:
+    with in_another_thread(small_app.queue):
         answer = post(small_app.test_client(), upload(tiny))
     assert (answer.status_code, answer.json["error"]["code"]) == (503, "busy")
     assert answer.headers["Retry-After"] == "5"
     assert post(small_app.test_client(), upload(tiny)).status_code == 200
+
+
+@pytest.mark.parametrize("url", ["/api/v1/predict", "/predict", "/sample"])
+def test_a_full_queue_refuses_before_it_reads_what_is_sent(small_app, url):
+    with in_another_thread(small_app.queue):
+        answer = sent(small_app, Unreadable(), url, headers={"X-Requested-With": "script"})
+    assert (answer.status_code, answer.json["error"]["code"]) == (503, "busy")
+
+
+def test_whoever_still_sends_takes_no_place(small_app, crop_png):
+    """While a client sends its upload slowly, the only place is free for others."""
+    body = Halting(small_app, crop_png)
+    assert sent(small_app, body).status_code == 400  # it never came whole
+    assert body.others == [200]
+
+
+def test_a_mistake_gives_its_place_back(small_app):
+    for _ in range(3):
+        assert post(small_app.test_client(), upload(b"Dear colleague")).status_code == 415
+
+
+def sent(app, body, url="/api/v1/predict", **options):
+    """The answer to an upload whose body comes from a stream."""
+    stream = {"wsgi.input": body, "CONTENT_LENGTH": "100"}
+    kind = "multipart/form-data; boundary=x"
+    return app.test_client().post(url, content_type=kind, environ_overrides=stream, **options)
+
+
+class Unreadable(io.RawIOBase):
+    """A body that must not be read."""
+
+    def readinto(self, _):
+        raise RuntimeError("The body was read.")
+
+
+class Halting(io.RawIOBase):
+    """An empty body; while it is being read, another client is served."""
+
+    def __init__(self, app, png):
+        self.app, self.png, self.others = app, png, []
+
+    def readinto(self, _):
+        if not self.others:
+            self.others.append(None)
+            worker = threading.Thread(target=self.serve_another)
+            worker.start()
+            worker.join()
+        return 0
+
+    def serve_another(self):
+        self.others[:] = [post(self.app.test_client(), upload(self.png)).status_code]
 
 
 class OneMissing:

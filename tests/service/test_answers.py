@@ -1,6 +1,5 @@
 """Answers that are kept: given again for each model without a forward pass, and never to a stranger."""
 
-import threading
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +12,10 @@ from models.imaging.scan import locate
 from models.inference.pipeline import MODEL_KEYS, analyse, read_nodule
 from models.service.answers import Answers
 from models.service.kept import note_of, reading_of
+from models.service.queue import Queue
 from models.store import ScanStore
 from tests.conftest import encode
+from tests.service.test_queue import in_another_thread
 
 OWNER = "the-cookie-of-one-browser"
 
@@ -52,7 +53,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def answers(store, bank):
-    return Answers(store, bank, threading.BoundedSemaphore(2))
+    return Answers(store, bank, Queue(2))
 
 
 def same(one, other):
@@ -125,10 +126,10 @@ def test_a_foreign_browser_gets_no_finding(scan, store, answers):
 
 
 def test_one_reading_too_many_is_refused_but_a_kept_one_is_given(scan, store, bank):
-    answers = Answers(store, bank, threading.BoundedSemaphore(1))
+    answers = Answers(store, bank, Queue(1))
     token = store.put(scan, OWNER)
     answers.new(token, OWNER, locate(scan), "consensus")
-    with answers._queue:
+    with in_another_thread(answers._queue):
         assert answers.again(token, OWNER, 0, "alexnet").model == "alexnet"
         for ask in (
             lambda: answers.new(token, OWNER, locate(scan), "consensus"),
@@ -144,7 +145,7 @@ def test_a_model_that_is_unavailable_is_refused_before_anything_is_kept(scan, st
     token = store.put(scan, OWNER)
     bank.problems = {"vgg16": "vgg16.weights.h5 is missing."}
     bank.available = lambda key: key not in bank.problems
-    answers = Answers(store, bank, threading.BoundedSemaphore(1))
+    answers = Answers(store, bank, Queue(1))
     with pytest.raises(ScanError) as refused:
         answers.new(token, OWNER, locate(scan), "vgg16")
     assert refused.value.code == "model_unavailable"

@@ -1,0 +1,48 @@
+"""A bound on the readings under way or waiting; one more is refused at once, so that nobody waits long."""
+
+import threading
+
+from models.errors import ScanError
+
+
+class Queue:
+    """Places for readings. A thread that has one may enter again, which takes no other.
+
+    Parameters
+    ----------
+    most : int
+        Places.
+    """
+
+    def __init__(self, most):
+        self._free, self._lock = most, threading.Lock()
+        self._mine = threading.local()
+
+    def refuse_when_full(self):
+        """ScanError ``busy`` where there is no place at the moment; takes none."""
+        if self._free < 1 and not self._depth:
+            raise ScanError("busy", "The server is busy with other images; try again in a few seconds.")
+
+    def enter(self):
+        """Take a place; ScanError ``busy`` where there is none."""
+        with self._lock:
+            self.refuse_when_full()
+            self._free -= not self._depth
+        self._mine.depth = self._depth + 1
+
+    def leave(self):
+        """Give the place back that this thread's last `enter` took; nothing where it has none."""
+        if self._depth:
+            self._mine.depth -= 1
+            with self._lock:
+                self._free += not self._depth
+
+    def __enter__(self):
+        self.enter()
+
+    def __exit__(self, *_):
+        self.leave()
+
+    @property
+    def _depth(self):
+        return getattr(self._mine, "depth", 0)

@@ -1,0 +1,80 @@
+"""Places for readings: so many at once, and one more is refused."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from models.errors import ScanError
+from models.service.queue import Queue
+
+
+@contextmanager
+def in_another_thread(queue):
+    """Somebody else has a place meanwhile."""
+    with ThreadPoolExecutor(1) as other:
+        other.submit(queue.enter).result()
+        try:
+            yield
+        finally:
+            other.submit(queue.leave).result()
+
+
+def test_one_more_than_there_are_places_is_refused():
+    queue = Queue(2)
+    with in_another_thread(queue), in_another_thread(queue):
+        for refused in (queue.enter, queue.refuse_when_full):
+            with pytest.raises(ScanError, match="busy with other images") as error:
+                refused()
+            assert error.value.code == "busy"
+    queue.enter()
+
+
+def test_a_thread_that_has_a_place_enters_again_and_takes_no_other():
+    queue = Queue(2)
+    with queue, queue, in_another_thread(queue):
+        queue.refuse_when_full()
+        with queue:
+            pass
+    with in_another_thread(queue), in_another_thread(queue), pytest.raises(ScanError):
+        queue.enter()
+
+
+def test_leaving_without_a_place_gives_none_away():
+    queue = Queue(1)
+    queue.leave()
+    with in_another_thread(queue), pytest.raises(ScanError):
+        queue.enter()
+
+
+def test_a_place_comes_back_after_a_mistake():
+    queue = Queue(1)
+    with pytest.raises(KeyError), queue:
+        raise KeyError
+    with in_another_thread(queue):
+        pass
+
+
+def test_many_threads_never_have_more_places_than_there_are():
+    queue, inside, most, lock = Queue(3), 0, 0, threading.Lock()
+
+    def visit(_):
+        nonlocal inside, most
+        try:
+            queue.enter()
+        except ScanError:
+            return False
+        with lock:
+            inside += 1
+            most = max(most, inside)
+        with lock:
+            inside -= 1
+        queue.leave()
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        served = list(pool.map(visit, range(2000)))
+    assert any(served)
+    assert most <= 3
+    assert queue._free == 3
