@@ -14,13 +14,18 @@ def blind(app, tmp_path_factory):
     return create_app({"BANK": WithLocaliser(app.bank, None), "STORE": folder})
 
 
-@pytest.fixture
-def visitor(finder):
+def new_visitor(app):
     """A client with a cookie."""
-    client = finder.test_client()
+    client = app.test_client()
     client.owner = new_token()
     client.set_cookie(COOKIE, client.owner)
     return client
+
+
+@pytest.fixture
+def visitor(finder):
+    """A client with a cookie, a new one for each test."""
+    return new_visitor(finder)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from app import COOKIE
 from models.inference.pipeline import MODEL_KEYS
 from models.reports.exports import EXPORTS
 from models.store import new_token
+from tests.app.conftest import new_visitor
 from tests.app.made_series import NODULE_AT, NODULE_SLICE, series_files
 from tests.conftest import post, upload
 from tests.reports.test_calculators import BROCK_FORM
@@ -19,7 +20,13 @@ from tests.reports.test_calculators import BROCK_FORM
 NAME, NUMBER = "Doe^Marked", "MRN-4711"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def visitor(finder):
+    """One client for all tests: they only look at its findings."""
+    return new_visitor(finder)
+
+
+@pytest.fixture(scope="module")
 def crop(visitor, crop_png):
     """Address of the finding on a nodule crop."""
     return post(visitor, upload(crop_png), "/predict", spacing_mm="0.7").headers["Content-Location"]
@@ -30,7 +37,7 @@ def series():
     return series_files(StudyInstanceUID="1.2.3", PatientName=NAME, PatientID=NUMBER)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def dicom(visitor, series):
     """Address of the finding on the nodule of a DICOM series."""
     row, col = NODULE_AT

@@ -15,19 +15,17 @@ RUN = """
 """
 
 
-@pytest.fixture(params=["light", "dark"])
-def browser(request, browser):
-    """The browser of someone who prefers that colour scheme."""
-
-    def prefer(scheme):
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-
-    prefer(request.param)
-    is_dark = "return matchMedia('(prefers-color-scheme: dark)').matches"
-    assert browser.execute_script(is_dark) == (request.param == "dark")
+@pytest.fixture
+def browser(browser):
+    """The browser, which afterwards prefers no colour scheme."""
     yield browser
-    prefer("")
+    prefer(browser, "")
+
+
+def prefer(driver, scheme):
+    """Become the browser of someone who prefers a colour scheme."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
 def violations(driver):
@@ -43,8 +41,12 @@ def violations(driver):
 
 
 def check(driver):
-    found = violations(driver)
-    assert not found, "\n".join(["", *found])
+    for scheme in ("light", "dark"):
+        prefer(driver, scheme)
+        is_dark = driver.execute_script("return matchMedia('(prefers-color-scheme: dark)').matches")
+        assert is_dark == (scheme == "dark")
+        found = violations(driver)
+        assert not found, "\n".join([scheme, *found])
 
 
 def test_rules_that_are_broken_are_found(browser, server):
