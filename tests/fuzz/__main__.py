@@ -23,10 +23,8 @@ def main(arguments=None):
             found = watched(server, numbers, options, report)
     for outcome, count in report.outcomes.most_common():
         print(f"{count:7} {outcome}")
-    seconds = time.perf_counter() - start
-    print(
-        f"{len(numbers)} inputs of seed {options.seed} in {seconds:.0f} s; the slowest took {report.slowest:.1f} s"
-    )
+    seconds, slowest = time.perf_counter() - start, report.slowest
+    print(f"{len(numbers)} inputs of seed {options.seed} in {seconds:.0f} s, the slowest in {slowest:.1f} s")
     for failure in [*report.failures, *found]:
         print("FAULT", failure)
     return int(bool(report.failures or found))
@@ -62,9 +60,7 @@ def parser():
     """The command's options."""
     options = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     options.add_argument("--inputs", type=int, default=2000, help="how many")
-    options.add_argument(
-        "--seed", type=int, default=0, help="of chance; the same seed gives the same inputs"
-    )
+    options.add_argument("--seed", type=int, default=0, help="of chance; the same seed gives the same inputs")
     options.add_argument("--first", type=int, default=0, help="number of the first input")
     options.add_argument("--every", type=int, default=8, help="each so-many-th input asks for a verdict")
     options.add_argument("--url", help="of a server that runs already; else one is started")

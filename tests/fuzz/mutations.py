@@ -28,11 +28,8 @@ def set_bytes(data, chance):
 
 def truncate(data, chance):
     """Cut short; half the time only by a few bytes."""
-    return (
-        data[: -chance.randint(1, min(16, len(data)))]
-        if chance.random() < 0.5
-        else data[: chance.randrange(len(data))]
-    )
+    few = chance.randint(1, min(16, len(data)))
+    return data[:-few] if chance.random() < 0.5 else data[: chance.randrange(len(data))]
 
 
 def edit_numbers(data, chance):

@@ -34,6 +34,7 @@ from tests.imaging.test_syntaxes import HIGH_THROUGHPUT
 
 EDGE = 64  # of the pictures, in pixels: a crop, quick to decode
 LONG_AGO = (2020, 1, 1, 0, 0, 0)
+ADAM7 = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1))
 LOSSLESS = (
     ImplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -169,17 +170,8 @@ def png_chunk(kind, data):
 
 def interlaced(grey):
     """A grey picture as a PNG file in the seven passes of Adam7, which Pillow reads but does not write."""
-    passes = [
-        (0, 8, 0, 8),
-        (0, 8, 4, 8),
-        (4, 8, 0, 4),
-        (0, 4, 2, 4),
-        (2, 4, 0, 2),
-        (0, 2, 1, 2),
-        (1, 2, 0, 1),
-    ]
     lines = b"".join(
-        b"\0" + row.tobytes() for top, down, left, right in passes for row in grey[top::down, left::right]
+        b"\0" + row.tobytes() for top, down, left, right in ADAM7 for row in grey[top::down, left::right]
     )
     header = struct.pack(">IIBBBBB", grey.shape[1], grey.shape[0], 8, 0, 0, 0, 1)
     chunks = (b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")
