@@ -73,9 +73,15 @@ def kind_of(head):
 
 
 def natural_key(name):
-    """Sort key that counts: ``slice-2`` comes before ``slice-10``."""
+    """Sort key that counts: ``slice-2`` comes before ``slice-10``, however many digits a number has."""
     return [
-        (part.isdecimal(), int(part) if part.isdecimal() else part)
+        (part.isdecimal(), _counted(part) if part.isdecimal() else part)
         for part in re.split(r"([0-9]+)", name.lower())
         if part
     ]
+
+
+def _counted(digits):
+    """Orders whole numbers without converting them: Python refuses to convert thousands of digits."""
+    digits = digits.lstrip("0")
+    return len(digits), digits

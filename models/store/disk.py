@@ -1,6 +1,7 @@
 """How a scan lies on disk: a folder with its slices, its description and its notes. No pickles."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -85,6 +86,20 @@ def discard_expired(folder, oldest):
     for scan in kept_in(folder):
         if scan.last_use < oldest or scan.path.suffix == GONE:
             discard(scan.path)
+
+
+def renew(folder, now, later_than=-math.inf):
+    """Let scans and reports count as used now: all, or those last used later than some time."""
+    with suppress(FileNotFoundError):  # no report yet
+        _renew([(path, path.stat().st_mtime) for path in (folder / JOBS).iterdir()], now, later_than)
+    _renew([(scan.path, scan.last_use) for scan in kept_in(folder)], now, later_than)
+
+
+def _renew(dated, now, later_than):
+    for path in [path for path, last_use in dated if last_use > later_than]:
+        with suppress(OSError):  # removed meanwhile
+            for each in [*(path.iterdir() if path.is_dir() else ()), path]:
+                os.utime(each, (now, now))
 
 
 def make_room(folder, n_bytes, n_scans):

@@ -9,12 +9,11 @@ no names of files.
 import json
 import os
 import shutil
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from models.errors import ScanError
-from models.store import disk
+from models.store import clock, disk
 from models.store.keys import job_name, new_token, note_name, said_clearly, scan_gone, scan_name, store_full
 from models.store.presence import default_folder
 from models.store.stay import Stay
@@ -36,7 +35,8 @@ class ScanStore:
     folder : path, optional
         Of this user alone (`make_private` says what is refused); default: one among the temporary files.
     minutes : float
-        A scan expires this long after its last use.
+        A scan expires this long after its last use. Where the clock is set meanwhile, scans count as just
+        used: none stays for longer than this from then on, and none goes before its time.
     max_mb, max_scans : float, int
         Bounds on all scans, of all processes together: for a new one, those used least recently go.
     sweep_seconds : float
@@ -46,6 +46,7 @@ class ScanStore:
     def __init__(self, folder=None, minutes=30, max_mb=2000, max_scans=20, sweep_seconds=60):
         self._seconds = minutes * 60
         self._max_bytes, self._max_scans = int(max_mb * 1_000_000), max_scans
+        self._ahead = clock.ahead()
         self._stay = Stay(Path(folder or default_folder()), disk.wipe, self._sweep, sweep_seconds)
 
     def put(self, scan, owner):
@@ -63,11 +64,11 @@ class ScanStore:
             message = f"The scan takes {size:.0f} MB unpacked; this server keeps at most {most:.0f} MB."
             raise ScanError("too_large", message)
         with said_clearly():
-            here = self._stay.here()
+            here = self._here()
             new = here.folder / (name + disk.NEW)
             try:
                 with here.exclusive():
-                    disk.discard_expired(here.folder, time.time() - self._seconds)
+                    disk.discard_expired(here.folder, clock.wall() - self._seconds)
                     if not disk.make_room(here.folder, self._max_bytes - n_bytes, self._max_scans - 1):
                         raise store_full()
                     disk.reserve(new, n_bytes)
@@ -120,7 +121,7 @@ class ScanStore:
         """Say how far an upload is; a nicety, so what cannot be kept (a malformed job) is passed over."""
         data = json.dumps(value).encode()
         with suppress(ScanError, OSError):
-            here, name = self._stay.here(), job_name(job, owner)
+            here, name = self._here(), job_name(job, owner)
             with here.exclusive():
                 jobs = here.folder / disk.JOBS
                 jobs.mkdir(mode=0o700, exist_ok=True)
@@ -131,7 +132,7 @@ class ScanStore:
     def reported(self, job, owner, default=None):
         """What was last reported of an upload, or `default`."""
         try:
-            path = self._stay.here().folder / disk.JOBS / job_name(job, owner)
+            path = self._here().folder / disk.JOBS / job_name(job, owner)
             return disk.read_json(path) if _age(path) <= JOB_SECONDS else default
         except (ScanError, OSError, ValueError):
             return default
@@ -145,9 +146,23 @@ class ScanStore:
         """Stop, for this process (done at its exit too); the last process that goes removes everything."""
         self._stay.close()
 
+    def _here(self):
+        """This process's presence in the folder, whose dates are those of the clock as it goes now."""
+        here = self._stay.here()
+        self._follow_clock(here)
+        return here
+
+    def _follow_clock(self, here):
+        """Date everything anew where the clock was set since this process looked last."""
+        ahead = clock.ahead()
+        if abs(ahead - self._ahead) > clock.JUMP_SECONDS:
+            with here.exclusive():
+                disk.renew(here.folder, clock.wall())
+        self._ahead = ahead
+
     def _used(self, name, here=None):
         """The folder of a scan, its use written down; FileNotFoundError where it is not, or no longer."""
-        path = (here or self._stay.here()).folder / name
+        path = (here or self._here()).folder / name
         age = _age(path)
         if age > self._seconds:
             raise FileNotFoundError("expired")
@@ -160,19 +175,21 @@ class ScanStore:
         """The folder of a scan, which nobody else changes or removes meanwhile."""
         name = scan_name(token, owner)
         with said_clearly():
-            here = self._stay.here()
+            here = self._here()
             with here.exclusive():
                 yield self._used(name, here)
 
     def _sweep(self, here):
+        self._follow_clock(here)
         with here.exclusive():
-            disk.discard_expired(here.folder, time.time() - self._seconds)
+            disk.renew(here.folder, clock.wall(), later_than=clock.wall() + clock.JUMP_SECONDS)
+            disk.discard_expired(here.folder, clock.wall() - self._seconds)
             with suppress(FileNotFoundError):
                 _forget_jobs(here.folder / disk.JOBS, at_most=JOBS_AT_MOST)
 
 
 def _age(path):
-    return time.time() - os.stat(path).st_mtime
+    return clock.wall() - os.stat(path).st_mtime
 
 
 def _write_note(path, value):

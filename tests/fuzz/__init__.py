@@ -1,0 +1,1 @@
+"""Broken uploads by the thousand, through the HTTP interface: ``python -m tests.fuzz``."""

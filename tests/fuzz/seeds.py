@@ -1,0 +1,189 @@
+"""Whole uploads in every accepted flavour, made by the program and the same bytes in every run."""
+
+import base64
+import functools
+import io
+import struct
+import zipfile
+import zlib
+
+import numpy as np
+from PIL import Image
+from pydicom import dcmread
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    JPEG2000,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    HTJ2KLossless,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
+
+from models.imaging.phantom import draw_phantom
+from tests.imaging.dicom_files import chest_slice, make_ct, transcoded, without_meta
+from tests.imaging.series_files import make_enhanced, make_slice, marked
+from tests.imaging.test_syntaxes import HIGH_THROUGHPUT
+
+EDGE = 64  # of the pictures, in pixels: a crop, quick to decode
+LONG_AGO = (2020, 1, 1, 0, 0, 0)
+ADAM7 = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1))
+LOSSLESS = (
+    ImplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    DeflatedExplicitVRLittleEndian,
+    RLELossless,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    JPEG2000Lossless,
+    JPEG2000,
+)
+
+
+@functools.cache
+def seeds():
+    """Uploads that are read without a fault.
+
+    Returns
+    -------
+    dict of str to tuple of (str, bytes)
+        By what is particular about them, the files of one request: name and contents.
+    """
+    pictures, slices = _pictures(), _slices()
+    found = {name: ((name, data),) for name, data in [*pictures, *slices]}
+    series = tuple((f"IM{7 * i % 5}.dcm", _fixed(make_slice(i), i)) for i in range(5))
+    stack = tuple((f"slice-{i}.png", encode(draw_phantom("smooth", EDGE, seed=i))) for i in range(3))
+    found |= {"parts-dicom": series, "parts-png": stack}
+    for method, kind in ((zipfile.ZIP_STORED, "stored"), (zipfile.ZIP_DEFLATED, "deflated")):
+        found[f"zip-pictures-{kind}"] = (("stack.zip", packed(stack, method)),)
+        found[f"zip-series-{kind}"] = (("series.zip", packed(series, method)),)
+    return found
+
+
+def packed(files, method):
+    """A ZIP of (name, bytes), the same bytes whenever it is made."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, data in files:
+            entry = zipfile.ZipInfo(name, LONG_AGO)
+            entry.compress_type = method
+            archive.writestr(entry, data)
+    return buffer.getvalue()
+
+
+def _pictures():
+    grey = draw_phantom("spiculated", EDGE)
+    deep = grey.astype(np.uint16) * 257
+    image = Image.fromarray(grey)
+    alpha = np.dstack([grey, grey, grey, np.full_like(grey, 200)])
+    return [
+        ("grey.png", encode(grey)),
+        ("deep.png", encode(deep)),
+        ("palette.png", encode(image.convert("P"), "PNG")),
+        ("alpha.png", encode(alpha)),
+        ("interlaced.png", interlaced(grey)),
+        ("whole.png", encode(draw_phantom("spiculated", 200))),
+        ("baseline.jpg", encode(grey, "JPEG")),
+        ("progressive.jpg", encode(grey, "JPEG", progressive=True)),
+        ("colour.jpg", encode(image.convert("RGB"), "JPEG", subsampling=2)),
+        ("plain.tif", encode(grey, "TIFF")),
+        ("lzw.tif", encode(grey, "TIFF", compression="tiff_lzw")),
+        ("deflate.tif", encode(grey, "TIFF", compression="tiff_adobe_deflate")),
+        ("packbits.tif", encode(grey, "TIFF", compression="packbits")),
+        ("jpeg.tif", encode(grey, "TIFF", compression="jpeg")),
+        ("pages.tif", encode(grey, "TIFF", save_all=True, append_images=[image, image])),
+        ("deep.tif", encode(deep, "TIFF")),
+        ("float.tif", encode(grey.astype(np.float32), "TIFF")),
+        ("big-endian.tif", big_endian_tiff(deep)),
+        ("grey.bmp", encode(grey, "BMP")),
+        ("colour.bmp", encode(image.convert("RGB"), "BMP")),
+        ("lossy.webp", encode(alpha[..., :3], "WEBP", quality=90)),
+        ("lossless.webp", encode(alpha, "WEBP", lossless=True)),
+    ]
+
+
+def _slices():
+    plain = _fixed(make_ct(marked(0)))
+    chest = _fixed(make_ct(chest_slice((72, 72))))
+    found = [("explicit.dcm", plain), ("chest.dcm", chest)]
+    found += [(f"{syntax.keyword}.dcm", transcoded(plain, syntax)) for syntax in LOSSLESS]
+    grey = draw_phantom("spiculated", EDGE).astype(int)
+    tags = {"BitsAllocated": 8, "PixelData": grey.astype(np.uint8).tobytes()}
+    flat = _fixed(make_ct(grey * 8 - 1000, slope=8, intercept=-1000, bits=8, **tags))
+    twelve = _fixed(make_ct(grey * 8 - 1000, bits=12))
+    many = _fixed(make_enhanced([0, 2, 4, 6]))
+    return [
+        *found,
+        ("JPEGBaseline8Bit.dcm", transcoded(flat, JPEGBaseline8Bit)),
+        ("JPEGExtended12Bit.dcm", transcoded(twelve, JPEGExtended12Bit)),
+        ("HTJ2K.dcm", _high_throughput()),
+        ("enhanced.dcm", many),
+        ("enhanced-rle.dcm", transcoded(many, RLELossless)),
+        ("enhanced-j2k.dcm", transcoded(many, JPEG2000Lossless)),
+        ("bare", without_meta(plain)),
+    ]
+
+
+def _fixed(data, number=0):
+    """The same file with a UID that is not drawn anew in each run."""
+    dataset = dcmread(io.BytesIO(data))
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.4.{number + 5}"
+    return _saved(dataset)
+
+
+def _high_throughput():
+    rows, cols = np.indices((8, 12))
+    dataset = dcmread(io.BytesIO(_fixed(make_ct(130 * rows + 77 * cols - 1000))))
+    dataset.PixelData = encapsulate([base64.b85decode(HIGH_THROUGHPUT[False, "reversible"])])
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = HTJ2KLossless
+    return _saved(dataset)
+
+
+def _saved(dataset):
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def encode(pixels, kind="PNG", **options):
+    """A picture, an array or Pillow's, as the bytes of a file."""
+    buffer = io.BytesIO()
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png_chunk(kind, data):
+    """A chunk of a PNG file, its checksum right."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def interlaced(grey):
+    """A grey picture as a PNG file in the seven passes of Adam7, which Pillow reads but does not write."""
+    lines = b"".join(
+        b"\0" + row.tobytes() for top, down, left, right in ADAM7 for row in grey[top::down, left::right]
+    )
+    header = struct.pack(">IIBBBBB", grey.shape[1], grey.shape[0], 8, 0, 0, 0, 1)
+    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks)
+
+
+def big_endian_tiff(deep):
+    """A 16-bit picture as a TIFF file of the other byte order, which Pillow does not write from arrays."""
+    pixels = deep.astype(">u2").tobytes()
+    rows, cols = deep.shape
+    entries = [(256, cols), (257, rows), (258, 16), (259, 1), (262, 1), (273, 8), (277, 1), (278, rows)]
+    entries += [(279, len(pixels))]
+    table = b"".join(struct.pack(">HHII", tag, 4, 1, value) for tag, value in entries)
+    directory = struct.pack(">H", len(entries)) + table + bytes(4)
+    return b"MM\0*" + struct.pack(">I", 8 + len(pixels)) + pixels + directory
