@@ -1,4 +1,4 @@
-"""How long a series takes to read, and how much memory: ``python -m tests.benchmarks.series``.
+"""How long a series takes to read, and how much memory: ``python -m tests.bench.series``.
 
 Writes a series of chest phantoms to a temporary folder, uncompressed and compressed, and reads it as
 files and as one ZIP, each in a process of its own. Memory is the highest resident set above that of the
@@ -75,7 +75,7 @@ def _peak():
 
 
 def _child(*arguments):
-    command = [sys.executable, "-m", "tests.benchmarks.series", *map(str, arguments)]
+    command = [sys.executable, "-m", "tests.bench.series", *map(str, arguments)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

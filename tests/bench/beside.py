@@ -1,0 +1,68 @@
+"""The application, and beside it in the same process what it is compared with.
+
+For gunicorn: ``tests.bench.beside:create()``. Under ``/beside`` it answers the bare forward passes, timed
+within the process and run by the same kind of thread as a request, and the plain way: what the usual tutorial
+on Flask and Keras does. None of it is part of the application.
+"""
+
+import time
+from functools import cache
+
+import numpy as np
+from flask import Flask, jsonify, request
+from PIL import Image
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+from app import ROOT, create_app
+from models.imaging.patch import PATCH
+from models.inference.views import eight_views
+from models.networks.registry import ARCHITECTURES
+from tests.bench.forward import bare_passes, keras_model
+from tests.bench.inputs import crop_patches
+
+
+def create():
+    """The WSGI application."""
+    app = create_app()
+    return DispatcherMiddleware(app, {"/beside": _beside(app)})
+
+
+def _beside(app):
+    beside, folder = Flask("beside"), ROOT / app.config["WEIGHTS"]
+
+    @beside.get("/bare")
+    def bare():
+        patches = crop_patches()
+        start = time.perf_counter()
+        bare_passes(app.bank, patches)
+        return jsonify(time.perf_counter() - start)
+
+    @beside.post("/plain")
+    def plain():
+        """As in the tutorials: open, resize, and `predict` with each model that was asked for."""
+        patches, keys = _asked()
+        answers = {key: model(key).predict(patches, verbose=0)["rating"].mean(axis=0) for key in keys}
+        return jsonify({key: answer.tolist() for key, answer in answers.items()})
+
+    @beside.post("/own")
+    def own():
+        """The same of our own, without all that makes a verdict of it."""
+        patches, keys = _asked()
+        if len(keys) == 1:
+            return jsonify(app.bank.predict(*keys, patches).score)
+        return jsonify({key: answer.score for key, answer in bare_passes(app.bank, patches).items()})
+
+    @cache
+    def model(key):
+        return keras_model(folder, key)
+
+    return beside
+
+
+def _asked():
+    """The views of the uploaded picture, as many as the form says, and the models that it asks for."""
+    with Image.open(request.files["image"].stream) as image:
+        grey = image.convert("L").resize(PATCH.shape[:2])
+    patch = np.repeat(np.asarray(grey, np.float32)[..., None] / 255, 3, axis=2)
+    keys = [request.form["model"]] if "model" in request.form else list(ARCHITECTURES)
+    return eight_views(patch[None])[: int(request.form["views"])], keys

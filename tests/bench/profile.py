@@ -1,0 +1,141 @@
+"""Where the time of one verdict goes: its steps, called one by one in one process, by turns.
+
+What a request takes beyond its steps (form, cookie, headers, template) is "the rest".
+"""
+
+import json
+import tempfile
+from functools import partial
+
+from tests.bench.inputs import crop_png
+from tests.bench.table import Row
+from tests.bench.timing import medians_ms
+
+
+def profile(repeats):
+    """Rows: milliseconds of each step of the JSON answer, of the page, and of its saliency maps."""
+    from app import create_app
+
+    with tempfile.TemporaryDirectory() as folder:
+        app = create_app({"STORE": f"{folder}/store"})
+        with app.test_request_context("/"):
+            return [*verdict_rows(app, repeats), *_page(app, repeats), *_saliency(app.bank, repeats)]
+
+
+def verdict_rows(app, repeats, warm=3):
+    """Rows of the JSON answer; within a context of a request to the application."""
+    steps = _verdict_steps(app.bank)
+    times = medians_ms({"whole": _request(app, "/api/v1/predict"), **steps}, repeats, warm)
+    return _shares("profile: JSON of a crop", times)
+
+
+def _page(app, repeats):
+    from models.inference.pipeline import finding_of, read_nodule
+
+    scan, roi = _scan()
+    reading = read_nodule(scan, roi, app.bank, explain=True)
+    finding = finding_of(reading, "consensus", app.bank)
+    steps = {
+        "decode and content check": _scan,
+        "reading with saliency maps": partial(read_nodule, scan, roi, app.bank, explain=True),
+        "store: scan and note": partial(_keep, app.store, scan, reading),
+        "page: pictures and figures": partial(_context, app.bank, finding),
+    }
+    times = medians_ms({"whole": _request(app, "/predict"), **steps}, repeats)
+    return _shares("profile: page of a crop", times)
+
+
+def _saliency(bank, repeats):
+    patches = _patches()
+    times = medians_ms({"whole": partial(bank.explain, patches), **_saliency_steps(bank, patches)}, repeats)
+    return _shares("profile: saliency maps", times)
+
+
+def _verdict_steps(bank):
+    from models.imaging.content import refuse_other_pictures
+    from models.imaging.picture import read_picture
+    from models.inference.doubts import doubts
+    from models.inference.measure import measure
+    from models.inference.outline import contour
+    from models.inference.pipeline import finding_of, read_nodule
+    from models.inference.views import patch_at, views
+    from models.networks.registry import ARCHITECTURES
+    from models.reports.as_json import finding_as_json
+
+    scan, roi = _scan()
+    place = (scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
+    patches, outline = views(*place), bank.localiser.outline(scan, roi)
+    polygon = contour(outline)
+    reading = read_nodule(scan, roi, bank)
+    features = {key: prediction.features for key, prediction in reading.predictions.items()}
+    about = (scan, roi, polygon, reading.measurement, reading.neighbours, bank.evaluation)
+    networks = {f"network {key}": partial(bank.predict, key, patches) for key in ARCHITECTURES}
+    return {
+        "decode": partial(read_picture, crop_png(), 10**8),
+        "content check": partial(refuse_other_pictures, scan.slices),
+        "views": lambda: (views(*place), patch_at(*place)),
+        **networks,
+        "localiser": partial(bank.localiser.outline, scan, roi),
+        "contour and sizes": lambda: measure(contour(outline), scan, roi.slice),
+        "neighbours": partial(bank.similar, features),
+        "doubts": partial(doubts, *about),
+        "finding and JSON": lambda: json.dumps(finding_as_json(finding_of(reading, "consensus", bank))),
+    }
+
+
+def _saliency_steps(bank, patches):
+    return {f"maps of {key}": partial(explain, patches) for key, explain in bank._explainers.items()}
+
+
+def _scan():
+    from models.imaging.read import read_scan
+    from models.imaging.scan import locate
+
+    scan = read_scan([("crop.png", crop_png())])
+    return scan, locate(scan)
+
+
+def _patches():
+    from models.inference.views import views
+
+    scan, roi = _scan()
+    return views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
+
+
+def _request(app, address):
+    import io
+
+    client, data = app.test_client(), crop_png()
+
+    def ask():
+        form = {"image": (io.BytesIO(data), "crop.png")}
+        answer = client.post(address, data=form, headers={"Sec-Fetch-Site": "same-origin"})
+        if answer.status_code != 200:
+            raise RuntimeError(f"{address} answered {answer.status}")
+
+    return ask
+
+
+def _keep(store, scan, reading):
+    from models.service.kept import note_of
+    from models.store import new_token
+
+    owner = new_token()
+    store.write(store.put(scan, owner), owner, "reading", note_of(reading))
+
+
+def _context(bank, finding):
+    from models.reports.calculators import calculators_of
+    from models.reports.case import case_of
+    from models.reports.result import result_page
+
+    case = case_of(finding, bank.evaluation, bank.localiser_report)
+    result_page(finding, bank.evaluation, bank.saliency_report, case, True)
+    calculators_of(finding, {})
+
+
+def _shares(section, times):
+    whole = times.pop("whole")
+    steps = times | {"the rest": whole - sum(times.values())}
+    rows = [Row(section, name, taken, detail=f"{taken / whole:5.1%}") for name, taken in steps.items()]
+    return [*rows, Row(section, "whole", whole)]
