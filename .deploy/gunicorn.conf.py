@@ -1,4 +1,4 @@
-"""gunicorn -c .deploy/gunicorn.conf.py "app:create_app()": see .deploy/README.md for the reasons and figures."""
+"""For ``gunicorn -c .deploy/gunicorn.conf.py "app:create_app()"``; reasons and figures: .deploy/README.md."""
 
 import atexit
 import os
@@ -60,9 +60,7 @@ worker_class = PatientWorker
 workers = int(os.environ.get("WEB_CONCURRENCY", 1))
 if workers > 1:  # the processes share the cores
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
-preload_app = (
-    False  # TensorFlow's threads and locks do not outlive a fork: each process loads the models itself
-)
+preload_app = False  # TensorFlow's threads and locks do not outlive a fork: each process loads the models
 threads = 256  # made when needed; far more than the queue has places, so that the surplus is told so at once
 worker_connections = 512
 backlog = 256
