@@ -70,7 +70,6 @@ def create_app(config=None):
     app.config["MAX_FORM_PARTS"] = app.config["MAX_FILES"] + 20
     set_up(app.config["LOG"], app.logger, logging.getLogger("werkzeug"))
     app.metrics = Metrics(MODEL_KEYS)
-    app.wsgi_app = Watch(app.wsgi_app, app.metrics)
     app.bank = app.config.get("BANK") or ModelBank(ROOT / app.config["WEIGHTS"])
     app.store = ScanStore(*(app.config[f"STORE{name}"] for name in ("", "_MINUTES", "_MB", "_SCANS")))
     app.queue = Queue(app.config["QUEUE"], app.metrics.queue.inc)
@@ -87,6 +86,7 @@ def create_app(config=None):
         lambda: {"disclaimer": DISCLAIMER, "version": __version__, "models_list": model_rows(app.bank)}
     )
     app.cli.add_command(predict_command)
+    app.wsgi_app = Watch(app.wsgi_app, app.metrics)  # outermost: it sees who really sends
     return app
 
 
@@ -299,11 +299,14 @@ def add_errors(app):
     def http_error(error):
         if isinstance(error.__context__, TimeoutError):
             return error_answer(TOO_SLOW)
-        shown = {"request_id": request_id()} if error.code >= 500 else {}
-        if is_program():
-            code = error.name.lower().replace(" ", "_")
-            return jsonify({"error": {"code": code, "message": error.description} | shown}), error.code
-        page = render_template("error.html", status=error.code, message=error.description, **shown)
+        body = {"code": error.name.lower().replace(" ", "_"), "message": error.description}
+        if error.code >= 500:
+            body["request_id"] = request_id()
+        page = (
+            jsonify({"error": body})
+            if is_program()
+            else render_template("error.html", **body, status=error.code)
+        )
         return page, error.code
 
 
@@ -387,6 +390,5 @@ def predict_command(files, model, row, col, index, spacing_mm, as_json):
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # by way of atexit, where the store is emptied
     application = create_app()
-    host, port = application.config["HOST"], application.config["PORT"]
-    handler = type("Connection", (Patient, WSGIRequestHandler), {})
-    application.run(host, port, debug=False, request_handler=handler)
+    patient = {"request_handler": type("Connection", (Patient, WSGIRequestHandler), {})}
+    application.run(application.config["HOST"], application.config["PORT"], debug=False, **patient)
