@@ -15,10 +15,12 @@ import click
 from flask import Flask, Response, current_app, g, jsonify, redirect, render_template, request
 from flask.cli import with_appcontext
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntityTooLarge
+from werkzeug.serving import WSGIRequestHandler
 
 from models import __version__
 from models.errors import STATUS, ScanError
 from models.gate.headers import HEADERS
+from models.gate.patience import TOO_SLOW, Patient
 from models.imaging.display import to_png
 from models.imaging.phantom import KINDS, SAMPLE, draw_phantom
 from models.imaging.read import read_scan
@@ -42,7 +44,8 @@ from models.service.progress import Searches, reporter
 from models.service.queue import Queue
 from models.service.settings import SETTINGS, read_settings
 from models.store import ScanStore, new_token
-from models.telemetry.logs import PRIVATE_PATH, hide_tokens
+from models.telemetry import Metrics, Watch, note, request_id, set_up, stage
+from models.telemetry.logs import PRIVATE_PATH
 
 ROOT = Path(__file__).parent
 COOKIE, OWNER = "nodule_browser", re.compile(r"[\w-]{43}", re.ASCII)
@@ -65,15 +68,14 @@ def create_app(config=None):
     app.config.update(config or {})
     app.config["MAX_CONTENT_LENGTH"] = int(app.config["MAX_UPLOAD_MB"] * 1_000_000)
     app.config["MAX_FORM_PARTS"] = app.config["MAX_FILES"] + 20
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("models").setLevel(logging.INFO)
-    for logger in (app.logger, logging.getLogger("werkzeug")):
-        logger.addFilter(hide_tokens)
+    set_up(app.config["LOG"], app.logger, logging.getLogger("werkzeug"))
+    app.metrics = Metrics(MODEL_KEYS)
     app.bank = app.config.get("BANK") or ModelBank(ROOT / app.config["WEIGHTS"])
     app.store = ScanStore(*(app.config[f"STORE{name}"] for name in ("", "_MINUTES", "_MB", "_SCANS")))
-    app.queue = Queue(app.config["QUEUE"])
+    app.queue = Queue(app.config["QUEUE"], app.metrics.queue.inc)
     app.answers = Answers(app.store, app.bank, app.queue)
-    app.searches = Searches(app.store, app.bank.localiser)
+    app.searches = Searches(app.store, app.bank.localiser, app.metrics.searches.track_inprogress)
+    app.metrics.describe(__version__, app.bank, app.config["QUEUE"])
     for add in (add_pages, add_scan_pages, add_api, add_errors):
         add(app)
     app.before_request(refuse_other_sites)
@@ -84,6 +86,7 @@ def create_app(config=None):
         lambda: {"disclaimer": DISCLAIMER, "version": __version__, "models_list": model_rows(app.bank)}
     )
     app.cli.add_command(predict_command)
+    app.wsgi_app = Watch(app.wsgi_app, app.metrics)  # outermost: it sees who really sends
     return app
 
 
@@ -195,6 +198,10 @@ def add_api(app):
         body = {"status": "unavailable" if app.bank.problems else "ok", "unavailable": app.bank.problems}
         return jsonify(body), 503 if app.bank.problems else 200
 
+    @app.get("/metrics")
+    def metrics():
+        return Response(app.metrics.text(), content_type=app.metrics.content_type)
+
 
 def browser(new=False):
     """The browser that asks, by its cookie; where it has none, a new one goes with the answer."""
@@ -220,12 +227,14 @@ def uploaded_files():
 
 def decode(files, spacing_mm, report=None):
     """The scan in the files, within the bound on pixels."""
-    return read_scan(files, spacing_mm, current_app.config["MAX_MEGAPIXELS"] * 1_000_000, report)
+    with stage("decode"):
+        return read_scan(files, spacing_mm, current_app.config["MAX_MEGAPIXELS"] * 1_000_000, report)
 
 
 def asked_model():
     """The model of the request, if it exists and can answer."""
     model = request.values.get("model") or CONSENSUS
+    note(model=model)
     check_model(model, current_app.bank)
     return model
 
@@ -288,14 +297,22 @@ def add_errors(app):
 
     @app.errorhandler(HTTPException)
     def http_error(error):
-        if is_program():
-            code = error.name.lower().replace(" ", "_")
-            return jsonify({"error": {"code": code, "message": error.description}}), error.code
-        return render_template("error.html", status=error.code, message=error.description), error.code
+        if isinstance(error.__context__, TimeoutError):
+            return error_answer(TOO_SLOW)
+        body = {"code": error.name.lower().replace(" ", "_"), "message": error.description}
+        if error.code >= 500:
+            body["request_id"] = request_id()
+        page = (
+            jsonify({"error": body})
+            if is_program()
+            else render_template("error.html", **body, status=error.code)
+        )
+        return page, error.code
 
 
 def error_answer(error):
     """JSON for programs; for people the page again, with the sentence above it."""
+    note(code=error.code)
     headers = {"Retry-After": "5"} if error.code == "busy" else {}
     body, token = {"code": error.code, "message": error.message}, (request.view_args or {}).get("token")
     if is_program():
@@ -373,4 +390,5 @@ def predict_command(files, model, row, col, index, spacing_mm, as_json):
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # by way of atexit, where the store is emptied
     application = create_app()
-    application.run(application.config["HOST"], application.config["PORT"], debug=False)
+    patient = {"request_handler": type("Connection", (Patient, WSGIRequestHandler), {})}
+    application.run(application.config["HOST"], application.config["PORT"], debug=False, **patient)

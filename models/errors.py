@@ -5,6 +5,7 @@ STATUS = {
     for status, codes in {
         400: "no_file unknown_model bad_number roi_outside mixed_series",
         404: "scan_gone",
+        408: "too_slow",
         409: "not_dicom",
         413: "too_large",
         415: "unsupported_file missing_decoder",

@@ -30,6 +30,7 @@ ROOMS = {  # room: the rooms it may import besides itself
         "models.networks",
         "models.inference",
         "models.reports",
+        "models.telemetry",
     },
     "training": {"models.errors", "models.imaging", "models.networks", "models.inference", "models.reports"},
 }

@@ -4,6 +4,7 @@ from models.errors import ScanError
 from models.imaging.scan import Roi
 from models.inference.pipeline import analyse, check_model, finding_of, read_nodule
 from models.service.kept import note_of, reading_of
+from models.telemetry.facts import stage
 
 NOTES = "findings"  # the list that a viewer shows: place, model and verdict of each finding
 KEPT = ("model", "title", "verdict", "probability")
@@ -25,7 +26,7 @@ class Answers:
 
     def once(self, scan, roi, model):
         """The finding at a place of a scan that is not kept, without an explanation."""
-        with self._queue:
+        with self._queue, stage("predict"):
             return analyse(scan, roi, model, self._bank)
 
     def first(self, scan, owner, roi, model):
@@ -72,5 +73,5 @@ class Answers:
         return finding_of(reading, model or listed["model"], self._bank)
 
     def _read(self, scan, roi):
-        with self._queue:
+        with self._queue, stage("predict"):
             return read_nodule(scan, roi, self._bank, explain=True)

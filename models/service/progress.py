@@ -7,7 +7,7 @@ import logging
 import secrets
 import threading
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 from models.errors import ScanError
 from models.inference.search import Cancelled, search
@@ -39,10 +39,12 @@ class Searches:
     store : ScanStore
     localiser : Localiser or None
         None: every search is ``unavailable``.
+    counted : callable
+        Makes a context manager that is entered while a search runs.
     """
 
-    def __init__(self, store, localiser):
-        self._store, self._localiser = store, localiser
+    def __init__(self, store, localiser, counted=nullcontext):
+        self._store, self._localiser, self._counted = store, localiser, counted
         self._slots = threading.BoundedSemaphore(AT_ONCE)
 
     def start(self, token, owner):
@@ -90,7 +92,8 @@ class Searches:
                 run.progress(0, run.total, state="queued")
                 if run.cancelled():
                     return
-            found = search(scan, self._localiser, progress=run.progress, cancelled=run.cancelled)
+            with self._counted():
+                found = search(scan, self._localiser, progress=run.progress, cancelled=run.cancelled)
             run.say("done", run.total, [_as_dict(candidate) for candidate in found])
         except Cancelled:
             pass  # whoever cancelled it has left a note

@@ -12,10 +12,13 @@ class Queue:
     ----------
     most : int
         Places.
+    on_change : callable, optional
+        Told how many more are taken: 1 or -1.
     """
 
-    def __init__(self, most):
+    def __init__(self, most, on_change=lambda taken: None):
         self._free, self._lock = most, threading.Lock()
+        self._on_change = on_change
         self._mine = threading.local()
 
     def refuse_when_full(self):
@@ -29,6 +32,8 @@ class Queue:
             self.refuse_when_full()
             self._free -= not self._depth
         self._mine.depth = self._depth + 1
+        if self._depth == 1:
+            self._on_change(1)
 
     def leave(self):
         """Give the place back that this thread's last `enter` took; nothing where it has none."""
@@ -36,6 +41,8 @@ class Queue:
             self._mine.depth -= 1
             with self._lock:
                 self._free += not self._depth
+            if not self._depth:
+                self._on_change(-1)
 
     def __enter__(self):
         self.enter()

@@ -19,6 +19,7 @@ SETTINGS = (
     Setting("STORE_MINUTES", 30, "Minutes after its last use at which a scan is removed."),
     Setting("STORE_MB", 2000, "Most megabytes of scans kept at once; those used least recently go first."),
     Setting("STORE_SCANS", 20, "Most scans kept at once."),
+    Setting("LOG", "plain", "`json`: log lines are JSON objects, one a line."),
 )
 
 

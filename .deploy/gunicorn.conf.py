@@ -1,0 +1,100 @@
+"""For ``gunicorn -c .deploy/gunicorn.conf.py "app:create_app()"``; reasons and figures: .deploy/README.md."""
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+METRICS = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client looks for it when it is first imported
+
+
+def make_metrics_folder():
+    """A folder in which the processes of this server add up their counts; it goes when the master goes."""
+    prefix, master = f"lung-nodule-metrics-{os.getpid()}-", os.getpid()
+    if prefix in os.environ.get(METRICS, ""):  # this file is read again when the server is told to reload
+        return
+    os.environ[METRICS] = folder = tempfile.mkdtemp(prefix=prefix)
+    atexit.register(lambda: os.getpid() == master and shutil.rmtree(folder, ignore_errors=True))
+
+
+make_metrics_folder()
+
+from models.gate.patience import PatientSocket  # noqa: E402
+from models.service.settings import SETTINGS, read_settings  # noqa: E402
+from models.store import disk  # noqa: E402
+from models.store.presence import Presence, default_folder  # noqa: E402
+from models.telemetry.logs import formatter, hide_tokens  # noqa: E402
+
+settings = read_settings(SETTINGS, os.environ)
+
+
+class PatientWorker(ThreadWorker):
+    """A process with threads that does not wait for clients which send slowly or stop half-way."""
+
+    def handle(self, conn):
+        conn.sock = PatientSocket.of(conn.sock)
+        return super().handle(conn)
+
+
+class Log(Logger):
+    """gunicorn's own lines, masked as the application's; JSON where that is set."""
+
+    def setup(self, cfg):
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.addFilter(hide_tokens)
+            if settings["LOG"] != "plain":
+                handler.setFormatter(formatter(settings["LOG"]))
+
+
+chdir = str(ROOT)
+bind = f"{settings['HOST']}:{settings['PORT']}"
+worker_class = PatientWorker
+workers = int(os.environ.get("WEB_CONCURRENCY", 1))
+if workers > 1:  # the processes share the cores
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+preload_app = False  # TensorFlow's threads and locks do not outlive a fork: each process loads the models
+threads = 256  # made when needed; far more than the queue has places, so that the surplus is told so at once
+worker_connections = 512
+backlog = 256
+max_requests = 0  # memory does not grow, and a start takes 10 s
+
+timeout = 120  # without a sign of life of the whole process; a start on a slow machine is no death
+graceful_timeout = 60  # for requests under way, at reload and stop
+keepalive = 5
+limit_request_line, limit_request_fields, limit_request_field_size = 4094, 64, 8190
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a busy disk is no death either
+control_socket_disable = True
+
+accesslog = None  # models.telemetry writes the line of a request: no address, query or name in it
+errorlog = "-"
+logger_class = Log
+
+
+def on_starting(server):
+    """The master is present in the store: a reload replaces all processes, and must not empty it."""
+    server.presence = Presence(Path(settings["STORE"] or default_folder()), disk.wipe)
+
+
+def post_fork(server, worker):
+    """The locks are the master's."""
+    server.presence.forget()
+
+
+def child_exit(server, worker):
+    """What a process that went is still said to be doing."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)
+
+
+def on_exit(server):
+    """Who goes last empties the store."""
+    server.presence.leave()
