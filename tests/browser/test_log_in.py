@@ -4,7 +4,7 @@ import pytest
 
 from app import create_app
 from tests.browser.driving import by_id, complaints, read_result
-from tests.browser.test_axe import check
+from tests.browser.test_axe import check, prefer
 from tests.conftest import served
 
 PASSWORD = "a password for tests"
@@ -23,20 +23,19 @@ def enter(driver, password):
     by_id(driver, "enter").click()
 
 
-@pytest.mark.parametrize("kind", ["browser", "plain_browser"])
-def test_a_person_logs_in_reads_an_answer_and_logs_out(request, locked, kind):
-    driver = request.getfixturevalue(kind)
-    driver.get(locked + "/models")
-    check(driver)
+def visit(driver, address, look=lambda driver: None):
+    """From the log-in to the log-out; `look` at each page on the way."""
+    driver.get(address + "/models")
+    look(driver)
     enter(driver, "a guess")
     assert by_id(driver, "error").get_dom_attribute("data-code") == "wrong_password"
-    check(driver)
+    look(driver)
     enter(driver, PASSWORD)
-    by_id(driver, "models-table" if driver.find_elements("id", "models-table") else "log-out")
-    assert driver.current_url == locked + "/models"
-    check(driver)
+    by_id(driver, "log-out")
+    assert driver.current_url == address + "/models"
     driver.get_log("browser")  # the browser itself notes each answer that is an error
-    driver.get(locked + "/")
+    driver.get(address + "/")
+    look(driver)
     by_id(driver, "sample-smooth").click()
     assert read_result(driver)["verdict"] == "Benign-looking"
     assert complaints(driver) == []
@@ -46,3 +45,12 @@ def test_a_person_logs_in_reads_an_answer_and_logs_out(request, locked, kind):
     driver.get(here)
     assert driver.find_element("css selector", "h1").text == "Log in"
     driver.get_log("browser")
+
+
+def test_a_person_logs_in_reads_an_answer_and_logs_out(browser, locked):
+    visit(browser, locked, check)
+    prefer(browser, "")
+
+
+def test_it_goes_without_javascript(plain_browser, locked):
+    visit(plain_browser, locked)
