@@ -1,25 +1,25 @@
 """The web application: settings, routes, errors, headers and commands; all else is in models/."""
 
-import json
 import logging
 import os
 import re
 import signal
 import sys
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
-import click
 from flask import Flask, Response, current_app, g, jsonify, redirect, render_template, request
-from flask.cli import with_appcontext
-from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.serving import WSGIRequestHandler
 
 from models import __version__
 from models.errors import STATUS, ScanError
-from models.gate.headers import HEADERS
+from models.gate import Door, Refused, refuse_open_door
+from models.gate.cookies import BROWSER as COOKIE
+from models.gate.cookies import SESSION, cookie, cookie_of, form_token
+from models.gate.door import LOG_IN, goes_on
 from models.gate.patience import TOO_SLOW, Patient
 from models.imaging.display import to_png
 from models.imaging.phantom import KINDS, SAMPLE, draw_phantom
@@ -31,7 +31,6 @@ from models.inference.finding import DISCLAIMER
 from models.inference.pipeline import MODEL_KEYS, check_model
 from models.reports.as_json import finding_as_json
 from models.reports.as_page import viewer_page
-from models.reports.as_text import finding_as_text
 from models.reports.calculators import calculators_of
 from models.reports.case import case_of
 from models.reports.exports import EXPORTS, export
@@ -43,12 +42,12 @@ from models.service.fields import asked_place, asked_view, chosen_place, find_pl
 from models.service.progress import Searches, reporter
 from models.service.queue import Queue
 from models.service.settings import SETTINGS, read_settings
+from models.service.terminal import predict_command
 from models.store import ScanStore, new_token
 from models.telemetry import Metrics, Watch, note, request_id, set_up, stage
-from models.telemetry.logs import PRIVATE_PATH
 
 ROOT = Path(__file__).parent
-COOKIE, OWNER = "nodule_browser", re.compile(r"[\w-]{43}", re.ASCII)
+OWNER = re.compile(r"[\w-]{43}", re.ASCII)
 READINGS = ("predict", "api_predict", "sample", "find")  # endpoints that read images
 FEW_SLICES, PATIENCE_S = 3, 3  # the answer to an upload of so few slices waits so long for the search
 
@@ -76,18 +75,45 @@ def create_app(config=None):
     app.answers = Answers(app.store, app.bank, app.queue)
     app.searches = Searches(app.store, app.bank.localiser, app.metrics.searches.track_inprogress)
     app.metrics.describe(__version__, app.bank, app.config["QUEUE"])
-    for add in (add_pages, add_scan_pages, add_api, add_errors):
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=app.config["PROXIES"], x_proto=app.config["PROXIES"])
+    for add in (add_door, add_pages, add_scan_pages, add_api, add_errors):
         add(app)
-    app.before_request(refuse_other_sites)
     app.before_request(queue_up)
     app.teardown_request(leave_queue)
     app.after_request(add_headers)
     app.context_processor(
         lambda: {"disclaimer": DISCLAIMER, "version": __version__, "models_list": model_rows(app.bank)}
     )
-    app.cli.add_command(predict_command)
+    app.cli.command("predict")(predict_command(decode, answer))
     app.wsgi_app = Watch(app.wsgi_app, app.metrics)  # outermost: it sees who really sends
     return app
+
+
+def add_door(app):
+    """Who is let in, log-in and log-out."""
+    app.door = Door(app.config)
+    app.template_global("form_token")(lambda: form_token(browser(new=True)))
+    app.template_global("is_logged_in")(lambda: app.door.is_in(request))
+
+    app.before_request(lambda: app.door.check(request))
+    if not app.config["PASSWORD"]:
+        return
+
+    @app.route(LOG_IN, methods=["GET", "POST"])
+    def log_in():
+        if request.method == "GET":
+            return render_template("login.html", goes_on="/")
+        done = redirect(goes_on(request), 303)
+        done.set_cookie(**app.door.enter(request))
+        return done
+
+    @app.post("/logout")
+    def log_out():
+        done = redirect("/", 303)
+        done.headers["Clear-Site-Data"] = '"cache"'
+        for name in (SESSION, COOKIE):  # without the latter, what this browser uploaded is nobody's
+            done.set_cookie(**cookie(name, "", request.is_secure, 0))
+        return done
 
 
 def add_pages(app):
@@ -205,10 +231,10 @@ def add_api(app):
 
 def browser(new=False):
     """The browser that asks, by its cookie; where it has none, a new one goes with the answer."""
-    cookie = g.get("new_browser") or request.cookies.get(COOKIE, "")
-    if new and not OWNER.fullmatch(cookie):
-        cookie = g.new_browser = new_token()
-    return cookie
+    me = g.get("new_browser") or cookie_of(request, COOKIE)
+    if new and not OWNER.fullmatch(me):
+        me = g.new_browser = new_token()
+    return me
 
 
 def read_request(report=None):
@@ -313,10 +339,12 @@ def add_errors(app):
 def error_answer(error):
     """JSON for programs; for people the page again, with the sentence above it."""
     note(code=error.code)
-    headers = {"Retry-After": "5"} if error.code == "busy" else {}
+    headers = {"Retry-After": "5"} if error.code == "busy" else getattr(error, "headers", {})
     body, token = {"code": error.code, "message": error.message}, (request.view_args or {}).get("token")
     if is_program():
         page = jsonify({"error": body})
+    elif isinstance(error, Refused):
+        page = render_template(error.page, **body, error=body, goes_on=goes_on(request))
     elif error.code == "scan_gone":
         page = render_template("error.html", status=404, message=error.message, gone=True)
     elif token:
@@ -331,13 +359,6 @@ def error_answer(error):
 def is_program():
     """Whether a program asks, or a script of a page."""
     return request.path.startswith("/api/") or "X-Requested-With" in request.headers
-
-
-def refuse_other_sites():
-    """Forms on other sites, and on other ports of this machine, send nothing here."""
-    sent_from = request.headers.get("Sec-Fetch-Site", "none")
-    if request.method == "POST" and sent_from not in ("none", "same-origin"):
-        raise Forbidden("Another site sent this request; use the form of this one.")
 
 
 def queue_up():
@@ -357,38 +378,16 @@ def leave_queue(_):
 
 def add_headers(response):
     """Security headers and the cookie; no cache keeps an answer about a patient."""
-    for name, value in HEADERS.items():
+    for name, value in current_app.door.headers(request, "new_browser" in g).items():
         response.headers.setdefault(name, value)
-    if request.method == "POST" or PRIVATE_PATH.match(request.path) or "new_browser" in g:
-        response.headers.setdefault("Cache-Control", "no-store")
     if "new_browser" in g:
-        safe = {"httponly": True, "samesite": "Strict", "secure": request.is_secure}
-        response.set_cookie(COOKIE, g.new_browser, **safe)
+        response.set_cookie(**cookie(COOKIE, g.new_browser, request.is_secure))
     return response
-
-
-@click.command("predict")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--model", default=CONSENSUS, help=f"One of {', '.join(MODEL_KEYS)}.")
-@click.option("--row", type=float, help="Row of the nodule's centre, in pixels from 0.")
-@click.option("--col", type=float, help="Column of the nodule's centre, in pixels from 0.")
-@click.option("--slice", "index", type=int, help="Slice of the nodule, from 0.")
-@click.option("--spacing-mm", type=float, help="mm per pixel, for an image that does not carry it.")
-@click.option("--json", "as_json", is_flag=True, help="Print the answer of the JSON interface.")
-@with_appcontext
-def predict_command(files, model, row, col, index, spacing_mm, as_json):
-    """Say whether the nodule in FILES looks benign or malignant: an image, a folder or a ZIP of a series."""
-    paths = [path for file in files for path in ([file] if file.is_file() else sorted(file.rglob("*")))]
-    sources = [Source(str(path), partial(path.open, "rb")) for path in paths if path.is_file()]
-    try:
-        finding = answer(decode(sources, spacing_mm), (row, col, index), model)
-    except ScanError as error:
-        raise click.ClickException(f"{error.message} ({error.code})") from error
-    click.echo(json.dumps(finding_as_json(finding), indent=2) if as_json else finding_as_text(finding))
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # by way of atexit, where the store is emptied
+    refuse_open_door(*map(read_settings(SETTINGS, os.environ).get, ("HOST", "PASSWORD", "OPEN")))
     application = create_app()
     patient = {"request_handler": type("Connection", (Patient, WSGIRequestHandler), {})}
     application.run(application.config["HOST"], application.config["PORT"], debug=False, **patient)

@@ -3,13 +3,16 @@
 STATUS = {
     code: status
     for status, codes in {
-        400: "no_file unknown_model bad_number roi_outside mixed_series",
+        400: "no_file unknown_model bad_number roi_outside mixed_series unknown_host",
+        401: "password_needed wrong_password",
+        403: "not_open other_origin",
         404: "scan_gone",
         408: "too_slow",
         409: "not_dicom",
         413: "too_large",
         415: "unsupported_file missing_decoder",
         422: "corrupt_file no_pixels not_ct not_axial not_chest not_ct_image nodule_not_found",
+        429: "too_many_tries",
         503: "busy model_unavailable store_full",
     }.items()
     for code in codes.split()

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.serving import make_server
 
@@ -13,6 +15,17 @@ from app import create_app
 from models.imaging.phantom import draw_phantom
 from tests.app.made_series import BrightSpots, WithLocaliser
 from tests.imaging.dicom_files import chest_slice
+
+
+class BrowserLike(FlaskClient):
+    """A client that says of its requests what browsers say of those from the site's own pages."""
+
+    def open(self, *args, **kwargs):
+        self.environ_base.setdefault("HTTP_SEC_FETCH_SITE", "same-origin")
+        return super().open(*args, **kwargs)
+
+
+Flask.test_client_class = BrowserLike
 
 
 @pytest.fixture(scope="session")

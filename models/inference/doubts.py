@@ -19,6 +19,7 @@ ORDER = (  # first what may void the answer, then what blurs a part of it, last 
     "window_saturated",
     "cut_off",
     "model_unavailable",
+    "burned_in_text",
     "spacing_unusual",
     "thick_slices",
     "missing_slices",

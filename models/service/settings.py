@@ -8,6 +8,30 @@ Setting = namedtuple("Setting", "name default help")  # from the environment var
 SETTINGS = (
     Setting("HOST", "127.0.0.1", "Address that `python app.py` listens on."),
     Setting("PORT", 5000, "Port that `python app.py` listens on."),
+    Setting(
+        "PASSWORD",
+        "",
+        "Password that visitors give; required where `NODULE_HOST` is no address of this machine alone "
+        "(127.0.0.1, ::1, localhost). Changing it ends all sessions. Empty: none.",
+    ),
+    Setting(
+        "OPEN",
+        0,
+        "1: other machines are answered without a password too. Whoever reaches the port can then use "
+        "everything: only behind something that keeps strangers out.",
+    ),
+    Setting(
+        "HOSTS",
+        "",
+        "Names by which browsers reach the server, with commas between them; without a password, it goes by "
+        "no other name than localhost and its addresses.",
+    ),
+    Setting(
+        "PROXIES",
+        0,
+        "Reverse proxies in front that set X-Forwarded-For and X-Forwarded-Proto; 0: what these say is not "
+        "believed.",
+    ),
     Setting("WEIGHTS", "weights", "Folder of the models' weights; relative to app.py."),
     Setting("MAX_UPLOAD_MB", 600, "Largest upload, in megabytes (all files of a request together)."),
     Setting("MAX_MEGAPIXELS", 300, "Most pixels of all images of an upload, in millions, after unpacking."),

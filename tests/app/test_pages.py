@@ -20,7 +20,7 @@ def test_pages_answer_without_any_other_host(client, path):
     page = client.get(path)
     assert page.status_code == 200
     assert not re.search(r"""(?:src|href|action)=["'](?:https?:)?//""", page.text)
-    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
 
 
 def test_the_form_offers_the_consensus_first_and_then_the_five(client):

@@ -42,7 +42,7 @@ class Server:
         """Megabytes of the master and all below it: resident sets added up, and proportional sets (PSS).
 
         Resident sets count pages that processes share once each; proportional sets share them out, so that
-        their sum is what the server takes of the machine. Without PSS (not Linux) it is the same as the first.
+        their sum is what the server takes of the machine. Without PSS (not Linux) both are the same.
         """
         resident = proportional = 0
         for process in (self.process, *self.process.children(recursive=True)):

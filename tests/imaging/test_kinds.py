@@ -12,6 +12,7 @@ from pydicom.uid import (
 
 from models.errors import ScanError
 from models.imaging.dicom import is_left_out, read_header, refuse_other_objects
+from models.imaging.read import read_scan
 from tests.imaging.dicom_files import make_ct
 from tests.imaging.series_files import SUPINE, make_enhanced, marked
 
@@ -225,3 +226,22 @@ def test_a_real_file_of_another_kind_is_refused(shared, name, code):
         refuse_other_objects(dataset)
     else:
         assert refusal(dataset).code == code
+
+
+@pytest.mark.parametrize(
+    ("tags", "is_likely"),
+    [
+        ({}, False),
+        ({"BurnedInAnnotation": "YES"}, True),
+        ({"BurnedInAnnotation": "NO"}, False),
+        ({"BurnedInAnnotation": ""}, False),
+        ({"ConversionType": "WSD"}, True),
+        ({"ConversionType": "WSD", "BurnedInAnnotation": "NO"}, False),
+        ({"ImageType": ["DERIVED", "SECONDARY", "SCREEN CAPTURE"]}, True),
+        ({"ImageType": ["DERIVED", "SECONDARY", "AXIAL"]}, False),
+    ],
+    ids=str,
+)
+def test_whoever_sends_an_image_with_text_in_it_is_warned(chest_hu, tags, is_likely):
+    scan = read_scan([("a.dcm", make_ct(chest_hu, **tags))])
+    assert ("burned_in_text" in {notice.code for notice in scan.notices}) is is_likely

@@ -184,6 +184,19 @@ def _has_pixels(dataset):
     return any(keyword in dataset for keyword in PIXELS)
 
 
+@refusing_damage()
+def is_text_likely(dataset):
+    """Whether text may be burned into the pixels, a name perhaps, as far as the header says so.
+
+    By Burned In Annotation (PS3.3 C.7.6.1.1); where it is silent, an image that was converted (Conversion
+    Type, C.8.6.1) or whose type says that it was taken off a screen.
+    """
+    said = str(dataset.get("BurnedInAnnotation") or "").strip().upper()
+    if said in ("YES", "NO"):
+        return said == "YES"
+    return bool(dataset.get("ConversionType")) or any("SCREEN" in word for word in _image_type(dataset))
+
+
 def _is_colour(dataset):
     photometric = str(dataset.get("PhotometricInterpretation") or "").upper()
     return int(dataset.get("SamplesPerPixel") or 1) != 1 or photometric.startswith(("RGB", "YBR", "PALETTE"))

@@ -63,8 +63,9 @@ def decoder_for(syntax):
 
 def _missing(syntax, reason):
     name = syntax.name if syntax.name != syntax else "an unknown transfer syntax"
+    number = f" ({syntax})" if syntax.is_valid else ""  # else it may be any text
     return ScanError(
-        "missing_decoder", f"The pixels are compressed as {name} ({syntax[:64]}), {reason}. {UNCOMPRESSED}"
+        "missing_decoder", f"The pixels are compressed as {name}{number}, {reason}. {UNCOMPRESSED}"
     )
 
 

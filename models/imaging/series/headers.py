@@ -8,6 +8,7 @@ from models.errors import ScanError
 from models.imaging.dicom import is_left_out, read_header, refuse_other_objects
 from models.imaging.dicom.frames import Frame, frames_of
 from models.imaging.dicom.hounsfield import is_hounsfield
+from models.imaging.dicom.kinds import is_text_likely
 from models.imaging.dicom.origin import contrast_given, reference_of
 from models.imaging.geometry import is_axial
 from models.imaging.reference import Reference
@@ -38,6 +39,8 @@ class SliceHeader:
         None where the file does not name itself properly.
     contrast : bool
         Whether contrast agent was given, as far as the file says so.
+    is_text_likely : bool
+        Whether text may be burned into the pixels.
     """
 
     source: Source
@@ -51,6 +54,7 @@ class SliceHeader:
     is_hu: bool
     reference: Reference | None
     contrast: bool
+    is_text_likely: bool
 
 
 @dataclass
@@ -132,6 +136,7 @@ def _slice_headers(source, dataset):
         "instance": whole(dataset.get("InstanceNumber")),
         "kernel": _kernel(dataset.get("ConvolutionKernel")),
         "is_hu": is_hounsfield(dataset),
+        "is_text_likely": is_text_likely(dataset),
     }
     return [
         SliceHeader(

@@ -24,8 +24,8 @@ def series_notices(series, left_out):
     Returns
     -------
     list of Notice
-        Of the codes ``left_out``, ``order_assumed``, ``duplicate_slices``, ``missing_slices``,
-        ``irregular_spacing``, ``gantry_tilt``, ``thick_slices`` and ``not_hu``.
+        Of the codes ``left_out``, ``order_assumed``, ``duplicate_slices``, ``burned_in_text``,
+        ``missing_slices``, ``irregular_spacing``, ``gantry_tilt``, ``thick_slices`` and ``not_hu``.
     """
     notices = []
     if left_out:
@@ -37,6 +37,9 @@ def series_notices(series, left_out):
     if series.repeated_mm:
         message = f"Slices that are there more than once were read once: {_at(series.repeated_mm)}."
         notices.append(Notice("duplicate_slices", message))
+    if any(header.is_text_likely for header in series.slices):
+        message = "Text may be burned into the image: check that no name is in it before you pass it on."
+        notices.append(Notice("burned_in_text", message))
     return [*notices, *_spacing(series), *_tilt(series), *_thick(series), *_units(series)]
 
 

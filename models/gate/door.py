@@ -1,0 +1,119 @@
+"""The door: who is let in, by what they carry, and what they get to carry."""
+
+import hashlib
+import hmac
+
+from models.gate.cookies import BROWSER, SESSION, SESSION_SECONDS, Sessions, cookie, cookie_of
+from models.gate.headers import headers_of
+from models.gate.network import refuse_other_names, refuse_strangers
+from models.gate.origin import refuse_other_origins
+from models.gate.refused import Refused
+from models.gate.tries import Tries
+
+PROBED = "/healthz"  # for container engines, which know neither name nor password; it tells nothing of anyone
+LOG_IN = "/login"
+LOG_IN_BYTES = 10_000  # of a body that someone sends who is not let in yet
+PUBLIC = ("/static/",)
+UNKEPT = ("/scan/", "/progress/", "/api/", LOG_IN)  # pages and answers about a patient
+
+
+class Door:
+    """Lets requests in, or not.
+
+    Parameters
+    ----------
+    settings : mapping
+        PASSWORD: empty where none is asked for. OPEN: whether others than this machine are answered without
+        one. HOSTS: names of this server, with commas between them. PROXIES: how many proxies are trusted.
+    """
+
+    def __init__(self, settings):
+        self._password = settings["PASSWORD"]
+        self._sessions = Sessions(self._password) if self._password else None
+        self._names = set(settings["HOSTS"].lower().replace(",", " ").split())
+        self._waived, self._proxies = settings["OPEN"], settings["PROXIES"]
+        self._tries = Tries()
+
+    def check(self, request):
+        """Refuse a request that nobody may send, or not this visitor; all others pass.
+
+        Raises
+        ------
+        Refused
+            ``unknown_host``, ``not_open``, ``password_needed``, ``wrong_password``, ``too_many_tries``,
+            ``other_origin``.
+        """
+        if request.path == PROBED:
+            return
+        if self._names or not self._password:
+            refuse_other_names(request, self._names)
+        if not (self._password or self._waived):
+            refuse_strangers(request, self._proxies)
+        if request.path == LOG_IN:
+            request.max_content_length = LOG_IN_BYTES
+        elif self._password and not request.path.startswith(PUBLIC):
+            self._ask_password(request)
+        has_session = bool(cookie_of(request, SESSION))
+        refuse_other_origins(request, cookie_of(request, BROWSER), has_session)
+
+    def is_in(self, request):
+        """Whether the request carries a session."""
+        return bool(self._sessions) and self._sessions.knows(cookie_of(request, SESSION))
+
+    def enter(self, request):
+        """The cookie of a new session for the form with the right password; `Refused` as `check` does."""
+        self._try(request, request.form.get("password", ""))
+        value = self._sessions.new() if self._sessions else ""
+        return cookie(SESSION, value, request.is_secure, SESSION_SECONDS)
+
+    def headers(self, request, is_new):
+        """Headers of the answer; `is_new` where it brings a cookie."""
+        is_static = request.path.startswith(PUBLIC)
+        is_personal = is_new or request.method == "POST" or request.path.startswith(UNKEPT)
+        return headers_of(request.is_secure, is_personal or (bool(self._password) and not is_static))
+
+    def _ask_password(self, request):
+        if self.is_in(request):
+            return
+        given = request.authorization
+        password = (given.password if given.type == "basic" else given.token) if given else None
+        if password is None:
+            raise Refused(
+                "password_needed", "This server asks for its password: log in first.", _ways_in(request)
+            )
+        try:
+            self._try(request, password)
+        except Refused as refused:
+            if refused.code == "wrong_password":
+                refused.headers = _ways_in(request)
+            raise
+
+    def _try(self, request, password):
+        known, told = (_digest(text) for text in (self._password, password))
+        self._tries.settle(request.remote_addr or "", hmac.compare_digest(known, told))
+
+
+def goes_on(request):
+    """Where the log-in leads: to what the form says, else to the page that was asked for.
+
+    Returns
+    -------
+    str
+        A path of this server; the start page for anything else, and for what was to be changed.
+    """
+    path = request.form.get("next", "/") if request.path == LOG_IN else request.path
+    is_path = path.startswith("/") and not path.startswith(("//", LOG_IN)) and "\\" not in path
+    is_page = request.path == LOG_IN or request.method == "GET"
+    return path if is_page and is_path and path.isascii() and path.isprintable() else "/"
+
+
+def _digest(text):
+    """All of one length, so that comparing takes one time."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+
+
+def _ways_in(request):
+    """The challenge (RFC 9110); "Basic" would have browsers open a window of their own over the page."""
+    is_program = request.path.startswith("/api/") and "Sec-Fetch-Mode" not in request.headers
+    basic = 'Basic realm="nodule", charset="UTF-8", ' if is_program else ""
+    return {"WWW-Authenticate": basic + 'Bearer realm="nodule"'}
