@@ -26,6 +26,7 @@ def make_metrics_folder():
 
 make_metrics_folder()
 
+from models.gate import refuse_open_door  # noqa: E402
 from models.gate.patience import PatientSocket  # noqa: E402
 from models.service.settings import SETTINGS, read_settings  # noqa: E402
 from models.store import disk  # noqa: E402
@@ -33,6 +34,7 @@ from models.store.presence import Presence, default_folder  # noqa: E402
 from models.telemetry.logs import formatter, hide_tokens  # noqa: E402
 
 settings = read_settings(SETTINGS, os.environ)
+refuse_open_door(settings["HOST"], settings["PASSWORD"], settings["OPEN"])
 
 
 class PatientWorker(ThreadWorker):

@@ -41,6 +41,7 @@ def client_of(evaluation, reports=REPORTS, problems=None):
         localiser_report={},
         saliency_report={},
         cases=None,
+        checksum="0" * 12,
     )
     return create_app({"BANK": bank}).test_client()
 

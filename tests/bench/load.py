@@ -25,8 +25,13 @@ def load(seconds, clients=CLIENTS):
             must(client.post("/api/v1/predict", sent))
         client.close()
         seen = {n: _ask(server.port, n, seconds) for n in clients}
-    rows = [row for n in clients for row in _rows(n, seen[n], seconds)]
-    return rows + _best({n: _throughput(seen[n], seconds) for n in clients})
+    return rows_of(seen, seconds)
+
+
+def rows_of(seen, seconds):
+    """Rows for what numbers of clients saw: begin, status, duration and Retry-After of each answer."""
+    rows = [row for n in seen for row in _rows(n, seen[n], seconds)]
+    return rows + _best({n: _throughput(answers, seconds) for n, answers in seen.items()})
 
 
 def _ask(port, n_clients, seconds):

@@ -94,6 +94,7 @@ def render(finding, form=None):
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     )
+    environment.globals["form_token"] = lambda: "token"  # the app's own, tested with the gate
     template = environment.get_template("result/_calculators.html")
     calculators = calculators_of(finding, form)
     return template.render(calculators=calculators, finding=finding, here_now="/scan/t/finding/1?model=vgg16")
