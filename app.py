@@ -70,6 +70,7 @@ def create_app(config=None):
     for logger in (app.logger, logging.getLogger("werkzeug")):
         logger.addFilter(hide_tokens)
     app.bank = app.config.get("BANK") or ModelBank(ROOT / app.config["WEIGHTS"])
+    app.bank.prepare_to_explain()
     app.store = ScanStore(*(app.config[f"STORE{name}"] for name in ("", "_MINUTES", "_MB", "_SCANS")))
     app.queue = Queue(app.config["QUEUE"])
     app.answers = Answers(app.store, app.bank, app.queue)
