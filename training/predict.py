@@ -69,7 +69,7 @@ def load_network(key, path):
     model.load_weights(path)
     if keras.backend.backend() != "tensorflow":
         return model
-    from models.inference.bank import trace  # needs TensorFlow
+    from models.inference.forward import trace  # needs TensorFlow
 
     traced = trace(model)
     return lambda patches, training=False: traced(patches)

@@ -1,22 +1,23 @@
-"""The five models: weights checked, loaded to float32, traced and warmed."""
+"""The five models: weights checked, loaded to float32, compiled and warmed."""
 
 import hashlib
 import logging
-import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from models.errors import ScanError
 from models.imaging.patch import PATCH
 from models.inference.calibration import Abstention, Calibration, consensus_score
+from models.inference.explainers import Explainers
+from models.inference.forward import Passes, folded, give_memory_back, one_thread_an_operation
 from models.inference.localiser import Localiser
 from models.inference.neighbours import CaseTable
-from models.inference.saliency import Explainer, joined
+from models.inference.saliency import joined
 from models.inference.weights import WeightsError, fill, read_report
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES, malignancy_score, unscale_descriptors
@@ -75,15 +76,16 @@ class ModelBank:
     def __init__(self, folder):
         if (backend := keras.backend.backend()) != "tensorflow":
             raise RuntimeError(f"Unset KERAS_BACKEND: expected tensorflow. Received: {backend}")
+        one_thread_an_operation()
         self.folder = Path(folder)
-        self.problems, self.reports, self._answers, self._explainers = {}, {}, {}, {}
-        self._lock = threading.Lock()
+        self.problems, self.reports, models = {}, {}, {}
+        self._passes = Passes()
         self.evaluation = self._read("evaluation", "There are no measured results")
         self.saliency_report = self._read("saliency", "Answers cannot be explained")
         for key in ARCHITECTURES:
             start = time.perf_counter()
             try:
-                self._load(key)
+                models[key] = self._load(key)
             except WeightsError as error:
                 self.problems[key] = str(error)
                 log.error("%s is unavailable: %s", ARCHITECTURES[key].title, error)
@@ -92,23 +94,18 @@ class ModelBank:
         self._read_consensus()
         self.localiser = self._open(Localiser, "Nodules cannot be looked for or outlined")
         self.cases = self._open(CaseTable, "Similar cases cannot be told")
+        self._explainers = Explainers(models, self.saliency_report)
+        self._passes.all(np.zeros((8, *PATCH.shape), np.float32))
+        give_memory_back()
 
     def _load(self, key):
         report = read_report(self.folder, key)
         model = ARCHITECTURES[key].build(PATCH.shape)
         fill(model, self.folder, key, report)
-        pooled = model.get_layer("pool").output
-        answer = trace(keras.Model(model.input, {**model.output, "features": pooled})).get_concrete_function()
-        answer(tf.zeros((4, *PATCH.shape)))
-        self._answers[key], self.reports[key] = answer, report
-        self._prepare_to_explain(key, model)
-
-    def _prepare_to_explain(self, key, model):
-        try:
-            how = self.saliency_report["models"][key]
-            self._explainers[key] = Explainer(model, how["method"], how["layer"])
-        except (KeyError, TypeError, ValueError) as error:
-            log.error("%s cannot be explained: %r", ARCHITECTURES[key].title, error)
+        model = folded(model)
+        self._passes.add(key, model)
+        self.reports[key] = report
+        return model
 
     def _read_consensus(self):
         try:
@@ -138,7 +135,7 @@ class ModelBank:
     @property
     def checksum(self):
         """Start of a checksum over the checksums of all loaded weights."""
-        parts = [self.reports[key]["sha256"] for key in self._answers]
+        parts = [self.reports[key]["sha256"] for key in self._passes]
         return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
 
     def threshold(self, key):
@@ -161,7 +158,7 @@ class ModelBank:
         return self.cases.nearest(features) if self.cases is not None else None
 
     def explain(self, patches):
-        """Where each model looked, and the consensus: maps by key, those of models that can be explained.
+        """Where each model looked, and the consensus: maps by key, of the models that can be explained.
 
         Parameters
         ----------
@@ -172,13 +169,16 @@ class ModelBank:
         -------
         dict of str to Saliency
         """
-        with self._lock:
-            maps = {key: explain(patches) for key, explain in self._explainers.items()}
+        maps = self._explainers(patches)
         return maps | ({CONSENSUS: joined(maps.values())} if maps else {})
+
+    def prepare_to_explain(self):
+        """Begin in the background with what the first call of `explain` would otherwise wait for."""
+        self._explainers.prepare()
 
     def available(self, key):
         """Whether a model, or for the consensus any model, can answer."""
-        return bool(self._answers) if key == CONSENSUS else key in self._answers
+        return bool(self._passes) if key == CONSENSUS else key in self._passes
 
     def predict(self, key, patches, chosen=slice(None)):
         """One model's answer, averaged over patches.
@@ -195,23 +195,27 @@ class ModelBank:
         ScanError
             ``model_unavailable``.
         """
-        if key not in self._answers:
+        if key not in self._passes:
             raise ScanError(
                 "model_unavailable", f"{ARCHITECTURES[key].title} is unavailable: {self.problems[key]}"
             )
-        with self._lock:  # one network at a time has all cores
-            output = self._answers[key](tf.constant(patches))
-        score = float(malignancy_score(output["rating"].numpy().mean(axis=0)))
-        descriptors = unscale_descriptors(output["descriptors"].numpy().mean(axis=0))
+        return self._prediction(key, self._passes.one(key, patches), chosen)
+
+    def predict_all(self, patches, chosen=slice(None)):
+        """The answers of all models that are available, by key; see `predict`."""
+        outputs = self._passes.all(patches)
+        return {key: self._prediction(key, output, chosen) for key, output in outputs.items()}
+
+    def forward(self, key):
+        """The bare forward pass of a model that is available, for measurements; see `Passes.one`."""
+        return partial(self._passes.one, key)
+
+    def _prediction(self, key, output, chosen):
+        score = float(malignancy_score(output["rating"].mean(axis=0)))
+        descriptors = unscale_descriptors(output["descriptors"].mean(axis=0))
         return Prediction(
             score,
             float(Calibration(**self.reports[key]["calibration"])(score)),
             dict(zip(DESCRIPTOR_SCALES, descriptors.tolist(), strict=True)),
-            output["features"].numpy()[chosen].mean(axis=0),
+            output["features"][chosen].mean(axis=0),
         )
-
-
-def trace(model):
-    """A model's forward pass as one graph for any number of patches."""
-    spec = tf.TensorSpec((None, *PATCH.shape), tf.float32)
-    return tf.function(lambda patches: model(patches, training=False), input_signature=[spec])

@@ -8,6 +8,8 @@ from scipy import ndimage
 
 from models.imaging.field import GRID_MM, Grid, field_at
 from models.inference.candidates import best_mean
+from models.inference.cores import shares, side_by_side
+from models.inference.forward import folded, quick
 from models.inference.outline import Outline
 from models.inference.weights import fill, read_report
 from models.networks.localiser import FILTERS, build_localiser
@@ -88,13 +90,14 @@ class Localiser:
         self.report = read_report(folder, KEY)
         model = build_localiser(tuple(self.report.get("filters", FILTERS)))
         fill(model, folder, KEY, self.report)
-        self._answer = trace(model)
+        self._answer = quick(folded(model))
         self.thresholds = self.report["thresholds"]
-        self.maps(np.zeros((1, AROUND, AROUND, 3), np.float32))
+        self.maps(np.zeros((8, AROUND, AROUND, 3), np.float32))
 
     def maps(self, fields):
         """Probability (n, rows, cols) of each pixel of fields (n, rows, cols, 3); multiples of `STRIDE`."""
-        return self._answer(tf.constant(fields))[..., 0].numpy()
+        maps = side_by_side(lambda some: self._answer(tf.constant(some))[..., 0].numpy(), shares(fields))
+        return np.concatenate(maps)
 
     def look_at(self, scan, row, col, index):
         """What the network sees at a place of a scan; `Seen`, or None where it sees no nodule.
@@ -125,12 +128,6 @@ def turned(field, turns, mirror):
 def turned_back(field, turns, mirror):
     """What `turned` turned, as it was."""
     return np.rot90(field[::-1] if mirror else field, -turns)
-
-
-def trace(model):
-    """The forward pass as one graph for fields of any number and shape."""
-    spec = tf.TensorSpec((None, None, None, 3), tf.float32)
-    return tf.function(lambda fields: model(fields, training=False), input_signature=[spec])
 
 
 def component(probability):

@@ -5,7 +5,6 @@ nodules only readers' ratings, sizes and projected features are kept, in no orde
 `training.cases` made the table and measured what the distance is worth.
 """
 
-import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from models.inference.weights import WeightsError, read_report
+from models.inference.weights import WeightsError, read_checked, read_report
 from models.networks.scales import RATINGS
 
 KEY = "cases"
@@ -105,7 +104,7 @@ class CaseTable:
         if not isinstance(weights, dict) or not weights:
             raise WeightsError(f"{KEY}.json is damaged.")
         _check_weights(Path(folder), weights)
-        arrays = _read(Path(folder) / f"{KEY}.npz", self.report.get("sha256"))
+        arrays = _read(Path(folder) / f"{KEY}.npz", self.report)
         try:
             self._space = Space(
                 *({key: arrays[f"{part}_{key}"] for key in weights} for part in ("mean", "axes"))
@@ -165,16 +164,10 @@ def _check_weights(folder, weights):
             raise WeightsError(f"{KEY}.json was made for other weights than those of {key}.json.")
 
 
-def _read(path, checksum):
+def _read(path, report):
     """Arrays of a checked file, those of fractions in float32."""
     try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise WeightsError(f"{path.name} is missing.") from error
-    if hashlib.sha256(content).hexdigest() != checksum:
-        raise WeightsError(f"{path.name} is damaged: its checksum is not the one in {KEY}.json.")
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        with np.load(io.BytesIO(read_checked(path, report)), allow_pickle=False) as file:
             arrays = dict(file)
     except (ValueError, OSError, BadZipFile) as error:
         raise WeightsError(f"{path.name} does not fit this version.") from error

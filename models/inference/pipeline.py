@@ -70,7 +70,7 @@ def read_nodule(scan, roi, bank, explain=False):
     """
     patches = views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
     chosen = views_of_chosen(len(scan.slices), roi.slice)
-    predictions = {key: bank.predict(key, patches, chosen) for key in ARCHITECTURES if bank.available(key)}
+    predictions = bank.predict_all(patches, chosen)
     polygon = _polygon(bank, scan, roi)
     measurement = None if polygon is None else measure(polygon, scan, roi.slice)
     neighbours = bank.similar({key: prediction.features for key, prediction in predictions.items()})

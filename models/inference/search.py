@@ -1,6 +1,7 @@
 """Looking for nodules in all of a scan, without a click."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from models.imaging.field import Grid, field_at, slice_in_hu
 from models.imaging.lung import lung_mask
 from models.imaging.scan import Roi, locate
 from models.inference.candidates import best_of, blobs_in, link, plausibility
+from models.inference.cores import CORES, side_by_side
 from models.networks.localiser import STRIDE
 
 STEP_MM = 2.0  # slices are looked at so far apart, or all of them where they are farther
@@ -54,7 +56,7 @@ def search(scan, localiser, progress=None, cancelled=None, indices=None):
     progress : callable, optional
         Called with the number of slices done and to do.
     cancelled : callable, optional
-        Asked before each slice whether to give up.
+        Asked now and then whether to give up.
     indices : sequence of int, optional
         The slices that are looked at; default: `slices_to_search`.
 
@@ -69,14 +71,15 @@ def search(scan, localiser, progress=None, cancelled=None, indices=None):
     """
     indices = slices_to_search(scan) if indices is None else indices
     found = []
-    for done, index in enumerate(indices):
+    if progress:
+        progress(0, len(indices))
+    for start in range(0, len(indices), CORES):
         if cancelled and cancelled():
             raise Cancelled
-        if progress:
-            progress(done, len(indices))
-        found.append(_blobs_of(scan, localiser, index))
-    if progress:
-        progress(len(indices), len(indices))
+        for blobs in side_by_side(partial(_blobs_of, scan, localiser), indices[start : start + CORES]):
+            found.append(blobs)
+            if progress:
+                progress(len(found), len(indices))
     return _ranked(scan, localiser, found, len(indices))
 
 

@@ -1,12 +1,24 @@
 """A weights folder: reports, and weights that are what their report says."""
 
 import hashlib
+import io
 import json
 from pathlib import Path
 
 
 class WeightsError(Exception):
     """Why a model's weights cannot be used, in one sentence."""
+
+
+class _Named(io.BytesIO):
+    """The bytes of a file under its name, by which Keras tells what is in them."""
+
+    def __init__(self, name, content):
+        super().__init__(content)
+        self._name = name
+
+    def __str__(self):
+        return self._name
 
 
 def read_report(folder, key):
@@ -23,14 +35,29 @@ def read_report(folder, key):
     return report
 
 
-def fill(model, folder, key, report):
-    """Load ``<key>.weights.h5`` into a model; WeightsError where the file is not the one of the report."""
-    path = Path(folder) / f"{key}.weights.h5"
-    if not path.is_file():
-        raise WeightsError(f"{path.name} is missing.")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != report.get("sha256"):
-        raise WeightsError(f"{path.name} is damaged: its checksum is not the one in {key}.json.")
+def read_checked(path, report):
+    """Bytes of a file; WeightsError where it is missing or not the one of the report ``<key>.json``.
+
+    What was checked is what is used: a file that changes later changes nothing.
+    """
     try:
-        model.load_weights(path)
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path.name} is missing.") from error
+    if hashlib.sha256(content).hexdigest() != report.get("sha256"):
+        name = path.name.partition(".")[0]
+        raise WeightsError(f"{path.name} is damaged: its checksum is not the one in {name}.json.")
+    return content
+
+
+def fill(model, folder, key, report):
+    """Load ``<key>.weights.h5`` into a model; WeightsError where the file is not the one of the report.
+
+    The file holds arrays and no code, and nothing else is taken from it.
+    """
+    path = Path(folder) / f"{key}.weights.h5"
+    content = read_checked(path, report)
+    try:
+        model.load_weights(_Named(path.name, content))
     except Exception as error:  # h5py and Keras raise many kinds
         raise WeightsError(f"{path.name} does not fit this version's network.") from error

@@ -3,7 +3,6 @@
 import argparse
 import os
 import platform
-import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from tests.bench.forward import forward
 from tests.bench.load import load
 from tests.bench.memory import LATE, memory, start
 from tests.bench.profile import profile
-from tests.bench.server import configuration
+from tests.bench.server import configuration, stoppable
 from tests.bench.table import as_json, as_text, from_json
 from tests.bench.verdict import plain, verdict
 
@@ -76,14 +75,9 @@ def _measured(options):
     for name in options.only:
         print(f"measuring: {name}", file=sys.stderr, flush=True)
         measure, given = SECTIONS[name]
-        with ProcessPoolExecutor(1, get_context("spawn"), initializer=_stoppable) as process:
+        with ProcessPoolExecutor(1, get_context("spawn"), initializer=stoppable) as process:
             rows += process.submit(measure, *(getattr(options, option) for option in given)).result()
     return rows
-
-
-def _stoppable():
-    """Let a request to end unwind what runs, so that servers are stopped."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def about_here():
@@ -105,7 +99,7 @@ def about_here():
 
 
 if __name__ == "__main__":
-    _stoppable()
+    stoppable()
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -17,7 +17,7 @@ from app import ROOT, create_app
 from models.imaging.patch import PATCH
 from models.inference.views import eight_views
 from models.networks.registry import ARCHITECTURES
-from tests.bench.forward import bare_passes, keras_model
+from tests.bench.forward import keras_model
 from tests.bench.inputs import crop_patches
 
 
@@ -34,7 +34,7 @@ def _beside(app):
     def bare():
         patches = crop_patches()
         start = time.perf_counter()
-        bare_passes(app.bank, patches)
+        app.bank.predict_all(patches)
         return jsonify(time.perf_counter() - start)
 
     @beside.post("/plain")
@@ -50,7 +50,7 @@ def _beside(app):
         patches, keys = _asked()
         if len(keys) == 1:
             return jsonify(app.bank.predict(*keys, patches).score)
-        return jsonify({key: answer.score for key, answer in bare_passes(app.bank, patches).items()})
+        return jsonify({key: answer.score for key, answer in app.bank.predict_all(patches).items()})
 
     @cache
     def model(key):

@@ -16,13 +16,6 @@ AT_MOST, AGREE = 1.3, 1e-4
 OPSET = 17
 
 
-def bare_passes(bank, patches):
-    """The forward passes of all models as the bank runs them, and nothing else."""
-    if hasattr(bank, "predict_all"):
-        return bank.predict_all(patches)
-    return {key: bank.predict(key, patches) for key in bank.reports if key != "consensus"}
-
-
 def forward(repeats):
     """Rows: for each model, milliseconds of 8 patches and of 1 by both, and their ratio."""
     try:
@@ -35,7 +28,7 @@ def forward(repeats):
 
     bank, patches, rows = ModelBank(WEIGHTS), crop_patches(), []
     for key in ARCHITECTURES:
-        ours, other = own_pass(bank, key), onnx_pass(key)
+        ours, other = bank.forward(key), onnx_pass(key)
         gap = difference(ours(patches), other(patches))
         rows.append(Row(SECTION, f"{key}: largest difference", gap * 1e4, "1e-4", at_most=AGREE * 1e4))
         for n in (8, 1):
@@ -51,16 +44,8 @@ def _compared(key, ours, other, patches, repeats):
     return [Row(SECTION, name, ratio, "x", at_most=AT_MOST if many else None, detail=detail)]
 
 
-def own_pass(bank, key):
-    """The bank's network as a function from patches to its outputs as arrays, by name."""
-    import tensorflow as tf
-
-    answer = bank.forward(key) if hasattr(bank, "forward") else bank._answers[key]
-    return lambda patches: {name: array.numpy() for name, array in answer(tf.constant(patches)).items()}
-
-
 def onnx_pass(key):
-    """The same for ONNX Runtime, on as many threads as there are cores."""
+    """The network in ONNX Runtime, on as many threads as there are cores; from patches to arrays by name."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

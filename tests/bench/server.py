@@ -1,6 +1,7 @@
 """The server that is measured: gunicorn in processes of its own, with the configuration that is shipped."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -82,6 +83,11 @@ def running(app=APP, **settings):
             yield Server(port, _wait(process, port, start, log), psutil.Process(process.pid))
         finally:
             _stop(process)
+
+
+def stoppable():
+    """Let a request to end unwind what runs, so that servers are stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def configuration():

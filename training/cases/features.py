@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from models.imaging.patch import PATCH
-from models.inference.bank import trace
+from models.inference.forward import trace
 from models.inference.views import eight_views, patch_at
 from models.networks.registry import ARCHITECTURES
 from training.perturb import PERTURBATIONS, Perturbation, Upload
