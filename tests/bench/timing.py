@@ -3,7 +3,7 @@
 import time
 from statistics import median, quantiles
 
-PAUSE_S = 0.01  # between two turns: threads of the last one that still spin for work come to rest
+PAUSE_S = 0.1  # between two turns: threads of ONNX Runtime spin for work some time after their last
 
 
 def side_by_side(sides, repeats, warm=3):
