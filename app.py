@@ -70,7 +70,6 @@ def create_app(config=None):
     set_up(app.config["LOG"], app.logger, logging.getLogger("werkzeug"))
     app.metrics = Metrics(MODEL_KEYS)
     app.bank = app.config.get("BANK") or ModelBank(ROOT / app.config["WEIGHTS"])
-    app.bank.prepare_to_explain()
     app.store = ScanStore(*(app.config[f"STORE{name}"] for name in ("", "_MINUTES", "_MB", "_SCANS")))
     app.queue = Queue(app.config["QUEUE"], app.metrics.queue.inc)
     app.answers = Answers(app.store, app.bank, app.queue)

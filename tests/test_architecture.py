@@ -36,7 +36,9 @@ ROOMS = {  # room: the rooms it may import besides itself
 }
 ROOMS["app"] = set(ROOMS) - {"training"}
 TENSORFLOW_ROOMS = ("models.networks", "training")
-TENSORFLOW_MODULES = {"models.inference." + name for name in ("bank", "forward", "localiser", "saliency")}
+TENSORFLOW_MODULES = {
+    "models.inference." + name for name in ("bank", "evidence", "forward", "localiser", "passes")
+}
 FILES = sorted([*(ROOT / "models").rglob("*.py"), *(ROOT / "training").rglob("*.py"), *ROOT.glob("app.py")])
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES

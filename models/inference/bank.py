@@ -13,11 +13,11 @@ import numpy as np
 from models.errors import ScanError
 from models.imaging.patch import PATCH
 from models.inference.calibration import Abstention, Calibration, consensus_score
-from models.inference.explainers import Explainers
-from models.inference.forward import Passes, folded, give_memory_back, one_thread_an_operation
+from models.inference.forward import folded, give_memory_back, one_thread_an_operation
 from models.inference.localiser import Localiser
 from models.inference.neighbours import CaseTable
-from models.inference.saliency import joined
+from models.inference.passes import Passes
+from models.inference.saliency import Explainer, joined
 from models.inference.weights import WeightsError, fill, read_report
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES, malignancy_score, unscale_descriptors
@@ -78,14 +78,14 @@ class ModelBank:
             raise RuntimeError(f"Unset KERAS_BACKEND: expected tensorflow. Received: {backend}")
         one_thread_an_operation()
         self.folder = Path(folder)
-        self.problems, self.reports, models = {}, {}, {}
+        self.problems, self.reports = {}, {}
         self._passes = Passes()
         self.evaluation = self._read("evaluation", "There are no measured results")
         self.saliency_report = self._read("saliency", "Answers cannot be explained")
         for key in ARCHITECTURES:
             start = time.perf_counter()
             try:
-                models[key] = self._load(key)
+                self._load(key)
             except WeightsError as error:
                 self.problems[key] = str(error)
                 log.error("%s is unavailable: %s", ARCHITECTURES[key].title, error)
@@ -94,8 +94,7 @@ class ModelBank:
         self._read_consensus()
         self.localiser = self._open(Localiser, "Nodules cannot be looked for or outlined")
         self.cases = self._open(CaseTable, "Similar cases cannot be told")
-        self._explainers = Explainers(models, self.saliency_report)
-        self._passes.all(np.zeros((8, *PATCH.shape), np.float32))
+        self._passes.explained(np.zeros((8, *PATCH.shape), np.float32), slice(None))
         give_memory_back()
 
     def _load(self, key):
@@ -103,9 +102,13 @@ class ModelBank:
         model = ARCHITECTURES[key].build(PATCH.shape)
         fill(model, self.folder, key, report)
         model = folded(model)
-        self._passes.add(key, model)
+        try:
+            how = self.saliency_report["models"][key]
+            self._passes.add(key, model, Explainer(how["method"], how["layer"]))
+        except (KeyError, TypeError, ValueError) as error:
+            log.error("%s cannot be explained: %r", ARCHITECTURES[key].title, error)
+            self._passes.add(key, model)
         self.reports[key] = report
-        return model
 
     def _read_consensus(self):
         try:
@@ -157,25 +160,6 @@ class ModelBank:
         """The most similar training nodules; None where they cannot be told."""
         return self.cases.nearest(features) if self.cases is not None else None
 
-    def explain(self, patches):
-        """Where each model looked, and the consensus: maps by key, of the models that can be explained.
-
-        Parameters
-        ----------
-        patches : ndarray of shape (8, rows, cols, 3)
-            The views of one slice, in their order.
-
-        Returns
-        -------
-        dict of str to Saliency
-        """
-        maps = self._explainers(patches)
-        return maps | ({CONSENSUS: joined(maps.values())} if maps else {})
-
-    def prepare_to_explain(self):
-        """Begin in the background with what the first call of `explain` would otherwise wait for."""
-        self._explainers.prepare()
-
     def available(self, key):
         """Whether a model, or for the consensus any model, can answer."""
         return bool(self._passes) if key == CONSENSUS else key in self._passes
@@ -205,6 +189,26 @@ class ModelBank:
         """The answers of all models that are available, by key; see `predict`."""
         outputs = self._passes.all(patches)
         return {key: self._prediction(key, output, chosen) for key, output in outputs.items()}
+
+    def explain_all(self, patches, chosen):
+        """The answers of all models that are available, and where they looked.
+
+        Parameters
+        ----------
+        patches : ndarray of shape (n, rows, cols, 3)
+        chosen : slice
+            The eight views of one slice, in their order: those are explained.
+
+        Returns
+        -------
+        predictions : dict of str to Prediction
+            As those of `predict_all`.
+        maps : dict of str to Saliency
+            Of the models that can be explained, and of the consensus.
+        """
+        outputs, maps = self._passes.explained(patches, chosen)
+        maps |= {CONSENSUS: joined(maps.values())} if maps else {}
+        return {key: self._prediction(key, output, chosen) for key, output in outputs.items()}, maps
 
     def forward(self, key):
         """The bare forward pass of a model that is available, for measurements; see `Passes.one`."""

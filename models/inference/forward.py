@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from models.inference.cores import CORES, shares, side_by_side
+from models.inference.cores import CORES
 
 CONSTANT_UP_TO = 2_000_000  # weights; TensorFlow keeps several copies of constants, and one of variables
 
@@ -31,7 +31,10 @@ def one_thread_an_operation():
 
 
 def folded(model):
-    """A network without batch normalisation that gives what `model` gives, with layers of the same names.
+    """A network without batch normalisation that gives what `model` gives.
+
+    Layers have the names of those whose outputs they give: a convolution that a batch normalisation is folded
+    into has that one's.
 
     Parameters
     ----------
@@ -43,11 +46,9 @@ def folded(model):
     keras.Model
         For inference alone: it has no dropout either.
     """
-    norms = {
-        layer.input._keras_history.operation.name: layer
-        for layer in model.layers
-        if isinstance(layer, layers.BatchNormalization)
-    }
+    all_norms = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
+    norms = {layer.input._keras_history.operation.name: layer for layer in all_norms}
+    sources = {norm.name: model.get_layer(name) for name, norm in norms.items()}
 
     def copied(layer):
         config = layer.get_config()
@@ -55,7 +56,7 @@ def folded(model):
             if name.endswith("_initializer"):
                 config[name] = "zeros"  # weights follow; drawing them first would take seconds
         if layer.name in norms:
-            config["use_bias"] = True
+            config |= {"use_bias": True, "name": norms[layer.name].name}  # it gives what that layer gave
         return type(layer).from_config(config)
 
     def joined(layer, x, *args, **kwargs):
@@ -64,8 +65,9 @@ def folded(model):
 
     new = keras.models.clone_model(model, clone_function=copied, call_function=joined)
     for layer in new.layers:
-        weights = model.get_layer(layer.name).get_weights()
-        layer.set_weights(_folded(layer, weights, norms[layer.name]) if layer.name in norms else weights)
+        source = sources.get(layer.name) or model.get_layer(layer.name)
+        weights = source.get_weights()
+        layer.set_weights(_folded(layer, weights, norms[source.name]) if source.name in norms else weights)
     return new
 
 
@@ -113,59 +115,6 @@ def quick(model):
     passing = tf.function(forward, input_signature=[spec]).get_concrete_function()
     values.clear()
     return passing
-
-
-class Passes:
-    """The forward passes of several networks; methods may be called from any number of threads."""
-
-    def __init__(self):
-        self._passes = {}
-
-    def __contains__(self, key):
-        return key in self._passes
-
-    def __iter__(self):
-        return iter(self._passes)
-
-    def __len__(self):
-        return len(self._passes)
-
-    def add(self, key, model):
-        """Compile and warm a `folded` classifier."""
-        features = model.get_layer("pool").output
-        self._passes[key] = quick(keras.Model(model.input, {**model.output, "features": features}))
-        self._pass(key, np.zeros((1, *model.input_shape[1:]), np.float32))
-        give_memory_back()
-
-    def one(self, key, patches):
-        """One network's outputs.
-
-        Parameters
-        ----------
-        key : str
-        patches : ndarray of shape (n, rows, cols, 3), float32
-
-        Returns
-        -------
-        dict of str to ndarray
-            Those that `models.networks.heads.add_heads` names, and ``features`` (n, channels): the last
-            feature map's mean.
-        """
-        return _joint(side_by_side(lambda part: self._pass(key, part), shares(patches)))
-
-    def all(self, patches):
-        """All networks' outputs, by key; see `one`."""
-        parts = shares(patches, CORES if len(self) == 1 else max(1, CORES // 2))
-        tasks = [(key, part) for key in self for part in parts]
-        outputs = iter(side_by_side(lambda task: self._pass(*task), tasks))
-        return {key: _joint([next(outputs) for _ in parts]) for key in self}
-
-    def _pass(self, key, patches):
-        return {name: value.numpy() for name, value in self._passes[key](tf.constant(patches)).items()}
-
-
-def _joint(parts):
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def give_memory_back():

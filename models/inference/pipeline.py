@@ -70,7 +70,10 @@ def read_nodule(scan, roi, bank, explain=False):
     """
     patches = views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
     chosen = views_of_chosen(len(scan.slices), roi.slice)
-    predictions = bank.predict_all(patches, chosen)
+    if explain:
+        predictions, saliency = bank.explain_all(patches, chosen)
+    else:
+        predictions, saliency = bank.predict_all(patches, chosen), {}
     polygon = _polygon(bank, scan, roi)
     measurement = None if polygon is None else measure(polygon, scan, roi.slice)
     neighbours = bank.similar({key: prediction.features for key, prediction in predictions.items()})
@@ -88,7 +91,7 @@ def read_nodule(scan, roi, bank, explain=False):
         outline=None if polygon is None else tuple(map(tuple, polygon.tolist())),
         measurement=measurement,
         neighbours=neighbours,
-        saliency=bank.explain(patches[chosen]) if explain else {},
+        saliency=saliency,
     )
 
 

@@ -13,13 +13,13 @@ from tests.bench.timing import medians_ms
 
 
 def profile(repeats):
-    """Rows: milliseconds of each step of the JSON answer, of the page, and of its saliency maps."""
+    """Rows: milliseconds of each step of the JSON answer, and of the page."""
     from app import create_app
 
     with tempfile.TemporaryDirectory() as folder:
         app = create_app({"STORE": f"{folder}/store"})
         with app.test_request_context("/"):
-            return [*verdict_rows(app, repeats), *_page(app, repeats), *_saliency(app.bank, repeats)]
+            return [*verdict_rows(app, repeats), *_page(app, repeats)]
 
 
 def verdict_rows(app, repeats, warm=3):
@@ -45,12 +45,6 @@ def _page(app, repeats):
     return _shares("profile: page of a crop", times)
 
 
-def _saliency(bank, repeats):
-    patches = _patches()
-    times = medians_ms({"whole": partial(bank.explain, patches), **_saliency_steps(bank, patches)}, repeats)
-    return _shares("profile: saliency maps", times)
-
-
 def _verdict_steps(bank):
     from models.imaging.content import refuse_other_pictures
     from models.imaging.picture import read_picture
@@ -59,7 +53,6 @@ def _verdict_steps(bank):
     from models.inference.outline import contour
     from models.inference.pipeline import finding_of, read_nodule
     from models.inference.views import patch_at, views
-    from models.networks.registry import ARCHITECTURES
     from models.reports.as_json import finding_as_json
 
     scan, roi = _scan()
@@ -69,12 +62,11 @@ def _verdict_steps(bank):
     reading = read_nodule(scan, roi, bank)
     features = {key: prediction.features for key, prediction in reading.predictions.items()}
     about = (scan, roi, polygon, reading.measurement, reading.neighbours, bank.evaluation)
-    networks = {f"network {key}": partial(bank.predict, key, patches) for key in ARCHITECTURES}
     return {
         "decode": partial(read_picture, crop_png(), 10**8),
         "content check": partial(refuse_other_pictures, scan.slices),
         "views": lambda: (views(*place), patch_at(*place)),
-        **networks,
+        "five networks, side by side": partial(bank.predict_all, patches),
         "localiser": partial(bank.localiser.outline, scan, roi),
         "contour and sizes": lambda: measure(contour(outline), scan, roi.slice),
         "neighbours": partial(bank.similar, features),
@@ -83,23 +75,12 @@ def _verdict_steps(bank):
     }
 
 
-def _saliency_steps(bank, patches):
-    return {f"maps of {key}": partial(explain, patches) for key, explain in bank._explainers.items()}
-
-
 def _scan():
     from models.imaging.read import read_scan
     from models.imaging.scan import locate
 
     scan = read_scan([("crop.png", crop_png())])
     return scan, locate(scan)
-
-
-def _patches():
-    from models.inference.views import views
-
-    scan, roi = _scan()
-    return views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
 
 
 def _request(app, address):

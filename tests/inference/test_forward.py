@@ -11,8 +11,10 @@ from app import ROOT
 from models.imaging.patch import PATCH
 from models.inference.bank import ModelBank
 from models.inference.forward import folded, quick
+from models.inference.saliency import Explainer
 from models.networks.localiser import build_localiser
 from models.networks.registry import ARCHITECTURES
+from training.saliency.methods import explaining
 
 WEIGHTS = ROOT / "weights"
 PATCHES = np.random.default_rng(0).random((9, *PATCH.shape), np.float32)
@@ -74,15 +76,25 @@ def test_weights_that_are_removed_or_damaged_while_the_app_runs_change_nothing(s
         file.write(b"\xff" * 100_000)
     assert bank.predict("alexnet", PATCHES).score == before
     (folder / "alexnet.weights.h5").unlink()
-    explained = bank.explain(PATCHES[:8])["alexnet"]  # what explains it is made now, from memory
-    np.testing.assert_allclose(explained.map, app.bank.explain(PATCHES[:8])["alexnet"].map, atol=1e-4)
+    (_, maps), (_, expected) = (each.explain_all(PATCHES[:8], slice(None)) for each in (bank, app.bank))
+    np.testing.assert_allclose(maps["alexnet"].map, expected["alexnet"].map, atol=1e-4)
     assert bank.predict("alexnet", PATCHES).score == before
 
 
-def test_explainers_are_made_in_the_background_or_on_first_use_with_the_same_maps(small):
-    folder, bank = small
-    other = ModelBank(folder)
-    other.prepare_to_explain()
-    one, two = (each.explain(PATCHES[:8])["alexnet"].map for each in (bank, other))
-    assert one.any()
-    np.testing.assert_allclose(one, two, atol=1e-4)
+@pytest.mark.parametrize("method", ["net_evidence", "robust_shifted_evidence"])
+def test_what_is_explained_is_answered_as_without_and_where_it_was(small, method):
+    """Views that are explained as they are go another way through the networks than the others."""
+    folder, _ = small
+    how = {"models": {"alexnet": {"method": method, "layer": "input+conv5_relu"}}}
+    (folder / "saliency.json").write_text(json.dumps(how))
+    bank, patches = ModelBank(folder), np.concatenate([PATCHES, PATCHES[::-1], PATCHES[:6]])
+    chosen = slice(1, None, 3)
+    answers, maps = bank.explain_all(patches, chosen)
+    expected = bank.predict("alexnet", patches, chosen)
+    assert answers["alexnet"].probability == pytest.approx(expected.probability, abs=1e-5)
+    np.testing.assert_allclose(answers["alexnet"].features, expected.features, atol=1e-4)
+    model = ARCHITECTURES["alexnet"].build(PATCH.shape)
+    model.load_weights(WEIGHTS / "alexnet.weights.h5")
+    alone = explaining(model, Explainer(method, "input+conv5_relu"))(patches[chosen])
+    np.testing.assert_allclose(maps["alexnet"].map, alone.map, atol=1e-3)
+    assert list(maps) == ["alexnet", "consensus"]

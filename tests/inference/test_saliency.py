@@ -7,6 +7,7 @@ from models.inference.maps import combined, enlarged, gathered, shifted, smoothe
 from models.inference.saliency import METHODS, Explainer, Saliency, joined
 from models.inference.views import views
 from models.networks.heads import add_heads
+from training.saliency.methods import explaining
 
 SHAPE = PATCH.shape[:2]
 
@@ -37,6 +38,10 @@ def views_with_blob(row, col):
     return views(slices, PATCH.field_mm / PATCH.pixels, 43 + 31.5, 43 + 31.5, 0)
 
 
+def explained(network, method, layer, views):
+    return explaining(network, Explainer(method, layer))(views)
+
+
 def strongest(saliency):
     return np.unravel_index(saliency.map.argmax(), saliency.map.shape)
 
@@ -46,7 +51,7 @@ def strongest(saliency):
     [*((method, "input+conv+pool4") for method in METHODS), ("evidence", "input"), ("net_evidence", "pool4")],
 )
 def test_the_map_points_where_the_network_looks(network, method, layer):
-    saliency = Explainer(network, method, layer)(views_with_blob(18, 44))
+    saliency = explained(network, method, layer, views_with_blob(18, 44))
     assert (saliency.method, saliency.layer, saliency.is_empty) == (method, layer, False)
     assert np.hypot(*np.subtract(strongest(saliency), (18, 44))) < 4
     assert (saliency.map.shape, saliency.map.dtype) == (SHAPE, np.float32)
@@ -55,27 +60,27 @@ def test_the_map_points_where_the_network_looks(network, method, layer):
 
 
 def test_what_looks_benign_is_evidence_as_well():
-    saliency = Explainer(looking(-100.0), "net_evidence", "conv")(views_with_blob(40, 12))
+    saliency = explained(looking(-100.0), "net_evidence", "conv", views_with_blob(40, 12))
     assert np.hypot(*np.subtract(strongest(saliency), (40, 12))) < 4
 
 
 @pytest.mark.parametrize("method", ["evidence", "robust_shifted_net_evidence"])
 def test_a_black_patch_gives_an_empty_map(network, method):
-    saliency = Explainer(network, method, "conv")(np.zeros((8, *PATCH.shape), np.float32))
+    saliency = explained(network, method, "conv", np.zeros((8, *PATCH.shape), np.float32))
     assert saliency.is_empty
     np.testing.assert_array_equal(saliency.map, np.zeros(SHAPE))
 
 
 @pytest.mark.parametrize("weight", [0.0, 1e6], ids=["blind", "certain"])
 def test_a_network_whose_answer_nothing_moves_gives_an_empty_map(weight):
-    assert Explainer(looking(weight), "evidence", "input+conv")(views_with_blob(20, 20)).is_empty
+    assert explained(looking(weight), "evidence", "input+conv", views_with_blob(20, 20)).is_empty
 
 
 def test_unknown_methods_and_layers_are_refused(network):
     with pytest.raises(ValueError, match="Expected one of evidence, .* Received: guess"):
-        Explainer(network, "guess", "conv")
+        Explainer("guess", "conv")
     with pytest.raises(ValueError, match="no_layer"):
-        Explainer(network, "evidence", "no_layer")
+        explained(network, "evidence", "no_layer", views_with_blob(18, 44))
 
 
 def test_views_are_turned_back_to_the_first():

@@ -33,6 +33,10 @@ class Counting:
         self.asked += 1
         return self._bank.predict_all(*arguments)
 
+    def explain_all(self, *arguments):
+        self.asked += 1
+        return self._bank.explain_all(*arguments)
+
 
 @pytest.fixture(scope="module")
 def scan():

@@ -15,8 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from models.imaging.patch import PATCH
+from models.inference.evidence import INPUT, log_odds, trace_with_evidence
 from models.inference.maps import combined, enlarged, gathered, scaled, shifted, smoothed, turned_back
-from models.inference.saliency import INPUT, METHODS, log_odds, trace_evidence
+from models.inference.saliency import METHODS
 
 LAYERS = {
     "vgg16": [f"block{b}_conv{n}_relu" for b, n in enumerate((2, 2, 3, 3, 3), start=1)],
@@ -150,12 +151,24 @@ def answering(model):
     return answer
 
 
+def evidence(model, layers, nets):
+    """A function from patches to their evidence: for each of `nets` that of each layer."""
+    traced = trace_with_evidence(model, layers, nets)
+    return lambda patches: traced(patches.astype(np.float32), tf.constant(True))[1]
+
+
+def explaining(model, explainer):
+    """A function from the eight views of one slice to the `Saliency` that an `Explainer` makes of them."""
+    found = evidence(model, explainer.layers, [explainer.how.net])
+    return lambda views: explainer.map([one.numpy() for one in found(explainer.views(views))[0]])
+
+
 class Served:
     """All methods of `models.inference.saliency` at each layer and over each few layers."""
 
     def __init__(self, model, layers):
         self.layers = layers
-        self._evidence = trace_evidence(model, layers, (False, True))
+        self._evidence = evidence(model, layers, (False, True))
 
     def __call__(self, patches):
         found, evidence = {}, {}

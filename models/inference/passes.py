@@ -1,0 +1,146 @@
+"""The passes of several networks, side by side on all cores."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from models.inference.cores import CORES, shares, side_by_side
+from models.inference.evidence import trace_with_evidence
+from models.inference.forward import give_memory_back
+
+
+@dataclass(frozen=True)
+class Task:
+    """One pass through a network.
+
+    Attributes
+    ----------
+    key : str
+    patches : ndarray of shape (n, rows, cols, 3), float32
+    at : ndarray of shape (n,), int, optional
+        Their places in the answer; None where only evidence is wanted.
+    explain : bool
+    """
+
+    key: str
+    patches: np.ndarray
+    at: np.ndarray | None = None
+    explain: bool = False
+
+
+class Passes:
+    """Forward passes and evidence of several networks; methods may be called from any number of threads."""
+
+    def __init__(self):
+        self._passes, self._explainers = {}, {}
+
+    def __contains__(self, key):
+        return key in self._passes
+
+    def __iter__(self):
+        return iter(self._passes)
+
+    def __len__(self):
+        return len(self._passes)
+
+    def add(self, key, model, explainer=None):
+        """Compile and warm a folded classifier (see `models.inference.forward.folded`).
+
+        Parameters
+        ----------
+        key : str
+        model : keras.Model
+        explainer : Explainer, optional
+
+        Raises
+        ------
+        ValueError
+            The network has no such layer as the explainer needs.
+        """
+        whole = keras.Model(model.input, {**model.output, "features": model.get_layer("pool").output})
+        layers, nets = (explainer.layers, [explainer.how.net]) if explainer else ([], [])
+        self._passes[key] = trace_with_evidence(whole, layers, nets).get_concrete_function()
+        if explainer:
+            self._explainers[key] = explainer
+        self._pass(Task(key, np.zeros((1, *model.input_shape[1:]), np.float32)))
+        give_memory_back()
+
+    def one(self, key, patches):
+        """One network's outputs.
+
+        Parameters
+        ----------
+        key : str
+        patches : ndarray of shape (n, rows, cols, 3), float32
+
+        Returns
+        -------
+        dict of str to ndarray
+            Those that `models.networks.heads.add_heads` names, and ``features`` (n, channels): the last
+            feature map's mean.
+        """
+        parts = side_by_side(lambda part: self._pass(Task(key, part))[0], shares(patches))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def all(self, patches):
+        """All networks' outputs, by key; see `one`."""
+        everywhere = np.arange(len(patches))
+        return self._run([task for key in self for task in _answering(key, patches, everywhere)])[0]
+
+    def explained(self, patches, chosen):
+        """All networks' outputs, and where those that can be explained looked.
+
+        Parameters
+        ----------
+        patches : ndarray of shape (n, rows, cols, 3), float32
+        chosen : slice
+            The eight views that are explained.
+
+        Returns
+        -------
+        outputs : dict of str to (dict of str to ndarray)
+            See `one`.
+        maps : dict of str to Saliency
+        """
+        return self._run([task for key in self for task in self._explaining(key, patches, chosen)])
+
+    def _explaining(self, key, patches, chosen):
+        """The tasks of one network: a view that is explained as it is passes through the network once."""
+        everywhere = np.arange(len(patches))
+        explainer, shown = self._explainers.get(key), everywhere[chosen]
+        if explainer is None:
+            yield from _answering(key, patches, everywhere)
+        elif explainer.shifts_views:
+            yield from _answering(key, patches, everywhere)
+            views = explainer.views(patches[chosen])
+            yield from (Task(key, part, explain=True) for part in np.split(views, len(views) // len(shown)))
+        else:
+            yield Task(key, patches[chosen], shown, explain=True)
+            yield from _answering(key, patches, np.setdiff1d(everywhere, shown))
+
+    def _run(self, tasks):
+        """Outputs and maps, by key, of tasks that are run side by side."""
+        results = list(zip(tasks, side_by_side(self._pass, tasks), strict=True))
+        outputs, maps = {}, {}
+        for key in self:
+            own = [(task, result) for task, result in results if task.key == key]
+            order = np.argsort(np.concatenate([task.at for task, _ in own if task.at is not None]))
+            parts = [answers for task, (answers, _) in own if task.at is not None]
+            outputs[key] = {name: np.concatenate([part[name] for part in parts])[order] for name in parts[0]}
+            if evidence := [found for task, (_, found) in own if task.explain]:
+                maps[key] = self._explainers[key].map(
+                    [np.concatenate(each) for each in zip(*evidence, strict=True)]
+                )
+        return outputs, maps
+
+    def _pass(self, task):
+        answers, evidence = self._passes[task.key](tf.constant(task.patches), tf.constant(task.explain))
+        found = [one.numpy() for one in evidence[0]] if task.explain else []
+        return {name: value.numpy() for name, value in answers.items()}, found
+
+
+def _answering(key, patches, at):
+    """Tasks that answer the patches at some places: one, or more where there are cores enough."""
+    return [Task(key, patches[part], part) for part in shares(at, max(1, CORES // 2)) if len(part)]
