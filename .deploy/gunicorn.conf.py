@@ -25,6 +25,7 @@ def make_metrics_folder():
 
 
 make_metrics_folder()
+os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")  # see models.inference.forward
 
 from models.gate import refuse_open_door  # noqa: E402
 from models.gate.patience import PatientSocket  # noqa: E402

@@ -13,7 +13,7 @@ import numpy as np
 from models.errors import ScanError
 from models.imaging.patch import PATCH
 from models.inference.calibration import Abstention, Calibration, consensus_score
-from models.inference.forward import folded, give_memory_back, one_thread_an_operation
+from models.inference.forward import building, folded, one_thread_an_operation
 from models.inference.localiser import Localiser
 from models.inference.neighbours import CaseTable
 from models.inference.passes import Passes
@@ -82,20 +82,22 @@ class ModelBank:
         self._passes = Passes()
         self.evaluation = self._read("evaluation", "There are no measured results")
         self.saliency_report = self._read("saliency", "Answers cannot be explained")
-        for key in ARCHITECTURES:
-            start = time.perf_counter()
-            try:
-                self._load(key)
-            except WeightsError as error:
-                self.problems[key] = str(error)
-                log.error("%s is unavailable: %s", ARCHITECTURES[key].title, error)
-            else:
-                log.info("%s ready in %.1f s", ARCHITECTURES[key].title, time.perf_counter() - start)
         self._read_consensus()
-        self.localiser = self._open(Localiser, "Nodules cannot be looked for or outlined")
         self.cases = self._open(CaseTable, "Similar cases cannot be told")
-        self._passes.explained(np.zeros((8, *PATCH.shape), np.float32), slice(None))
-        give_memory_back()
+        start = time.perf_counter()
+        with building():
+            for key in ARCHITECTURES:
+                self._try(key)
+            self.localiser = self._open(Localiser, "Nodules cannot be looked for or outlined")
+            self._passes.explained(np.zeros((8, *PATCH.shape), np.float32), slice(None))  # compiles them all
+        log.info("%d models ready in %.1f s", len(self._passes), time.perf_counter() - start)
+
+    def _try(self, key):
+        try:
+            self._load(key)
+        except WeightsError as error:
+            self.problems[key] = str(error)
+            log.error("%s is unavailable: %s", ARCHITECTURES[key].title, error)
 
     def _load(self, key):
         report = read_report(self.folder, key)

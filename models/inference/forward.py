@@ -7,6 +7,8 @@ second thread for each of some hundred small operations costs more than it saves
 
 import ctypes
 import gc
+import os
+from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -14,8 +16,18 @@ import tensorflow as tf
 from keras import layers
 
 from models.inference.cores import CORES
+from models.networks.blocks import undrawn
 
 CONSTANT_UP_TO = 2_000_000  # weights; TensorFlow keeps several copies of constants, and one of variables
+
+
+def keep_rearranged_filters():
+    """Let each convolution rearrange its filters once and not on every call, at the price of memory for them.
+
+    For processes that only serve: TensorFlow would not notice weights that change later. To be called before
+    the first network is made.
+    """
+    os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
 
 
 def one_thread_an_operation():
@@ -117,8 +129,18 @@ def quick(model):
     return passing
 
 
-def give_memory_back():
-    """Return what compiling took to the system, where the C library is one that keeps it (glibc)."""
+@contextmanager
+def building():
+    """Build networks that are filled at once: nothing is drawn, and no garbage looked for all the while.
+
+    Then the memory that it took is returned, to the system, too, where the C library keeps it (glibc).
+    """
+    gc.disable()
+    try:
+        with undrawn():
+            yield
+    finally:
+        gc.enable()
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:

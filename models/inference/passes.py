@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from models.inference.cores import CORES, shares, side_by_side
 from models.inference.evidence import trace_with_evidence
-from models.inference.forward import give_memory_back
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Passes:
         return len(self._passes)
 
     def add(self, key, model, explainer=None):
-        """Compile and warm a folded classifier (see `models.inference.forward.folded`).
+        """Trace a folded classifier (see `models.inference.forward.folded`).
 
         Parameters
         ----------
@@ -64,8 +63,6 @@ class Passes:
         self._passes[key] = trace_with_evidence(whole, layers, nets).get_concrete_function()
         if explainer:
             self._explainers[key] = explainer
-        self._pass(Task(key, np.zeros((1, *model.input_shape[1:]), np.float32)))
-        give_memory_back()
 
     def one(self, key, patches):
         """One network's outputs.

@@ -1,8 +1,24 @@
 """What the architectures share: a convolution and its batch normalisation."""
 
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 from keras import layers
 
 BATCH_NORM_MOMENTUM = 0.9  # an epoch has some 40 steps: Keras' 0.99 would lag several epochs behind
+
+
+_initial = ContextVar("initial", default="he_normal")
+
+
+@contextmanager
+def undrawn():
+    """Networks built within begin with zeros: drawing weights takes a while, and loaded ones replace them."""
+    token = _initial.set("zeros")
+    try:
+        yield
+    finally:
+        _initial.reset(token)
 
 
 def conv(x, filters, kernel, stride, name):
@@ -13,7 +29,7 @@ def conv(x, filters, kernel, stride, name):
         strides=stride,
         padding="same",
         use_bias=False,
-        kernel_initializer="he_normal",
+        kernel_initializer=_initial.get(),
         name=name,
     )(x)
 
