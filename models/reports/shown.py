@@ -54,4 +54,4 @@ def slice_picture(scan, index, level=None, width=None):
     grey = to_grey(np.asarray(scan.slices[index], np.float32), scan.is_hu, window)
     turned = np.ascontiguousarray(scan.orientation.shown(grey))
     # quick: it is made anew for each slice that someone looks at
-    return to_png(turned, shown_box(scan), compress_level=1)
+    return to_png(turned, shown_box(scan))

@@ -37,7 +37,7 @@ def memory(requests=LATE):
     early = min(EARLY, requests // 2)
     with running() as server:
         taken = {0: server.memory_mb()}
-        visitor, kinds = Visitor(server.port), _mixture(requests)
+        visitor, kinds = Visitor(server.port), mixture(requests)
         for n, kind in enumerate(kinds, 1):
             visitor.ask(kind)
             if n in (early, requests):
@@ -56,7 +56,8 @@ def _growth(taken, i, name, early, late):
     return Row("memory", f"{name}: growth from {early} to {late}", 100 * growth, "%", at_most=100 * GROWTH)
 
 
-def _mixture(requests):
+def mixture(requests):
+    """Kinds of so many requests in their order, the same each time; all but the last few in their shares."""
     rng, kinds = random.Random(SEED), []
     while len(kinds) < requests:
         some = [kind for kind, n in TWENTY.items() for _ in range(n)]
