@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import click
-from flask import Flask, Response, current_app, g, jsonify, redirect, render_template, request
+from flask import Flask, Request, Response, current_app, g, jsonify, redirect, render_template, request
 from flask.cli import with_appcontext
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound, RequestEntityTooLarge
 
@@ -20,6 +20,7 @@ from models import __version__
 from models.errors import STATUS, ScanError
 from models.gate.headers import HEADERS
 from models.imaging.display import to_png
+from models.imaging.isolation.decoder import Decoder
 from models.imaging.phantom import KINDS, SAMPLE, draw_phantom
 from models.imaging.read import read_scan
 from models.imaging.scan import locate
@@ -40,7 +41,8 @@ from models.service.answers import Answers
 from models.service.fields import asked_place, asked_view, chosen_place, find_place, number, window
 from models.service.progress import Searches, reporter
 from models.service.queue import Queue
-from models.service.settings import SETTINGS, read_settings
+from models.service.settings import SETTINGS, limits_of, read_settings
+from models.service.uploads import too_large, upload_request
 from models.store import ScanStore, new_token
 from models.telemetry.logs import PRIVATE_PATH, hide_tokens
 
@@ -64,7 +66,11 @@ def create_app(config=None):
     app.config.update(read_settings(SETTINGS, os.environ))
     app.config.update(config or {})
     app.config["MAX_CONTENT_LENGTH"] = int(app.config["MAX_UPLOAD_MB"] * 1_000_000)
-    app.config["MAX_FORM_PARTS"] = app.config["MAX_FILES"] + 20
+    app.config["MAX_FORM_PARTS"] = app.config["MAX_FILES"] + app.config["MAX_FIELDS"]
+    app.config["MAX_FORM_MEMORY_SIZE"] = None  # `upload_request` bounds all texts together
+    app.request_class = upload_request(Request, app.config["MAX_FILES"], app.config["MAX_TEXT_KB"])
+    app.limits = limits_of(app.config)
+    app.decoder = Decoder(app.limits, *(app.config[f"DECODE{name}"] for name in ("_SECONDS", "_MB", "RS")))
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("models").setLevel(logging.INFO)
     for logger in (app.logger, logging.getLogger("werkzeug")):
@@ -219,8 +225,8 @@ def uploaded_files():
 
 
 def decode(files, spacing_mm, report=None):
-    """The scan in the files, within the bound on pixels."""
-    return read_scan(files, spacing_mm, current_app.config["MAX_MEGAPIXELS"] * 1_000_000, report)
+    """The scan in the files, decoded in a process of its own."""
+    return current_app.decoder.read(files, spacing_mm, report)
 
 
 def asked_model():
@@ -282,9 +288,9 @@ def add_errors(app):
     app.register_error_handler(ScanError, error_answer)
 
     @app.errorhandler(RequestEntityTooLarge)
-    def too_large(_):
-        message = f"The upload is larger than {app.config['MAX_UPLOAD_MB']} MB or has too many parts."
-        return error_answer(ScanError("too_large", message))
+    def request_too_large(_):
+        most = (app.config[f"MAX_{name}"] for name in ("UPLOAD_MB", "FIELDS"))
+        return error_answer(too_large(request.content_length, *most))
 
     @app.errorhandler(HTTPException)
     def http_error(error):
@@ -364,7 +370,8 @@ def predict_command(files, model, row, col, index, spacing_mm, as_json):
     paths = [path for file in files for path in ([file] if file.is_file() else sorted(file.rglob("*")))]
     sources = [Source(str(path), partial(path.open, "rb")) for path in paths if path.is_file()]
     try:
-        finding = answer(decode(sources, spacing_mm), (row, col, index), model)
+        scan = read_scan(sources, spacing_mm, current_app.limits)
+        finding = answer(scan, (row, col, index), model)
     except ScanError as error:
         raise click.ClickException(f"{error.message} ({error.code})") from error
     click.echo(json.dumps(finding_as_json(finding), indent=2) if as_json else finding_as_text(finding))
