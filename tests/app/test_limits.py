@@ -105,6 +105,14 @@ class OneMissing:
     def available(self, key):
         return key != "vgg16"
 
+    def predict_all(self, *arguments):
+        answers = self._bank.predict_all(*arguments)
+        return {key: answer for key, answer in answers.items() if key != "vgg16"}
+
+    def explain_all(self, *arguments):
+        answers, maps = self._bank.explain_all(*arguments)
+        return {key: answer for key, answer in answers.items() if key != "vgg16"}, maps
+
 
 def test_health_and_answers_when_one_model_is_missing(finder, crop_png, tmp_path):
     client = create_app({"BANK": OneMissing(finder.bank), "STORE": tmp_path / "store"}).test_client()

@@ -105,7 +105,7 @@ from models.store import new_token
 from tests.app.made_series import chest_scan
 
 class NoModels:  # their loading takes longer than the test
-    localiser, problems, evaluation, reports = None, {}, {}, {}
+    localiser, problems, evaluation, reports, checksum = None, {}, {}, {}, ""
     available = lambda self, key: False
 
 def upload_and_stop(app):
