@@ -50,8 +50,8 @@ def upload_request(base, settings):
     Returns
     -------
     type
-        Reading the form raises ScanError ``too_large`` beyond the bounds, and ``store_full``. A form that
-        could not be read is empty from then on.
+        Reading the form raises ScanError ``too_large`` beyond the bounds, ``store_full``, and ``no_file`` for
+        one that stops half-way. A form that could not be read is empty from then on.
     """
     max_files, max_text_kb = settings["MAX_FILES"], settings["MAX_TEXT_KB"]
 
@@ -95,11 +95,16 @@ class Body:
         self._n_bytes = 0
 
     def read(self, size=-1):
-        """So many bytes, or all there are; ScanError ``too_large`` where the form's texts are too long."""
+        """So many bytes, or all there are.
+
+        ScanError ``too_large`` where the form's texts are too long, ``no_file`` where the sender stopped.
+        """
         if size < 0:
             return b"".join(iter(lambda: self.read(CHUNK_BYTES), b""))
         data = self._stream.read(size)
         self._n_bytes += len(data)
+        if not data and self._n_bytes < (self._request.content_length or 0):
+            raise ScanError("no_file", "The upload stopped half-way; send it again.")
         spool = self._request.spool
         filed = spool.n_bytes + PART_BYTES * spool.n_parts if spool else 0
         if self._n_bytes - filed > 1_000 * self._max_kb + CHUNK_BYTES:
