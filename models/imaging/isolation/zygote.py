@@ -11,6 +11,7 @@ file (see `upload`), of a ``codec`` its connection. How a child ended is told ov
 import gc
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -29,6 +30,8 @@ from models.imaging.read import read_scan
 
 Child = namedtuple("Child", "process orders")
 ORDER_BYTES, DESCRIPTORS = 4096, 3
+IDLE_S = 0.25  # before a child that waits warms up: not while the last one's upload is answered
+WARM_UP = [("warm-up.png", to_png(draw_phantom("spiculated")))]
 CODEC_MB = 1500  # address space, of which the libraries take 300
 QUIET = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
 
@@ -36,10 +39,15 @@ QUIET = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
 def main():
     """Serve until the server is gone."""
     server = socket.socket(fileno=int(sys.argv[1]))
-    read_scan([("warm-up.png", to_png(draw_phantom("spiculated")))])  # what is loaded at first use is shared
+    warm_up()  # what is loaded at first use is shared
     gc.collect()
     gc.freeze()  # else a child's first collection would copy it all
     Zygote(server).serve()
+
+
+def warm_up():
+    """Read a picture: what that writes to is copied then, and not when someone waits."""
+    read_scan(WARM_UP)
 
 
 class Zygote:
@@ -108,6 +116,8 @@ class Zygote:
                 ours.close()
                 self._leave()
                 follow(zygote)
+                if not select.select([theirs], [], [], IDLE_S)[0]:
+                    warm_up()
                 message, descriptors, _, _ = socket.recv_fds(theirs, ORDER_BYTES, DESCRIPTORS)
                 theirs.close()
                 if message:
