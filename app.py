@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
-from flask import Flask, Response, current_app, g, jsonify, redirect, render_template, request
+from flask import Flask, Request, Response, current_app, g, jsonify, redirect, render_template, request
 from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.serving import WSGIRequestHandler
@@ -23,7 +23,6 @@ from models.gate.door import LOG_IN, goes_on
 from models.gate.patience import TOO_SLOW, Patient
 from models.imaging.display import to_png
 from models.imaging.phantom import KINDS, SAMPLE, draw_phantom
-from models.imaging.read import read_scan
 from models.imaging.scan import locate
 from models.imaging.source import Source
 from models.inference.bank import CONSENSUS, ModelBank
@@ -44,6 +43,7 @@ from models.service.progress import Searches, reporter
 from models.service.queue import Queue
 from models.service.settings import SETTINGS, read_settings
 from models.service.terminal import predict_command
+from models.service.uploads import bounds_of, decoder_of, too_large, upload_request
 from models.store import ScanStore, new_token
 from models.telemetry import Metrics, Watch, note, request_id, set_up, stage
 
@@ -66,8 +66,9 @@ def create_app(config=None):
     app.json.sort_keys = False  # answers keep the order of the contract
     app.config.update(read_settings(SETTINGS, os.environ))
     app.config.update(config or {})
-    app.config["MAX_CONTENT_LENGTH"] = int(app.config["MAX_UPLOAD_MB"] * 1_000_000)
-    app.config["MAX_FORM_PARTS"] = app.config["MAX_FILES"] + 20
+    app.config.update(bounds_of(app.config))
+    app.request_class = upload_request(Request, app.config)
+    app.decoder = decoder_of(app.config)
     set_up(app.config["LOG"], app.logger, logging.getLogger("werkzeug"))
     app.metrics = Metrics(MODEL_KEYS)
     app.bank = app.config.get("BANK") or ModelBank(ROOT / app.config["WEIGHTS"])
@@ -247,15 +248,13 @@ def read_request(report=None):
 def uploaded_files():
     """The uploaded files, each to be opened when its turn comes."""
     files = [file for file in request.files.getlist("image") if file.filename]
-    if len(files) > (most := current_app.config["MAX_FILES"]):
-        raise ScanError("too_large", f"At most {most} files are read at once.")
     return [Source.of_stream(file.filename, file.stream) for file in files]
 
 
 def decode(files, spacing_mm, report=None):
-    """The scan in the files, within the bound on pixels."""
+    """The scan in the files, decoded in a process of its own."""
     with stage("decode"):
-        return read_scan(files, spacing_mm, current_app.config["MAX_MEGAPIXELS"] * 1_000_000, report)
+        return current_app.decoder.read(files, spacing_mm, report)
 
 
 def asked_model():
@@ -318,9 +317,8 @@ def add_errors(app):
     app.register_error_handler(ScanError, error_answer)
 
     @app.errorhandler(RequestEntityTooLarge)
-    def too_large(_):
-        message = f"The upload is larger than {app.config['MAX_UPLOAD_MB']} MB or has too many parts."
-        return error_answer(ScanError("too_large", message))
+    def request_too_large(_):
+        return error_answer(too_large(request.content_length, app.config))
 
     @app.errorhandler(HTTPException)
     def http_error(error):

@@ -1,6 +1,7 @@
 """The files in a ZIP, unpacked one at a time, in memory and within bounds; nothing reaches the disk."""
 
 import io
+import stat
 import threading
 import zipfile
 import zlib
@@ -8,25 +9,24 @@ import zlib
 from models.errors import ScanError
 from models.imaging.source import Source
 
-MEMBERS = 10_000  # files in a ZIP, at most
-RATIO = 200  # unpacked to packed bytes, at most; CT slices reach 2 to 4
-SMALL_BYTES = 64_000_000  # unpacked, whatever the ratio
 ENCRYPTED = 0x1  # general purpose bit 0 (APPNOTE 4.4.4)
 CENTRAL_HEADER = b"PK\x01\x02"  # begins each entry of the directory at the ZIP's end
 CHUNK_BYTES = 1 << 20
 LEAST_BYTES = 8192  # unpacked at once, at least
+LOCAL_HEADER_BYTES = 30  # at least, before each packed file
+UNIX = 3  # the system that an entry was made on, where it says what kind of file it is
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
 
 
-def members(source, max_bytes):
+def members(source, limits):
     """The files in a ZIP, to be unpacked when they are opened.
 
     Parameters
     ----------
     source : Source
         The ZIP. Its stream serves all members, also to several threads; none else may read it.
-    max_bytes : int
-        Bound on what is unpacked, each byte counted as often as it is (reading a scan takes two passes).
+    limits : Limits
+        Bounds on the number of files and on what is unpacked.
 
     Returns
     -------
@@ -36,21 +36,18 @@ def members(source, max_bytes):
     Raises
     ------
     ScanError
-        ``corrupt_file``, ``too_large``, or ``unsupported_file`` for an encrypted ZIP; opened members
-        raise the first two when they are read.
+        ``corrupt_file``, ``too_large``, or ``unsupported_file`` for an encrypted ZIP or one with links;
+        opened members raise the first two when they are read.
     """
     stream = source.open()
-    size = _check_members(stream)
+    size = _check_members(stream, limits.zip_files)
     try:
         archive = zipfile.ZipFile(stream)
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     except BROKEN as error:
         raise ScanError("corrupt_file", "The ZIP is damaged or cut short; pack it again.") from error
-    if any(entry.flag_bits & ENCRYPTED for entry in entries):
-        raise ScanError(
-            "unsupported_file", "The ZIP is locked with a password; unpack it and send the files in it."
-        )
-    allowance = Allowance(min(max_bytes, max(SMALL_BYTES, RATIO * size)))
+    _check_entries(entries)
+    allowance = Allowance(min(limits.zip_bytes, max(limits.zip_small_bytes, limits.zip_ratio * size)))
 
     def opener(entry):
         return lambda: io.BufferedReader(Member(archive, entry, allowance), LEAST_BYTES)
@@ -58,7 +55,7 @@ def members(source, max_bytes):
     return [Source(entry.filename, opener(entry)) for entry in entries]
 
 
-def _check_members(stream):
+def _check_members(stream, most):
     """Count the entries before any is parsed, whatever the ZIP says of itself; returns its size."""
     stream.seek(0)
     size, entries, tail = 0, 0, b""
@@ -66,10 +63,27 @@ def _check_members(stream):
         size += len(chunk)
         entries += (tail + chunk).count(CENTRAL_HEADER)
         tail = chunk[-3:]
-        if entries > MEMBERS:
-            raise ScanError("too_large", f"The ZIP holds too many files; at most {MEMBERS:,} are read.")
+        if entries > most:
+            raise ScanError("too_large", f"The ZIP holds too many files; at most {most:,} are read.")
     stream.seek(0)
     return size
+
+
+def _check_entries(entries):
+    """Refuse what no one packs by accident, by the ZIP's directory alone."""
+    if any(entry.flag_bits & ENCRYPTED for entry in entries):
+        raise ScanError(
+            "unsupported_file", "The ZIP is locked with a password; unpack it and send the files in it."
+        )
+    if any(entry.create_system == UNIX and stat.S_ISLNK(entry.external_attr >> 16) for entry in entries):
+        raise ScanError(
+            "unsupported_file", "The ZIP holds links in place of files; pack the files themselves."
+        )
+    ends = 0
+    for entry in sorted(entries, key=lambda entry: entry.header_offset):
+        if entry.header_offset < ends or "\0" in entry.orig_filename:  # one that shares bytes is a bomb
+            raise ScanError("corrupt_file", "The ZIP is damaged or made to mislead; pack it again.")
+        ends = entry.header_offset + LOCAL_HEADER_BYTES + entry.compress_size
 
 
 class Allowance:

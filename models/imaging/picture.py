@@ -1,27 +1,33 @@
 """Pictures (PNG, JPEG, TIFF, BMP, WebP) to grey slices."""
 
 import io
+from contextlib import suppress
 
 import numpy as np
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from models.errors import ScanError
+from models.imaging.limits import Limits, out_of_memory
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # more than 8 bits a pixel
 COLOURFUL = 24  # mean spread between the colour channels (of 255) above which a picture is no CT
 COLOUR_SAMPLE = (256, 256)  # pixels in which colour is looked for
+DEFAULT = Limits()
+SAMPLED_ROWS = 16  # of so many, one is enough to find the grey levels of most pictures
 FEW_LEVELS = 8  # a picture with fewer grey levels is a drawing or a mask
 
 
-def read_picture(data, max_pixels):
+def read_picture(data, limits=DEFAULT, before=0):
     """Decode one picture file; a TIFF with several pages is a stack.
 
     Parameters
     ----------
     data : bytes
-    max_pixels : int
-        Bound on pixels of all pages together, checked before anything is unpacked.
+    limits : Limits
+        Bounds on its pixels and pages, checked before anything is unpacked.
+    before : int
+        Pixels of the pictures that were read before it, which count as well.
 
     Returns
     -------
@@ -34,8 +40,7 @@ def read_picture(data, max_pixels):
     """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-            _refuse_large(image, pages, max_pixels)
+            pages = _count_pages(image, limits, before)
             frames = [page.copy() for page in ImageSequence.Iterator(image)] if pages > 1 else [image]
             return [_grey(frame) for frame in frames]
     except UnidentifiedImageError as error:
@@ -46,25 +51,26 @@ def read_picture(data, max_pixels):
     except ScanError:
         raise
     except Image.DecompressionBombError as error:  # Pillow's own bound, met before ours
-        message = f"The picture is far too large; at most {max_pixels / 1e6:g} million pixels are read."
-        raise ScanError("too_large", message) from error
+        raise ScanError("too_large", "The picture is far too large to be read.") from error
+    except MemoryError:
+        raise out_of_memory() from None
     except Exception as error:  # Pillow's decoders raise almost anything on damaged files
         raise ScanError("corrupt_file", "The picture is damaged or cut short and cannot be read.") from error
 
 
-def _refuse_large(image, pages, max_pixels):
-    """Add up the pages, whose sizes may differ, from their headers alone."""
-    pixels = 0
-    for page in range(pages):
-        image.seek(page)
-        pixels += image.width * image.height
-        if pixels > max_pixels:
-            raise ScanError(
-                "too_large",
-                f"The picture has {image.width} x {image.height} x {pages} pixels; "
-                f"at most {max_pixels / 1e6:g} million are read.",
-            )
+def _count_pages(image, limits, pixels):
+    """How many pages there are; all are refused by their headers alone where they are too large."""
+    pages = 0
+    with suppress(EOFError):
+        while pages == 0 or image.format == "TIFF":  # of an animation, the first picture is read
+            image.seek(pages)
+            pages += 1
+            pixels += image.width * image.height
+            limits.check_image(image.height, image.width)
+            limits.check_frames(pages)
+            limits.check_pictures(pixels)
     image.seek(0)
+    return pages
 
 
 def _grey(image):
@@ -90,7 +96,8 @@ def _on_black(image):
 
 
 def _checked(pixels):
-    if len(np.unique(pixels)) < FEW_LEVELS:
+    few = pixels[::SAMPLED_ROWS]
+    if len(np.unique(few)) < FEW_LEVELS and len(np.unique(pixels)) < FEW_LEVELS:
         raise ScanError(
             "not_ct_image",
             f"The picture has fewer than {FEW_LEVELS} grey levels: a drawing or a mask, but no CT image.",

@@ -6,6 +6,7 @@ from models.errors import ScanError
 from models.imaging.archive import members
 from models.imaging.content import refuse_other_pictures, refuse_other_regions
 from models.imaging.geometry import display_orientation
+from models.imaging.limits import Limits
 from models.imaging.picture import read_picture
 from models.imaging.reference import references_of
 from models.imaging.scan import ASSUMED_SPACING_MM, SPACING_BOUNDS_MM, Notice, Scan
@@ -16,12 +17,10 @@ from models.imaging.series.volume import read_volume, same_contents
 from models.imaging.source import DICOM_NAME, Source, natural_key
 
 LIDC_SPACING_MM = (0.46, 0.98)
-MAX_PIXELS = 300_000_000  # 1,144 slices of 512 x 512
-PICTURE_PIXELS = 64_000_000
-UNPACKED_BYTES, UNPACKED_SLACK = 8, 200_000_000  # per pixel, both passes together; headers and strays
+DEFAULT = Limits()
 
 
-def read_scan(files, spacing_mm=None, max_pixels=MAX_PIXELS, progress=None):
+def read_scan(files, spacing_mm=None, limits=DEFAULT, progress=None):
     """Decode an upload: a picture or a stack of them, a DICOM file, a DICOM series, or a ZIP of either.
 
     Parameters
@@ -30,8 +29,8 @@ def read_scan(files, spacing_mm=None, max_pixels=MAX_PIXELS, progress=None):
         DICOM slices are ordered by position; pictures naturally by name: slice-2 before slice-10.
     spacing_mm : float, optional
         mm per pixel, for files that do not carry it.
-    max_pixels : int
-        Bound on the pixels of all slices together; pictures have a lower one of their own.
+    limits : Limits
+        How much of it is read at most.
     progress : callable, optional
         Called as ``progress(done, total)`` after every file of the first pass over a DICOM series, and after
         every slice of the second; `total` changes between the passes, done / total only grows.
@@ -50,12 +49,12 @@ def read_scan(files, spacing_mm=None, max_pixels=MAX_PIXELS, progress=None):
     _check_spacing(spacing_mm)
     kinds = _without_strays(kinds)
     if "zip" in kinds.values():
-        dicom, pictures = _unzip(kinds, max_pixels)
+        dicom, pictures = _unzip(kinds, limits)
     else:
         dicom, pictures = _sort_out(kinds)
     if dicom:
-        return _dicom_scan(dicom, spacing_mm, max_pixels, progress or (lambda done, total: None))
-    return _picture_scan(pictures, spacing_mm, min(max_pixels, PICTURE_PIXELS))
+        return _dicom_scan(dicom, spacing_mm, limits, progress or (lambda done, total: None))
+    return _picture_scan(pictures, spacing_mm, limits)
 
 
 def _check_spacing(spacing_mm):
@@ -69,11 +68,11 @@ def _without_strays(kinds):
     return {source: kind for source, kind in kinds.items() if not source.is_stray} or kinds
 
 
-def _unzip(kinds, max_pixels):
+def _unzip(kinds, limits):
     """DICOM files and pictures in a ZIP; where both are, the pictures are a CD's previews."""
     if len(kinds) > 1:
         raise ScanError("mixed_series", "Send a ZIP by itself: either one ZIP, or the files without it.")
-    files = members(next(iter(kinds)), UNPACKED_BYTES * max_pixels + UNPACKED_SLACK)
+    files = members(next(iter(kinds)), limits)
     kinds = _without_strays({source: source.kind() for source in files})
     dicom = _dicom_files(kinds)
     pictures = [source for source, kind in kinds.items() if kind == "picture"]
@@ -105,10 +104,10 @@ def _dicom_files(kinds):
     return [source for source, kind in kinds.items() if kind == "dicom" or source in damaged]
 
 
-def _dicom_scan(sources, spacing_mm, max_pixels, progress):
-    found = read_headers(sources, _counter(progress, 0, 2 * len(sources)))
+def _dicom_scan(sources, spacing_mm, limits, progress):
+    found = read_headers(sources, _counter(progress, 0, 2 * len(sources)), limits)
     slices = one_series(found)
-    _refuse_large(slices, max_pixels)
+    limits.check_slices(len(slices), *slices[0].shape)
     series = in_order(slices, same_contents)
     n_slices = len(series.slices)
     volume = read_volume(series.slices, _counter(progress, n_slices, 2 * n_slices))
@@ -137,19 +136,11 @@ def _counter(progress, done, total):
     return lambda: progress(next(steps, total), total)
 
 
-def _refuse_large(slices, max_pixels):
-    rows, cols = slices[0].shape
-    if len(slices) * rows * cols > max_pixels:
-        size = f"{cols} x {rows}" + (f" x {len(slices)}" if len(slices) > 1 else "")
-        message = f"The image has {size} pixels; at most {max_pixels / 1e6:g} million are read."
-        raise ScanError("too_large", message)
-
-
-def _picture_scan(sources, spacing_mm, max_pixels):
-    slices = []
+def _picture_scan(sources, spacing_mm, limits):
+    slices, pixels = [], 0
     for source in sorted(sources, key=lambda source: natural_key(source.name)):
-        pages = read_picture(source.open().read(), max_pixels)
-        max_pixels -= sum(page.size for page in pages)
+        pages = read_picture(source.open().read(), limits, pixels)
+        pixels += sum(page.size for page in pages)
         slices += pages
     if len({pixels.shape for pixels in slices}) > 1:
         raise ScanError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from models.imaging.dicom import looks_like_dicom
+from models.imaging.spool import Part
 
 HEAD_BYTES = 512  # enough to tell the kind of a file
 PICTURE_STARTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM")
@@ -27,10 +28,13 @@ class Source:
     open : callable
         Returns a seekable binary stream at its first byte. Calls may return one and the same stream, so
         only one reader at a time; the reader does not close it.
+    part : Part, optional
+        Where the file lies, if that is in a spool.
     """
 
     name: str
     open: Callable[[], BinaryIO]
+    part: Part | None = None
 
     @classmethod
     def of_bytes(cls, name, data):
@@ -39,7 +43,9 @@ class Source:
 
     @classmethod
     def of_stream(cls, name, stream):
-        """A file behind a seekable stream that stays open, such as an upload's temporary file."""
+        """A file behind a seekable stream that stays open, such as a part of an upload."""
+        if isinstance(stream, Part):
+            return cls(name, stream.opened, stream)
 
         def rewound():
             stream.seek(0)

@@ -35,7 +35,22 @@ SETTINGS = (
     Setting("WEIGHTS", "weights", "Folder of the models' weights; relative to app.py."),
     Setting("MAX_UPLOAD_MB", 600, "Largest upload, in megabytes (all files of a request together)."),
     Setting("MAX_MEGAPIXELS", 300, "Most pixels of all images of an upload, in millions, after unpacking."),
+    Setting("MAX_IMAGE_MEGAPIXELS", 17, "Most pixels of one picture or slice, in millions."),
+    Setting(
+        "MAX_PICTURE_MEGAPIXELS", 64, "Most pixels of all pictures (no DICOM) of an upload, in millions."
+    ),
+    Setting("MAX_FRAMES", 2000, "Most frames of a DICOM file, or pages of a TIFF."),
     Setting("MAX_FILES", 2000, "Most files of an upload."),
+    Setting("MAX_FIELDS", 20, "Most fields of a form besides its files."),
+    Setting("MAX_TEXT_KB", 500, "Most kilobytes of all fields of a form together."),
+    Setting("MAX_ZIP_FILES", 10000, "Most files in a ZIP, those included that are no images."),
+    Setting("MAX_ZIP_MB", 2600, "Most megabytes unpacked from a ZIP, counted as often as they are."),
+    Setting("MAX_ZIP_RATIO", 200, "Most megabytes unpacked for a megabyte of a ZIP, from 64 MB on."),
+    Setting(
+        "DECODE_SECONDS", 120, "Longest time to decode an upload; small ones have 8 s, and 4 s a megabyte."
+    ),
+    Setting("DECODE_MB", 3000, "Address space of a process that decodes an upload, in megabytes."),
+    Setting("DECODERS", 4, "Uploads decoded at once by one server process; others wait their turn."),
     Setting("QUEUE", 8, "Predictions under way or waiting at once; one more is answered `busy`."),
     Setting(
         "STORE", "", "Folder for uploaded scans, the user's own; empty: in the system's temporary folder."

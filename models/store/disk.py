@@ -6,51 +6,18 @@ import os
 import re
 import shutil
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 
-from models.imaging.reference import Reference
-from models.imaging.scan import Notice, Orientation, Scan
+from models.imaging.described import describe, scan_of
 
 SLICES, DESCRIPTION, JOBS = "slices.npy", "scan.json", "jobs"
 NEW, GONE = ".new", ".gone"  # end of the name of what is being written, or removed
 OURS = re.compile(rf"[0-9a-f]{{64}}({re.escape(NEW)}|{re.escape(GONE)})?")
-
-
-def _floats(values):
-    return None if values is None else [float(value) for value in values]
-
-
-def _tuple(values):
-    return None if values is None else tuple(values)
-
-
-def _named(references):
-    return None if references is None else [vars(reference) for reference in references]
-
-
-def _references(stored):
-    return None if stored is None else tuple(Reference(**fields) for fields in stored)
-
-
-FIELDS = {  # of Scan, all but its slices: to JSON, from JSON
-    "spacing_mm": (_floats, _tuple),
-    "spacing_assumed": (bool, bool),
-    "is_hu": (bool, bool),
-    "notices": (
-        lambda notices: [asdict(notice) for notice in notices],
-        lambda notices: tuple(Notice(**notice) for notice in notices),
-    ),
-    "orientation": (asdict, lambda turns: Orientation(**turns)),
-    "positions_mm": (_floats, _tuple),
-    "thickness_mm": (lambda value: None if value is None else float(value), lambda value: value),
-    "references": (_named, _references),
-    "contrast": (lambda value: value, lambda value: value),
-}
 
 
 @dataclass(frozen=True)
@@ -135,15 +102,13 @@ def write_scan(path, scan):
         write_array_header_1_0(file, header)
         for pixels in slices:
             file.write(np.ascontiguousarray(pixels).data)
-    description = {name: to_json(getattr(scan, name)) for name, (to_json, _) in FIELDS.items()}
-    write_file(path / DESCRIPTION, json.dumps(description).encode())
+    write_file(path / DESCRIPTION, json.dumps(describe(scan)).encode())
 
 
 def read_scan(path):
     """The scan in a folder; its slices are a read-only memory map, which on POSIX outlives their removal."""
-    stored = read_json(path / DESCRIPTION)
-    slices = np.load(path / SLICES, mmap_mode="r", allow_pickle=False)
-    return Scan(slices=slices, **{name: from_json(stored[name]) for name, (_, from_json) in FIELDS.items()})
+    description = read_json(path / DESCRIPTION)
+    return scan_of(description, np.load(path / SLICES, mmap_mode="r", allow_pickle=False))
 
 
 def write_file(path, data):

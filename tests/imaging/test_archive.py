@@ -8,6 +8,7 @@ import pytest
 from models.errors import ScanError
 from models.imaging import archive
 from models.imaging.archive import Allowance, Member, members
+from models.imaging.limits import Limits
 from models.imaging.read import read_scan
 from models.imaging.source import Source
 from tests.imaging.series_files import make_series, make_slice, make_zip, numbers, png
@@ -132,17 +133,14 @@ def test_a_method_that_is_not_unpacked_here_is_corrupt():
     assert refusal(bytes(data)).code == "corrupt_file"
 
 
-def test_too_many_members_are_refused_before_they_are_parsed(monkeypatch):
-    monkeypatch.setattr(archive, "MEMBERS", 3)
-    assert len(members(Source.of_bytes("", make_zip(make_series(3))), 10**9)) == 3
-    error = refusal(make_zip(make_series(4)))
+def test_too_many_members_are_refused_before_they_are_parsed():
+    limits = Limits(zip_files=3)
+    assert len(members(Source.of_bytes("", make_zip(make_series(3))), limits)) == 3
+    error = refusal(make_zip(make_series(4)), limits=limits)
     assert error.code == "too_large"
 
 
-@pytest.fixture
-def small(monkeypatch):
-    """A bound at which a bomb of few megabytes goes off."""
-    monkeypatch.setattr(archive, "SMALL_BYTES", 1_000_000)
+SMALL = Limits(zip_small_bytes=1_000_000)  # at which a bomb of few megabytes goes off
 
 
 def bomb(megabytes):
@@ -150,40 +148,39 @@ def bomb(megabytes):
     return make_zip([("1.dcm", make_slice(0)[:-1536] + bytes(megabytes * 1_000_000))])
 
 
-@pytest.mark.usefixtures("small")
 def test_a_bomb_goes_off_in_bounds():
     data = bomb(4)
     assert len(data) < 10_000
-    assert refusal(data).code == "too_large"
+    assert refusal(data, limits=SMALL).code == "too_large"
 
 
-@pytest.mark.usefixtures("small")
 def test_the_bound_counts_what_is_unpacked_not_what_is_said():
     data = bytearray(bomb(4))
     struct.pack_into("<L", data, data.index(b"PK\x01\x02") + 24, 2000)  # uncompressed size
     struct.pack_into("<L", data, data.index(b"PK\x03\x04") + 22, 2000)
-    assert refusal(bytes(data)).code == "corrupt_file"  # unpacked up to there, where the checksum is wrong
+    assert (
+        refusal(bytes(data), limits=SMALL).code == "corrupt_file"
+    )  # unpacked up to there, where the checksum is wrong
 
 
 def test_the_bound_on_unpacked_bytes_is_exact():
     data = make_zip([("a", NOISE), ("b", NOISE)])
-    files = members(Source.of_bytes("", data), 600_000)
+    files = members(Source.of_bytes("", data), Limits(zip_bytes=600_000))
     assert [file.open().read() for file in files] == [NOISE, NOISE]
-    first, second = members(Source.of_bytes("", data), 599_999)
+    first, second = members(Source.of_bytes("", data), Limits(zip_bytes=599_999))
     assert first.open().read() == NOISE
     with pytest.raises(ScanError) as caught:
         second.open().read()
     assert caught.value.code == "too_large"
 
 
-@pytest.mark.usefixtures("small")
 def test_strays_are_not_unpacked():
     files = [*make_series(2), ("viewer.exe", b"MZ" + bytes(4_000_000))]
-    assert numbers(read(make_zip(files))) == [0, 1]
+    assert numbers(read(make_zip(files), limits=SMALL)) == [0, 1]
 
 
 def test_a_member_reads_like_a_file():
-    (source,) = members(Source.of_bytes("", make_zip([("a", NOISE)])), 10**9)
+    (source,) = members(Source.of_bytes("", make_zip([("a", NOISE)])), Limits())
     member, file = source.open(), io.BytesIO(NOISE)
     rng = np.random.default_rng(3)
     for _ in range(200):

@@ -1,6 +1,7 @@
 import pytest
 
 from models.errors import ScanError
+from models.imaging.limits import Limits
 from models.imaging.read import read_scan
 from tests.imaging.series_files import SUPINE, make_enhanced, make_zip, numbers
 
@@ -43,7 +44,7 @@ def test_phases_in_one_enhanced_file_are_refused():
 
 def test_the_bound_on_pixels_counts_frames():
     with pytest.raises(ScanError) as caught:
-        read_scan([("a", make_enhanced([0, 2, 4]))], max_pixels=3 * 24 * 32 - 1)
+        read_scan([("a", make_enhanced([0, 2, 4]))], limits=Limits(pixels=3 * 24 * 32 - 1))
     assert caught.value.code == "too_large"
 
 

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from models.errors import ScanError
+from models.imaging.limits import Limits
 from models.imaging.picture import read_picture
 
-ROOM = 1_000_000
+ROOM = Limits()
 
 
 def saved(image, kind, **options):
@@ -32,9 +33,13 @@ def in_mode(pixels, mode):
     return image.convert(mode)
 
 
-def refused(data, max_pixels=ROOM):
+def at_most(pixels):
+    return Limits(picture_pixels=pixels)
+
+
+def refused(data, limits=ROOM):
     with pytest.raises(ScanError) as caught:
-        read_picture(data, max_pixels)
+        read_picture(data, limits)
     return caught.value
 
 
@@ -209,19 +214,19 @@ def test_a_header_that_claims_too_many_pixels_is_too_large_before_unpacking(widt
 def test_the_bound_on_pixels_is_exact(grey, max_pixels, accepted):
     data = saved(Image.fromarray(grey), "png")
     if accepted:
-        assert len(read_picture(data, max_pixels)) == 1
+        assert len(read_picture(data, at_most(max_pixels))) == 1
     else:
-        assert refused(data, max_pixels).code == "too_large"
+        assert refused(data, at_most(max_pixels)).code == "too_large"
 
 
 def test_all_pages_of_a_tiff_count(grey):
     page = Image.fromarray(grey)
     data = saved(page, "tiff", save_all=True, append_images=[page, page])
-    assert len(read_picture(data, 3 * grey.size)) == 3
-    assert refused(data, 3 * grey.size - 1).code == "too_large"
+    assert len(read_picture(data, at_most(3 * grey.size))) == 3
+    assert refused(data, at_most(3 * grey.size - 1)).code == "too_large"
 
 
 def test_a_large_page_behind_a_small_one_counts(grey):
     large = Image.fromarray(np.tile(grey, (10, 10)))
     data = saved(Image.fromarray(grey), "tiff", save_all=True, append_images=[large])
-    assert refused(data, 50 * grey.size).code == "too_large"
+    assert refused(data, at_most(50 * grey.size)).code == "too_large"

@@ -6,7 +6,7 @@ from PIL import Image
 from pydicom.uid import MediaStorageDirectoryStorage
 
 from models.errors import ScanError
-from models.imaging import read
+from models.imaging.limits import Limits
 from models.imaging.read import read_scan
 from tests.imaging.dicom_files import make_ct
 from tests.imaging.series_files import make_series, make_slice, make_zip, marked, numbers, png
@@ -131,16 +131,19 @@ def test_values_that_are_not_hu_are_said():
 
 def test_the_bound_on_pixels_holds_for_a_series_before_it_is_decoded():
     files, size = make_series(5), 24 * 32
-    assert len(read_scan(files, max_pixels=5 * size).slices) == 5
-    assert refusal(files, max_pixels=5 * size - 1) == "too_large"
-    assert refusal([("1", make_slice(0, Rows=60_000, Columns=60_000))], max_pixels=10**9) == "too_large"
+    assert len(read_scan(files, limits=Limits(pixels=5 * size)).slices) == 5
+    assert refusal(files, limits=Limits(pixels=5 * size - 1)) == "too_large"
+    assert (
+        refusal([("1", make_slice(0, Rows=60_000, Columns=60_000))], limits=Limits(pixels=10**10))
+        == "too_large"
+    )
 
 
-def test_pictures_have_a_lower_bound_of_their_own(grey, monkeypatch):
-    monkeypatch.setattr(read, "PICTURE_PIXELS", 2 * grey.size)
+def test_pictures_have_a_lower_bound_of_their_own(grey):
+    limits = Limits(picture_pixels=2 * grey.size)
     files = [(f"{n}.png", png(grey)) for n in range(3)]
-    assert len(read_scan(files[:2], max_pixels=10**9).slices) == 2
-    assert refusal(files, max_pixels=10**9) == "too_large"
+    assert len(read_scan(files[:2], limits=limits).slices) == 2
+    assert refusal(files, limits=limits) == "too_large"
 
 
 @pytest.mark.parametrize("files", [[], [("", b"")], [("", b""), ("", b"")]])
@@ -209,8 +212,8 @@ def test_a_dicom_file_without_spacing_falls_back(chest, given, expected, expecte
 
 def test_the_bound_on_pixels_holds_for_all_files_together(grey):
     files = [(f"{n}.png", png(grey)) for n in range(3)]
-    assert len(read_scan(files, max_pixels=3 * grey.size).slices) == 3
-    assert refusal(files, max_pixels=3 * grey.size - 1) == "too_large"
+    assert len(read_scan(files, limits=Limits(picture_pixels=3 * grey.size)).slices) == 3
+    assert refusal(files, limits=Limits(picture_pixels=3 * grey.size - 1)) == "too_large"
 
 
 def test_every_page_of_a_stack_counts_towards_the_bound(grey):
@@ -218,5 +221,5 @@ def test_every_page_of_a_stack_counts_towards_the_bound(grey):
     page = Image.fromarray(grey)
     page.save(buffer, "tiff", save_all=True, append_images=[page, page])
     files = [("1.tif", buffer.getvalue()), ("2.png", png(grey))]
-    assert len(read_scan(files, max_pixels=4 * grey.size).slices) == 4
-    assert refusal(files, max_pixels=4 * grey.size - 1) == "too_large"
+    assert len(read_scan(files, limits=Limits(picture_pixels=4 * grey.size)).slices) == 4
+    assert refusal(files, limits=Limits(picture_pixels=4 * grey.size - 1)) == "too_large"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from models.errors import ScanError
+from models.imaging.described import FIELDS
 from models.imaging.read import read_scan
 from models.imaging.scan import Orientation, Scan
 from models.store import disk, new_token
@@ -65,9 +66,9 @@ def test_a_series_comes_back_with_the_names_of_its_images(store):
 
 
 def test_every_field_of_a_scan_is_stored():
-    assert {*disk.FIELDS, "slices"} == {field.name for field in dataclasses.fields(Scan)}
+    assert {*FIELDS, "slices"} == {field.name for field in dataclasses.fields(Scan)}
     plain = Scan(make_scan().slices, (1.0, 1.0), True, False)
-    same = [name for name in disk.FIELDS if getattr(make_scan(), name) == getattr(plain, name)]
+    same = [name for name in FIELDS if getattr(make_scan(), name) == getattr(plain, name)]
     assert same == []  # so that the tests here see each of them travel
 
 

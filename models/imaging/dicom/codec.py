@@ -19,11 +19,30 @@ FRAME_SECONDS = 30  # a whole slice takes 0.01 to 0.05 s, starting the child one
 ROOT = Path(__file__).resolve().parents[3]
 
 
-class Codec:
-    """A child process that decodes one frame after the other, started with the first one."""
+def started_child():
+    """A new interpreter that decodes frames; takes a second to start."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "models.imaging.dicom.codec_process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # where the libraries write what displeases them
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
 
-    def __init__(self, seconds=FRAME_SECONDS):
-        self._seconds, self._lock = seconds, threading.Lock()
+
+class Codec:
+    """A child process that decodes one frame after the other, started with the first one.
+
+    Parameters
+    ----------
+    start : callable
+        Returns the child: a subprocess.Popen with pipes, or what looks like one.
+    seconds : float
+        For one frame.
+    """
+
+    def __init__(self, start=started_child, seconds=FRAME_SECONDS):
+        self._start_child, self._seconds, self._lock = start, seconds, threading.Lock()
         self._child = self._owner = None
 
     def decode(self, data, options):
@@ -86,14 +105,7 @@ class Codec:
 
     def _start(self):
         self.close()
-        self._owner = os.getpid()
-        self._child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "models.imaging.dicom.codec_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # where the libraries write what displeases them
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
+        self._owner, self._child = os.getpid(), self._start_child()
 
 
 def _exchange(requests, answers, data, options):
@@ -112,5 +124,29 @@ def _exchange(requests, answers, data, options):
     return answer["dtype"], pixels
 
 
-codec = Codec()
-atexit.register(codec.close)
+class CodecPerThread:
+    """A codec for each thread that decodes, where starting one costs little."""
+
+    def __init__(self, start):
+        self._start, self._own = start, threading.local()
+
+    def decode(self, data, options):
+        """See `Codec.decode`."""
+        if not hasattr(self._own, "codec"):
+            self._own.codec = Codec(self._start)
+        return self._own.codec.decode(data, options)
+
+
+_codec = Codec()
+atexit.register(_codec.close)
+
+
+def use(codec):
+    """Let this process decode its frames with another codec."""
+    global _codec
+    _codec = codec
+
+
+def decode_frame(data, options):
+    """See `Codec.decode`."""
+    return _codec.decode(data, options)

@@ -19,13 +19,19 @@ SINGLE = {"number_of_frames": 1, "samples_per_pixel": 1, "index": 0, "raw": True
 
 
 def main():
-    """Answer until the input ends."""
+    """Answer on standard output until the input ends."""
     _limit_memory()
     source, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not be taken for an answer
+    serve(source, answers)
+
+
+def serve(source, answers, before=lambda: None):
+    """Answer requests until there are no more; `before` is called before each frame is decoded."""
     while line := source.readline():
         request = json.loads(line)
         data = source.read(request.pop("bytes"))
+        before()
         try:
             pixels = decode(data, request)
             answer = {"dtype": pixels.dtype.str, "bytes": pixels.nbytes}

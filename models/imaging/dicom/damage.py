@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 
 from models.errors import ScanError
+from models.imaging.limits import out_of_memory
 
 HEADER = "The DICOM file is damaged or cut short: its header cannot be read."
 PIXELS = "The DICOM file's pixel data are damaged or cut short."
@@ -15,5 +16,7 @@ def refusing_damage(sentence=HEADER):
         yield
     except ScanError:
         raise
+    except MemoryError:
+        raise out_of_memory() from None
     except Exception as error:
         raise ScanError("corrupt_file", sentence) from error

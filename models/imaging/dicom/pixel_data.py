@@ -9,7 +9,7 @@ from pydicom.pixels.utils import as_pixel_options
 from pydicom.uid import RLELossless
 
 from models.errors import ScanError
-from models.imaging.dicom.codec import codec
+from models.imaging.dicom.codec import decode_frame
 from models.imaging.dicom.damage import PIXELS
 from models.imaging.dicom.frames import count_frames
 from models.imaging.dicom.hounsfield import significant_bits
@@ -76,7 +76,7 @@ def _compressed(stream, options, order):
     else:
         frames = (get_frame(stream, number, **places) for number in order)
     for data in frames:
-        yield codec.decode(data, options)
+        yield decode_frame(data, options)
 
 
 def _refuse_cut(dataset, stream, element, count, syntax):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from models.errors import ScanError
 from models.imaging.dicom import is_left_out, read_header, refuse_other_objects
-from models.imaging.dicom.frames import Frame, frames_of
+from models.imaging.dicom.frames import Frame, count_frames, frames_of
 from models.imaging.dicom.hounsfield import is_hounsfield
 from models.imaging.dicom.kinds import is_text_likely
 from models.imaging.dicom.origin import contrast_given, reference_of
@@ -68,7 +68,7 @@ class Headers:
     n_files: int = 0
 
 
-def read_headers(sources, step):
+def read_headers(sources, step, limits):
     """Read the headers of DICOM files.
 
     Parameters
@@ -77,6 +77,7 @@ def read_headers(sources, step):
         DICOM files; an empty one counts as damaged.
     step : callable
         Called without arguments after each file.
+    limits : Limits
 
     Returns
     -------
@@ -90,7 +91,7 @@ def read_headers(sources, step):
     found = Headers(n_files=len(sources))
     for source in sources:
         try:
-            _add(found, source, read_header(source.open(), source.name))
+            _add(found, source, read_header(source.open(), source.name), limits)
         except ScanError as error:
             if error.code not in ("corrupt_file", "no_pixels"):
                 raise
@@ -99,9 +100,11 @@ def read_headers(sources, step):
     return found
 
 
-def _add(found, source, dataset):
+def _add(found, source, dataset, limits):
     kind = is_left_out(dataset)
     if kind is None:
+        limits.check_frames(count_frames(dataset))
+        limits.check_image(int(dataset.Rows), int(dataset.Columns))
         headers = _slice_headers(source, dataset)
         axial = [h for h in headers if h.frame.orientation is None or is_axial(h.frame.orientation)]
         found.slices += axial

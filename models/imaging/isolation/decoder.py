@@ -1,0 +1,131 @@
+"""From an upload to a scan by way of a child process; see the package."""
+
+import shutil
+import socket
+import sys
+import threading
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict
+
+from models.imaging.isolation.answer import ZygoteGone, busy, converse, scan_in
+from models.imaging.isolation.process import zygote
+from models.imaging.limits import Limits
+from models.imaging.read import read_scan
+from models.imaging.source import Source
+from models.imaging.spool import Spool, scratch
+
+IS_ISOLATED = sys.platform == "linux"
+LEAST_SECONDS, SECONDS_PER_MB = 8, 4
+DECODING_S = 3  # of the time that a request may take, kept for the child when it has to wait for its turn
+PIXEL_BYTES = 4  # float32 at most
+COPY_BYTES = 1 << 20
+
+
+class Decoder:
+    """Reads uploads, each in a process of its own; where there is no fork of Linux, in this one.
+
+    Parameters
+    ----------
+    limits : Limits
+    seconds : int
+        Longest time for one upload; small ones have less: 8 s and 4 s a megabyte.
+    megabytes : int
+        Address space of a process that decodes.
+    at_once : int
+        Uploads decoded at once; others wait for their turn.
+    """
+
+    def __init__(self, limits=None, seconds=120, megabytes=3000, at_once=4):
+        self._limits = limits or Limits()
+        self._seconds, self._megabytes = seconds, megabytes
+        self._turns = threading.BoundedSemaphore(at_once)
+        if IS_ISOLATED:
+            zygote.start()
+
+    def read(self, files, spacing_mm=None, progress=None):
+        """Decode an upload as `models.imaging.read.read_scan` does, within bounds.
+
+        Parameters
+        ----------
+        files : list of Source, or of (str, bytes)
+        spacing_mm : float, optional
+        progress : callable, optional
+
+        Returns
+        -------
+        Scan
+            Its slices are read-only.
+
+        Raises
+        ------
+        ScanError
+            What `read_scan` raises; ``corrupt_file`` for what ends its process or takes too long,
+            ``too_large`` for what takes too much memory, ``store_full`` where there is no room for the
+            slices, ``busy`` where there is no process for it.
+        """
+        if not IS_ISOLATED:
+            return read_scan(files, spacing_mm, self._limits, progress)
+        sources = [file if isinstance(file, Source) else Source.of_bytes(*file) for file in files]
+        with ExitStack() as stack:
+            spool, parts = _in_one_spool(sources, stack)
+            seconds = min(self._seconds, LEAST_SECONDS + SECONDS_PER_MB * spool.n_bytes / 1e6)
+            job = {
+                "files": [[source.name, *place] for source, place in zip(sources, parts, strict=True)],
+                "spacing_mm": spacing_mm,
+                "limits": asdict(self._limits),
+            }
+            with self._turn(seconds) as left:
+                return self._decode(job, spool, left, progress or (lambda done, total: None))
+
+    @contextmanager
+    def _turn(self, seconds):
+        """Wait for a turn, and take what is left of the time."""
+        begin = time.monotonic()
+        if not self._turns.acquire(timeout=max(0, seconds - DECODING_S)):
+            raise busy()
+        try:
+            yield seconds - (time.monotonic() - begin)
+        finally:
+            self._turns.release()
+
+    def _decode(self, job, spool, seconds, progress):
+        end = time.monotonic() + seconds
+        for _ in range(2):  # a zygote that is gone is started again
+            with suppress(ZygoteGone):
+                return self._once(job, spool, max(1, end - time.monotonic()), progress)
+        raise busy()
+
+    def _once(self, job, spool, seconds, progress):
+        order = {
+            "kind": "upload",
+            "seconds": seconds,
+            "megabytes": self._megabytes,
+            "file_bytes": PIXEL_BYTES * self._limits.pixels,
+        }
+        control, theirs = socket.socketpair()
+        with control, scratch(spool.n_bytes) as result:
+            with theirs:
+                try:
+                    asked = zygote.order(order, [theirs.fileno(), spool.fileno(), result.fileno()])
+                except OSError as error:
+                    raise ZygoteGone from error
+            try:
+                answer = converse(control, job, seconds, progress)
+            except ZygoteGone:
+                zygote.forget(asked)
+                raise
+            return scan_in(answer, result)
+
+
+def _in_one_spool(sources, stack):
+    """The spool that all sources lie in, or a new one that ends with the stack; and their places in it."""
+    spools = {source.part.spool if source.part else None for source in sources}
+    if len(spools) == 1 and None not in spools:
+        return spools.pop(), [(source.part.offset, source.part.length) for source in sources]
+    spool = stack.enter_context(Spool())
+    parts = []
+    for source in sources:
+        parts.append(spool.part())
+        shutil.copyfileobj(source.open(), parts[-1], COPY_BYTES)
+    return spool, [(part.offset, part.length) for part in parts]
