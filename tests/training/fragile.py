@@ -1,4 +1,4 @@
-"""Stand-ins for what reads in a worker; apart from tests, because the processes of workers import them."""
+"""Stand-ins for `training.score.reader.Reader`; apart from tests, because the processes of workers import them."""
 
 import os
 import signal
@@ -10,6 +10,9 @@ class Fragile:
     def __init__(self, folder):
         self.folder = folder
 
+    def ready(self):
+        """It is."""
+
     def score(self, group):
         name, mark = group.path.name, self.folder / "died"
         if name == "deadly" or (name == "unlucky" and not mark.exists()):
@@ -18,8 +21,15 @@ class Fragile:
         return name.upper()
 
 
-class Hopeless:
+class Hopeless(Fragile):
     """Cannot even begin."""
 
     def __init__(self):
         raise RuntimeError("Not all models are available.")
+
+
+class Stillborn(Fragile):
+    """Dies while it begins, as where memory is short."""
+
+    def __init__(self):
+        os.kill(os.getpid(), signal.SIGKILL)

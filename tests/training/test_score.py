@@ -1,29 +1,37 @@
 """Scores for a list of nodules: one row each, whatever the files are and however often a run was stopped."""
 
 import csv
+import json
+import os
+import subprocess
+import sys
 import zipfile
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pyarrow.parquet
 import pytest
 from PIL import Image
 
 from app import ROOT
-from models import __version__
 from models.imaging.phantom import draw_phantom
 from models.imaging.read import read_scan
-from models.imaging.scan import locate
-from models.inference.pipeline import analyse
-from tests.conftest import encode
+from tests.conftest import encode, post, upload
 from tests.imaging.dicom_files import make_ct
-from tests.training.fragile import Fragile, Hopeless
+from tests.servers import wait_until
+from tests.training.fragile import Fragile, Hopeless, Stillborn
 from training.score.__main__ import CANNOT, COMPLETE, STOPPED, WITH_ERRORS, main
+from training.score.cluster import OnRay, connect
 from training.score.manifest import Group
 from training.score.rows import COLUMNS
+from training.score.worker import Scorer
 from training.score.workers import InOwnProcess, rows_of
 
+# not importorskip: Ray must not be imported before it is told whom to listen to
+needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
 HEADER = ["file", "row", "col", "slice", "spacing_mm"]
 
 
@@ -59,28 +67,26 @@ def table(path):
     return pyarrow.parquet.read_table(path).to_pylist()
 
 
-def test_a_row_holds_the_answer_that_the_app_gives(score, app, crops, tmp_path):
+def test_a_row_holds_the_answer_that_the_web_gives(score, client, crops, tmp_path):
     out = tmp_path / "scores.parquet"
     assert score(crops, "--out", out)[0] == COMPLETE
     rows = table(out)
     assert [row["file"] for row in rows] == [f"{kind}.png" for kind in KINDS]
-    scan = read_scan([("x.png", (tmp_path / "smooth.png").read_bytes())], 0.7)
-    finding = analyse(scan, locate(scan), "consensus", app.bank)
+    web = post(client, upload((tmp_path / "smooth.png").read_bytes()), spacing_mm="0.7").json
     row = rows[1]
     assert set(row) == set(COLUMNS)
-    assert (row["verdict"], row["probability"], row["threshold"]) == (
-        finding.verdict,
-        pytest.approx(finding.probability, abs=1e-6),
-        finding.threshold,
-    )
-    for answer in finding.models:
-        assert row[f"probability_{answer.key}"] == pytest.approx(answer.probability, abs=1e-6)
-    assert (row["used_row"], row["used_col"], row["used_slice"], row["source"]) == (63.5, 63.5, 0, "centre")
+    for name in ("verdict", "probability", "threshold"):
+        assert row[name] == web[name]
+    for model in web["models"]:
+        assert row[f"probability_{model['key']}"] == model["probability"]
+    for name in ("row", "col", "slice"):
+        assert row[f"used_{name}"] == web["nodule"][name]
+    for name in ("source", "long_axis_mm", "short_axis_mm"):
+        assert row[name] == web["nodule"][name]
+    assert {name: row[name] for name in web["characteristics"]} == web["characteristics"]
     assert (row["row"], row["col"], row["slice"], row["spacing_mm"]) == ("", "", "", 0.7)
-    assert row["long_axis_mm"] == round(finding.measurement.long_axis_mm, 1)
-    assert row["spiculation"] == pytest.approx(finding.characteristics["spiculation"], abs=1e-4)
     assert (row["warnings"], row["error_code"], row["error"]) == ("", None, None)
-    assert (row["weights"], row["app"]) == (app.bank.checksum, __version__)
+    assert {name: row[name] for name in web["version"]} == web["version"]
     assert rows[0] == rows[2]
 
 
@@ -118,7 +124,7 @@ def mixed(tmp_path):
     return write_list(tmp_path / "mixed.csv", *(row for row, _ in rows)), [code for _, code in rows]
 
 
-def test_each_nodule_has_its_row_and_bad_files_stop_nothing(score, mixed, tmp_path):
+def test_each_nodule_has_its_row_and_bad_files_stop_nothing(score, client, mixed, tmp_path):
     manifest, codes = mixed
     out = tmp_path / "scores.csv"
     status, said = score(manifest, "--out", out)
@@ -136,6 +142,9 @@ def test_each_nodule_has_its_row_and_bad_files_stop_nothing(score, mixed, tmp_pa
     assert all(bool(row["error"]) == bool(row["error_code"]) for row in rows)
     assert [rows[4]["used_slice"], rows[5]["used_slice"], rows[7]["source"]] == ["2", "1", "centre"]
     assert rows[1] == rows[11]
+    files = [upload(path.read_bytes(), path.name) for path in sorted((tmp_path / "series").iterdir())]
+    web = post(client, files, row="63", col="63", slice="2").json
+    assert (rows[4]["verdict"], float(rows[4]["probability"])) == (web["verdict"], web["probability"])
 
 
 def test_a_file_is_read_once_for_all_its_nodules(score, mixed, tmp_path, monkeypatch):
@@ -224,6 +233,34 @@ def test_a_stopped_run_goes_on_where_it_was(score, mixed, tmp_path, monkeypatch)
     assert not unfinished.exists()
 
 
+def test_a_killed_run_goes_on_and_reads_nothing_twice(score, tmp_path, monkeypatch):
+    names = [f"{n}.png" for n in range(12)]
+    for n, name in enumerate(names):
+        Image.fromarray(draw_phantom("smooth", seed=n)).save(tmp_path / name)
+    manifest = write_list(tmp_path / "list.csv", *([name, "", "", "", "0.7"] for name in [*names, names[0]]))
+    out, unfinished = tmp_path / "scores.csv", tmp_path / "scores.csv.unfinished"
+    command = [sys.executable, "-m", "training.score", manifest, "--out", out, "--threads", "1"]
+    process = psutil.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    wait_until(lambda: unfinished.exists() and unfinished.read_bytes().count(b"\n") > 3, 120)
+    workers = process.children(recursive=True)
+    process.kill()
+    process.wait(30)
+    assert psutil.wait_procs(workers, 30)[1] == []  # nobody is left behind
+    before = unfinished.read_bytes().splitlines(keepends=True)[1:]
+    finished = {index for line in before if line.endswith(b"\n") for index in json.loads(line)[0]}
+    read, real = [], Scorer.score
+    monkeypatch.setattr(Scorer, "score", lambda self, group: read.append(group) or real(self, group))
+    assert score(manifest, "--out", out)[0] == COMPLETE
+    assert 3 <= len(finished) < 13
+    assert sorted(nodule.index for group in read for nodule in group.nodules) == sorted(
+        set(range(13)) - finished
+    )
+    with open(out, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == [*names, names[0]]
+    assert rows[0] == rows[12]
+
+
 def test_a_stopped_run_of_another_list_is_not_gone_on_with(score, crops, mixed, tmp_path, monkeypatch):
     out = tmp_path / "scores.csv"
     monkeypatch.setattr("training.score.__main__.tqdm", Stopped(1))
@@ -277,13 +314,15 @@ def test_a_worker_that_dies_takes_along_only_the_file_that_kills_it(tmp_path):
     assert rows == {"a": "A", "deadly": None, "b": "B", "unlucky": "UNLUCKY", "c": "C"}
 
 
-def test_workers_that_cannot_begin_end_the_run():
-    with pytest.raises(RuntimeError, match="Not all models"):
-        read_by_processes(Hopeless, ["a", "b", "c"])
+@pytest.mark.parametrize(("reader", "words"), [(Hopeless, "Not all models"), (Stillborn, "before it could")])
+def test_workers_that_cannot_begin_end_the_run(reader, words):
+    with pytest.raises(RuntimeError, match=words):
+        read_by_processes(reader, ["a", "b", "c"])
 
 
+@needs_ray
 def test_a_ray_cluster_goes_on_with_what_a_stopped_run_left(score, tmp_path, monkeypatch):
-    pytest.importorskip("ray")
+    # a cluster of its own: this comes before the tests that share one
     for n in range(4):
         Image.fromarray(draw_phantom("smooth", seed=n)).save(tmp_path / f"{n}.png")
     (tmp_path / "3.png").write_bytes(b"")
@@ -301,4 +340,45 @@ def test_a_ray_cluster_goes_on_with_what_a_stopped_run_left(score, tmp_path, mon
     assert rows[3]["error_code"] == "corrupt_file"
     for row, other in zip(rows, table(plain), strict=True):
         assert row["verdict"] == other["verdict"]
-        assert row["probability"] == pytest.approx(other["probability"], abs=1e-5)
+        assert row["probability"] == pytest.approx(other["probability"], abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def ray():
+    """Ray on this machine, for two workers."""
+    ray = connect("local", 2, 1)
+    yield ray
+    ray.shutdown()
+
+
+@needs_ray
+@pytest.mark.parametrize(("reader", "words"), [(Hopeless, "Not all models"), (Stillborn, "before it could")])
+def test_workers_on_ray_that_cannot_begin_end_the_run(ray, reader, words):
+    with pytest.raises(RuntimeError, match=words):
+        list(rows_of([Group(Path("a"), "", ())], [OnRay(ray, partial(reader), 1)]))
+
+
+@needs_ray
+def test_a_worker_on_ray_that_dies_takes_along_only_the_file_that_kills_it(ray, tmp_path):
+    groups = [Group(Path(name), "", ()) for name in ("a", "deadly", "unlucky")]
+    found = {
+        group.path.name: rows for group, rows in rows_of(groups, [OnRay(ray, partial(Fragile, tmp_path), 1)])
+    }
+    assert found == {"a": "A", "deadly": None, "unlucky": "UNLUCKY"}
+
+
+@needs_ray
+def test_a_ray_cluster_of_this_machine_is_nobody_elses(ray):
+    """Ray runs what anyone sends who reaches its ports."""
+    worker = OnRay(ray, partial(Fragile, Path()), 1)
+    assert worker.submit(Group(Path("a"), "", ())).result() == "A"
+    names, addresses = set(), set()
+    for process in psutil.Process().children(recursive=True):
+        sockets = [each for each in process.net_connections() if each.status == psutil.CONN_LISTEN]
+        names |= {process.name() for each in sockets}
+        addresses |= {each.laddr.ip.removeprefix("::ffff:") for each in sockets}
+    worker.close()
+    assert {"gcs_server", "raylet", "ray::Fragile"} <= names
+    assert addresses == {"127.0.0.1"}
+    assert ray.get_runtime_context().gcs_address.startswith("127.0.0.1:")
+    assert os.environ["RAY_AUTH_MODE"] == "token"

@@ -18,7 +18,6 @@ The table repeats the names in the list; nothing else about a patient, no header
 
 import argparse
 import hashlib
-import os
 import signal
 import sys
 from collections import Counter
@@ -30,14 +29,17 @@ from tqdm import tqdm
 
 from models import __version__
 from models.errors import ScanError
+from models.inference.cores import CORES
 from models.inference.weights import WeightsError, read_report
 from models.networks.registry import ARCHITECTURES
+from training.score.cluster import ROOT, OnRay, connect
 from training.score.journal import Journal, JournalError, refuse_other
 from training.score.manifest import ManifestError, read_manifest
+from training.score.reader import Reader
 from training.score.rows import failed_row
 from training.score.table import check_format, read_state, write_table
 from training.score.worker import Scorer
-from training.score.workers import ROOT, InOwnProcess, InProcess, OnRay, connect, rows_of
+from training.score.workers import InOwnProcess, InProcess, rows_of
 
 COMPLETE, CANNOT, WITH_ERRORS, STOPPED = 0, 2, 3, 130
 LOST = ScanError("worker_lost", "The process that read the file died, twice.")
@@ -59,16 +61,16 @@ def stamp_of(weights, manifest):
 def start(args, bank, stack):
     """The workers that the arguments ask for; the stack closes them."""
     n_workers = args.workers
-    threads = args.threads or max(1, (os.cpu_count() or 1) // n_workers)
-    make = partial(Scorer, args.weights.resolve(), threads)
+    threads = args.threads or max(1, CORES // n_workers)
+    make = partial(Reader, args.weights.resolve(), threads)
     if args.ray:
         ray = connect(args.ray, n_workers, threads)
         stack.callback(ray.shutdown)
         workers = [OnRay(ray, make, threads) for _ in range(n_workers)]
-    elif n_workers > 1:
+    elif n_workers > 1 or args.threads:
         workers = [InOwnProcess(make) for _ in range(n_workers)]
     else:
-        workers = [InProcess(Scorer(args.weights, args.threads, bank))]
+        workers = [InProcess(Scorer(args.weights, bank))]
     for worker in workers:
         stack.callback(worker.close)
     return workers

@@ -2,8 +2,6 @@
 
 from functools import partial
 
-import tensorflow as tf
-
 from models.imaging.read import read_scan
 from models.imaging.source import Source
 from models.inference.bank import CONSENSUS, ModelBank
@@ -19,8 +17,6 @@ class Scorer:
     ----------
     weights : Path
         Folder of the models' weights.
-    threads : int, optional
-        Cores that TensorFlow may use, so that workers side by side share a machine; default: all.
     bank : ModelBank, optional
         Loaded models, in place of those in `weights`.
 
@@ -30,10 +26,7 @@ class Scorer:
         A model is unavailable: a list is not scored by fewer than five.
     """
 
-    def __init__(self, weights, threads=None, bank=None):
-        if threads:
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
-            tf.config.threading.set_inter_op_parallelism_threads(threads)
+    def __init__(self, weights, bank=None):
         self._bank = bank or ModelBank(weights)
         if self._bank.problems or self._bank.localiser is None:
             problems = " ".join(self._bank.problems.values()) or "The localiser cannot be used."
