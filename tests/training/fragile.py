@@ -1,4 +1,4 @@
-"""Stand-ins for `training.score.reader.Reader`; apart from tests, because the processes of workers import them."""
+"""Stand-ins for `training.score.reader.Reader`; apart from tests: the processes of workers import them."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ class Fragile:
         self.folder = folder
 
     def ready(self):
-        """It is."""
+        return None
 
     def score(self, group):
         name, mark = group.path.name, self.folder / "died"
@@ -25,11 +25,14 @@ class Hopeless(Fragile):
     """Cannot even begin."""
 
     def __init__(self):
-        raise RuntimeError("Not all models are available.")
+        super().__init__(None)
+
+    def ready(self):
+        return "Not all models are available."
 
 
-class Stillborn(Fragile):
+class Stillborn(Hopeless):
     """Dies while it begins, as where memory is short."""
 
-    def __init__(self):
+    def ready(self):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -22,7 +22,7 @@ class OnRay:
     """An actor on a Ray cluster."""
 
     def __init__(self, ray, make, threads):
-        self._ray, self.lost = ray, (ray.exceptions.RayError,)  # what is wrong with a file is no exception
+        self._ray, self.lost = ray, (ray.exceptions.RayError,)  # of a wrong file none comes
         self._make = partial(ray.remote(num_cpus=threads)(make.func).remote, *make.args)
         self._start()
 
@@ -33,10 +33,11 @@ class OnRay:
     def renew(self):
         """Start another actor; RuntimeError where the one that died had never begun."""
         try:
-            self._ray.get(self._ready)
-        except self._ray.exceptions.RayError as error:
-            cause = getattr(error, "cause", None)
-            raise RuntimeError(str(cause) if isinstance(cause, RuntimeError) else NEVER_BEGAN) from error
+            problem = self._ray.get(self._ready)
+        except self._ray.exceptions.RayError:
+            problem = NEVER_BEGAN
+        if problem:
+            raise RuntimeError(problem)
         self.close()
         self._start()
 

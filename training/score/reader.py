@@ -12,24 +12,24 @@ class Reader:
         Folder of the models' weights.
     threads : int
         Forward passes that go on at once, at most.
-
-    Raises
-    ------
-    RuntimeError
-        As of `Scorer`.
     """
 
     def __init__(self, weights, threads):
-        share_cores(threads)
-        from training.score.worker import Scorer  # only now: it divides its work among the cores it finds
-
-        self._scorer = Scorer(weights)
+        self._weights, self._threads = weights, threads
 
     def ready(self):
-        """Return once the models are loaded."""
+        """Load the models; why that cannot be, or None."""
+        share_cores(self._threads)
+        from training.score.worker import Scorer  # only now: it divides its work among the cores it finds
+
+        try:
+            self._scorer = Scorer(self._weights)
+        except RuntimeError as error:
+            return str(error)
+        return None
 
     def score(self, group):
-        """The rows of a group; see `Scorer.score`."""
+        """The rows of a group, once it is ready; see `Scorer.score`."""
         return self._scorer.score(group)
 
 

@@ -89,13 +89,9 @@ class InOwnProcess:
 def _serve(pipe, make):
     """A worker's process: first why it cannot work, or None; then rows for groups, until nobody asks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one closes
+    reader = make()
     try:
-        reader = make()
-    except RuntimeError as error:
-        pipe.send(str(error))
-        return
-    try:
-        pipe.send(None)
+        pipe.send(reader.ready())
         while True:
             pipe.send(reader.score(pipe.recv()))
     except (EOFError, OSError):
