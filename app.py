@@ -35,6 +35,7 @@ from models.reports.as_page import viewer_page
 from models.reports.calculators import calculators_of
 from models.reports.case import case_of
 from models.reports.exports import EXPORTS, export
+from models.reports.openapi import contract
 from models.reports.overview import model_rows, models_as_json, models_for_page
 from models.reports.result import result_page
 from models.reports.shown import slice_picture
@@ -220,6 +221,8 @@ def add_api(app):
     def api_models():
         return jsonify(models_as_json(app.bank))
 
+    app.add_url_rule("/api/v1/openapi.json", view_func=lambda: jsonify(contract(app.config)))
+
     @app.get("/healthz")
     def healthz():
         body = {"status": "unavailable" if app.bank.problems else "ok", "unavailable": app.bank.problems}
@@ -329,12 +332,9 @@ def add_errors(app):
         body = {"code": error.name.lower().replace(" ", "_"), "message": error.description}
         if error.code >= 500:
             body["request_id"] = request_id()
-        page = (
-            jsonify({"error": body})
-            if is_program()
-            else render_template("error.html", **body, status=error.code)
-        )
-        return page, error.code
+        if is_program():
+            return jsonify({"error": body}), error.code
+        return render_template("error.html", **body, status=error.code), error.code
 
 
 def error_answer(error):

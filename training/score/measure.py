@@ -22,7 +22,6 @@ from models.imaging.phantom import KINDS, draw_phantom
 from training.score.cluster import ROOT, OnRay, connect
 from training.score.manifest import Group, Nodule
 from training.score.reader import Reader
-from training.score.worker import Scorer
 from training.score.workers import InOwnProcess, InProcess, rows_of
 
 WEIGHTS = ROOT / "weights"
@@ -41,6 +40,8 @@ def draw(folder, n):
 
 def ways(ray):
     """Workers by the name of the way; all that run beside others have one core each."""
+    from training.score.worker import Scorer  # not above: a process imports this too, and shares cores first
+
     make = partial(Reader, WEIGHTS, 1)
     return {
         "the loop in one process": [InProcess(Scorer(WEIGHTS))],
