@@ -212,6 +212,7 @@ def add_scan_pages(app):
 
 def add_api(app):
     """The JSON twin for programs."""
+    app.add_url_rule("/api/v1/openapi.json", view_func=lambda: jsonify(contract(app.config)))
 
     @app.post("/api/v1/predict")
     def api_predict():
@@ -220,8 +221,6 @@ def add_api(app):
     @app.get("/api/v1/models")
     def api_models():
         return jsonify(models_as_json(app.bank))
-
-    app.add_url_rule("/api/v1/openapi.json", view_func=lambda: jsonify(contract(app.config)))
 
     @app.get("/healthz")
     def healthz():

@@ -86,8 +86,8 @@ def _form(most_files):
     spacing = f"mm per pixel, for files that do not carry it; without it, {ASSUMED_SPACING_MM} is assumed."
     file = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
     images = (
-        "One file, or the files of one series: pictures (several are neighbouring slices, in the natural order "
-        "of their names), DICOM (ordered by position), or a ZIP of either. Each part has a file name."
+        "One file, or the files of one series: pictures (several are neighbouring slices, in the natural "
+        "order of their names), DICOM (ordered by position), or a ZIP of either. Each part has a file name."
     )
     return {
         "type": "object",
