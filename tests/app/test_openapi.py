@@ -11,6 +11,7 @@ import schemathesis
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from app import create_app
 from models.errors import STATUS
@@ -43,7 +44,11 @@ def document(app):
 
 def test_the_document_is_openapi_and_names_each_address_for_programs(app, document):
     assert document["openapi"] == "3.1.0"
-    schemathesis.openapi.from_dict(document).validate()
+    api = schemathesis.openapi.from_dict(document)
+    assert isinstance(
+        api, OpenApiSchema
+    )  # imported above: CPython 3.11 fails to while a thread traces models
+    api.validate()
     rules = [
         rule for rule in app.url_map.iter_rules() if rule.rule.startswith(("/api/", "/healthz", "/metrics"))
     ]
@@ -218,7 +223,6 @@ def answers(app, path, method, examples, **headers):
 
 def test_schemathesis_finds_nothing_that_the_document_does_not_say(app):
     seen = answers(app, *POST, examples=40)
-    print(seen)
     assert seen[200] >= 5
     assert {400, 415} <= set(seen) <= {200, 400, 413, 415, 422}
 
@@ -230,5 +234,5 @@ def test_schemathesis_is_answered_at_the_other_addresses(app, path):
 
 def test_schemathesis_is_not_let_in_without_the_password(locked):
     seen = answers(locked, *POST, examples=8, Authorization=f"Bearer {PASSWORD}")
-    print(seen)
+    assert seen[200] >= 2
     assert 401 not in seen
