@@ -65,8 +65,7 @@ def create_app(config=None):
     """
     app = Flask(__name__)
     app.json.sort_keys = False  # answers keep the order of the contract
-    app.config.update(read_settings(SETTINGS, os.environ))
-    app.config.update(config or {})
+    app.config.update(read_settings(SETTINGS, os.environ) | (config or {}))
     app.config["MAX_CONTENT_LENGTH"] = int(app.config["MAX_UPLOAD_MB"] * 1_000_000)
     app.config["MAX_FORM_PARTS"] = app.config["MAX_FILES"] + 20
     set_up(app.config["LOG"], app.logger, logging.getLogger("werkzeug"))
