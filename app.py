@@ -34,6 +34,7 @@ from models.reports.as_page import viewer_page
 from models.reports.calculators import calculators_of
 from models.reports.case import case_of
 from models.reports.exports import EXPORTS, export
+from models.reports.openapi import contract
 from models.reports.overview import model_rows, models_as_json, models_for_page
 from models.reports.result import result_page
 from models.reports.shown import slice_picture
@@ -64,8 +65,7 @@ def create_app(config=None):
     """
     app = Flask(__name__)
     app.json.sort_keys = False  # answers keep the order of the contract
-    app.config.update(read_settings(SETTINGS, os.environ))
-    app.config.update(config or {})
+    app.config.update(read_settings(SETTINGS, os.environ) | (config or {}))
     app.config.update(bounds_of(app.config))
     app.request_class = upload_request(Request, app.config)
     app.decoder = decoder_of(app.config)
@@ -212,6 +212,7 @@ def add_scan_pages(app):
 
 def add_api(app):
     """The JSON twin for programs."""
+    app.add_url_rule("/api/v1/openapi.json", view_func=lambda: jsonify(contract(app.config)))
 
     @app.post("/api/v1/predict")
     def api_predict():
@@ -327,12 +328,9 @@ def add_errors(app):
         body = {"code": error.name.lower().replace(" ", "_"), "message": error.description}
         if error.code >= 500:
             body["request_id"] = request_id()
-        page = (
-            jsonify({"error": body})
-            if is_program()
-            else render_template("error.html", **body, status=error.code)
-        )
-        return page, error.code
+        if is_program():
+            return jsonify({"error": body}), error.code
+        return render_template("error.html", **body, status=error.code), error.code
 
 
 def error_answer(error):

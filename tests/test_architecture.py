@@ -32,7 +32,14 @@ ROOMS = {  # room: the rooms it may import besides itself
         "models.reports",
         "models.telemetry",
     },
-    "training": {"models.errors", "models.imaging", "models.networks", "models.inference", "models.reports"},
+    "training": {
+        "models.errors",
+        "models.imaging",
+        "models.networks",
+        "models.inference",
+        "models.reports",
+        "models.service",
+    },
 }
 ROOMS["app"] = set(ROOMS) - {"training"}
 TENSORFLOW_ROOMS = ("models.networks", "training")

@@ -25,8 +25,8 @@ TECHNICAL = {
     "6 mm or more",  # a name in evaluation.json
 }
 SCRIPTS = sorted((ROOT / "static").glob("*.js"))
-# A terminal has no template, and the words of DICOM objects are the standard's.
-OTHERS = {"as_text.py", "dicom"}
+# A terminal has no template, the words of DICOM objects are the standard's, and a contract is no page.
+OTHERS = {"as_text.py", "dicom", "openapi"}
 BUILDERS = [
     path
     for path in sorted((ROOT / "models" / "reports").rglob("*.py"))

@@ -1,0 +1,71 @@
+"""The columns of the scores, and a nodule's row."""
+
+import traceback
+from pathlib import Path
+
+from models.errors import ScanError
+from models.networks.registry import ARCHITECTURES
+from models.networks.scales import DESCRIPTOR_SCALES
+from models.reports.as_json import finding_as_json
+from training.score.manifest import GIVEN
+
+STAMP = ("weights", "localiser", "app", "manifest")  # the same in all rows of one run
+COLUMNS = {
+    **dict.fromkeys(GIVEN, str),
+    "used_row": float,
+    "used_col": float,
+    "used_slice": int,
+    "source": str,
+    "spacing_mm": float,
+    "verdict": str,
+    "probability": float,
+    "threshold": float,
+    **{f"probability_{key}": float for key in ARCHITECTURES},
+    "long_axis_mm": float,
+    "short_axis_mm": float,
+    **dict.fromkeys(DESCRIPTOR_SCALES, float),
+    "warnings": str,
+    "error_code": str,
+    "error": str,
+    **dict.fromkeys(STAMP, str),
+}
+
+
+def row_of(nodule, finding):
+    """The row of a nodule that was read; `STAMP` comes later."""
+    answer = finding_as_json(finding)
+    place = answer["nodule"]
+    return {
+        **_given(nodule),
+        **{f"used_{name}": place[name] for name in ("row", "col", "slice")},
+        "source": place["source"],
+        "spacing_mm": answer["image"]["spacing_mm"],
+        **{name: answer[name] for name in ("verdict", "probability", "threshold")},
+        **{f"probability_{model['key']}": model["probability"] for model in answer["models"]},
+        **{name: place[name] for name in ("long_axis_mm", "short_axis_mm")},
+        **answer["characteristics"],
+        "warnings": " ".join(warning["code"] for warning in answer["warnings"]),
+    }
+
+
+def failed_row(nodule, error):
+    """The row of a nodule that could not be read, with nothing but the reason."""
+    code, message = _reason(error)
+    return _given(nodule) | {"error_code": code, "error": message}
+
+
+def _given(nodule):
+    return {name: nodule.fields[name] for name in GIVEN}
+
+
+def _reason(error):
+    """Code and sentence; of an exception that nobody foresaw no text, which may quote a header."""
+    if isinstance(error, ScanError):
+        return error.code, error.message
+    if isinstance(error, FileNotFoundError):
+        return "no_such_file", "There is no such file."
+    if isinstance(error, OSError):
+        return "unreadable", f"The file cannot be read: {error.strerror or type(error).__name__}."
+    where = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(where[-1].filename).name}, line {where[-1].lineno}" if where else ""
+    return "failed", f"{type(error).__name__}{place}."
