@@ -302,12 +302,9 @@ def add_errors(app):
         body = {"code": error.name.lower().replace(" ", "_"), "message": error.description}
         if error.code >= 500:
             body["request_id"] = request_id()
-        page = (
-            jsonify({"error": body})
-            if is_program()
-            else render_template("error.html", **body, status=error.code)
-        )
-        return page, error.code
+        if is_program():
+            return jsonify({"error": body}), error.code
+        return render_template("error.html", status=error.code, **body), error.code
 
 
 def error_answer(error):
