@@ -61,8 +61,6 @@ chdir = str(ROOT)
 bind = f"{settings['HOST']}:{settings['PORT']}"
 worker_class = PatientWorker
 workers = int(os.environ.get("WEB_CONCURRENCY", 1))
-if workers > 1:  # the processes share the cores
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 preload_app = False  # TensorFlow's threads and locks do not outlive a fork: each process loads the models
 threads = 256  # made when needed; far more than the queue has places, so that the surplus is told so at once
 worker_connections = 512

@@ -38,18 +38,22 @@ class Gunicorn:
     folder : Path
         For weights, store, temporary files and the log.
     workers : int
+    few : bool
+        Whether only one model is loaded, which takes less time.
     settings : str
         Environment variables.
     """
 
-    def __init__(self, folder, workers, **settings):
+    def __init__(self, folder, workers, few=True, **settings):
         self.store, self.temporary, self.log = folder / "store", folder / "tmp", folder / "log"
         self.temporary.mkdir()
-        (folder / "weights").mkdir()
-        for path in [path for pattern in FEW for path in (ROOT / "weights").glob(pattern)]:
-            shutil.copy(path, folder / "weights")
+        weights = folder / "weights" if few else ROOT / "weights"
+        if few:
+            weights.mkdir()
+            for path in [path for pattern in FEW for path in (ROOT / "weights").glob(pattern)]:
+                shutil.copy(path, weights)
         self.address = f"127.0.0.1:{free_port()}"
-        own = {"PORT": self.address.split(":")[1], "STORE": self.store, "WEIGHTS": folder / "weights"}
+        own = {"PORT": self.address.split(":")[1], "STORE": self.store, "WEIGHTS": weights}
         settings |= {f"NODULE_{name}": str(value) for name, value in own.items()}
         settings |= {"WEB_CONCURRENCY": str(workers), "TMPDIR": str(self.temporary)}
         command = [sys.executable, "-m", "gunicorn", "-c", ".deploy/gunicorn.conf.py", "app:create_app()"]
