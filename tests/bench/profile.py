@@ -11,6 +11,8 @@ from tests.bench.inputs import crop_png
 from tests.bench.table import Row
 from tests.bench.timing import medians_ms
 
+DECODING = "decoding and content check, in a process of its own"
+
 
 def profile(repeats):
     """Rows: milliseconds of each step of the JSON answer, and of the page."""
@@ -24,7 +26,7 @@ def profile(repeats):
 
 def verdict_rows(app, repeats, warm=3):
     """Rows of the JSON answer; within a context of a request to the application."""
-    steps = _verdict_steps(app.bank)
+    steps = _verdict_steps(app)
     times = medians_ms({"whole": _request(app, "/api/v1/predict"), **steps}, repeats, warm)
     return _shares("profile: JSON of a crop", times)
 
@@ -36,7 +38,7 @@ def _page(app, repeats):
     reading = read_nodule(scan, roi, app.bank, explain=True)
     finding = finding_of(reading, "consensus", app.bank)
     steps = {
-        "decode and content check": _scan,
+        DECODING: partial(app.decoder.read, [("crop.png", crop_png())]),
         "reading with saliency maps": partial(read_nodule, scan, roi, app.bank, explain=True),
         "store: scan and note": partial(_keep, app.store, scan, reading),
         "page: pictures and figures": partial(_context, app.bank, finding),
@@ -45,9 +47,7 @@ def _page(app, repeats):
     return _shares("profile: page of a crop", times)
 
 
-def _verdict_steps(bank):
-    from models.imaging.content import refuse_other_pictures
-    from models.imaging.picture import read_picture
+def _verdict_steps(app):
     from models.inference.doubts import doubts
     from models.inference.measure import measure
     from models.inference.outline import contour
@@ -55,7 +55,7 @@ def _verdict_steps(bank):
     from models.inference.views import patch_at, views
     from models.reports.as_json import finding_as_json
 
-    scan, roi = _scan()
+    bank, (scan, roi) = app.bank, _scan()
     place = (scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
     patches, outline = views(*place), bank.localiser.outline(scan, roi)
     polygon = contour(outline)
@@ -63,8 +63,7 @@ def _verdict_steps(bank):
     features = {key: prediction.features for key, prediction in reading.predictions.items()}
     about = (scan, roi, polygon, reading.measurement, reading.neighbours, bank.evaluation)
     return {
-        "decode": partial(read_picture, crop_png(), 10**8),
-        "content check": partial(refuse_other_pictures, scan.slices),
+        DECODING: partial(app.decoder.read, [("crop.png", crop_png())]),
         "views": lambda: (views(*place), patch_at(*place)),
         "five networks, side by side": partial(bank.predict_all, patches),
         "localiser": partial(bank.localiser.outline, scan, roi),

@@ -332,6 +332,7 @@ def test_a_ray_cluster_goes_on_with_what_a_stopped_run_left(score, tmp_path, mon
     with monkeypatch.context() as patch:
         patch.setattr("training.score.__main__.tqdm", Stopped(1))
         assert score(manifest, "--out", out)[0] == STOPPED
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # else whatever else runs comes first
     status, said = score(manifest, "--out", out, "--ray", "--threads", "1")
     assert status == WITH_ERRORS, said
     assert "6 rows, 1 with an error" in said
