@@ -362,9 +362,9 @@ def queue_up():
     """Refuse at once what would wait long. A place is taken once all is read: who sends slowly has none."""
     if request.method == "POST" and request.endpoint in READINGS:
         current_app.queue.refuse_when_full()
-        _ = request.files
-        current_app.queue.enter()
-        g.queued = True
+        if request.files or request.endpoint in ("sample", "find"):  # else there is nothing to read
+            current_app.queue.enter()
+            g.queued = True
 
 
 def leave_queue(_):

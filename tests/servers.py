@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,23 +36,28 @@ class Server:
 
     def memory(self):
         """Memory of the whole family in bytes, what they share counted once."""
-        return sum(each.memory_full_info().pss for each in self._alive())
+        return self._sum(lambda each: each.memory_full_info().pss)
 
     def open_files(self):
         """Number of open file descriptors of the whole family."""
-        return sum(each.num_fds() for each in self._alive())
+        return self._sum(psutil.Process.num_fds)
 
     def threads(self):
         """Number of threads of the whole family."""
-        return sum(each.num_threads() for each in self._alive())
+        return self._sum(psutil.Process.num_threads)
 
     def files(self):
         """Names of all files in the server's folder, as paths from there, but the log."""
         found = (path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file())
         return sorted(str(path) for path in found if str(path) != "log")
 
-    def _alive(self):
-        return [each for each in self.family() if each.status() != psutil.STATUS_ZOMBIE]
+    def _sum(self, measure):
+        """Over the family; who ends meanwhile has nothing."""
+        total = 0
+        for each in self.family():
+            with suppress(psutil.NoSuchProcess):  # a zombie is none, either
+                total += measure(each) if each.status() != psutil.STATUS_ZOMBIE else 0
+        return total
 
 
 def free_port():

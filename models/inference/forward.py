@@ -8,6 +8,7 @@ second thread for each of some hundred small operations costs more than it saves
 import ctypes
 import gc
 import os
+import sys
 from contextlib import contextmanager
 
 import keras
@@ -18,6 +19,7 @@ from keras import layers
 from models.inference.cores import CORES
 from models.networks.blocks import undrawn
 
+M_ARENA_MAX = -8  # mallopt(3)
 CONSTANT_UP_TO = 2_000_000  # weights; TensorFlow keeps several copies of constants, and one of variables
 
 
@@ -133,8 +135,10 @@ def quick(model):
 def building():
     """Build networks that are filled at once: nothing is drawn, and no garbage looked for all the while.
 
-    Then the memory that it took is returned, to the system, too, where the C library keeps it (glibc).
+    Then the memory that it took is returned, to the system, too, where the C library keeps it (glibc); that
+    one is told to keep few pools of memory, where it has one for each thread else.
     """
+    _of_glibc("mallopt", M_ARENA_MAX, CORES)
     gc.disable()
     try:
         with undrawn():
@@ -142,6 +146,11 @@ def building():
     finally:
         gc.enable()
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    _of_glibc("malloc_trim", 0)
+
+
+def _of_glibc(name, *arguments):
+    """Call a function that only some C libraries have."""
+    function = getattr(ctypes.CDLL(None), name, None) if sys.platform != "win32" else None
+    if function is not None:
+        function(*arguments)

@@ -19,9 +19,10 @@ def number(fields, name, whole=False):
         return None
     try:
         value = int(text) if whole else float(text.replace(",", "."))
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+        is_number = math.isfinite(value)
+    except (ValueError, OverflowError):  # the latter of whole numbers with hundreds of digits
+        is_number = False
+    if not is_number:
         raise ScanError("bad_number", f"The field {name} must be a {'whole ' if whole else ''}number.")
     return value
 
