@@ -43,7 +43,7 @@ def members(source, limits):
     size = _check_members(stream, limits.zip_files)
     try:
         archive = zipfile.ZipFile(stream)
-        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]  # may be empty
     except BROKEN as error:
         raise ScanError("corrupt_file", "The ZIP is damaged or cut short; pack it again.") from error
     _check_entries(entries)
