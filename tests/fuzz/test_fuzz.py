@@ -11,7 +11,7 @@ from tests.fuzz.checks import Answer, faults
 from tests.fuzz.inputs import HTML, JSON, Input, make_input, multipart
 from tests.fuzz.seeds import seeds
 
-INPUTS, SEED, EVERY = 2000, 6, 25
+INPUTS, SEED, EVERY = 2000, 6, 80
 
 
 def test_two_thousand_broken_uploads_are_refused_or_answered_and_leave_nothing(capsys):
