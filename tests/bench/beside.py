@@ -1,23 +1,20 @@
 """The application, and beside it in the same process what it is compared with.
 
 For gunicorn: ``tests.bench.beside:create()``. Under ``/beside`` it answers the bare forward passes, timed
-within the process and run by the same kind of thread as a request, and the plain way: what the usual tutorial
-on Flask and Keras does. None of it is part of the application.
+within the process and run by the same kind of thread as a request. It is no part of the application.
 """
 
 import time
-from functools import cache
 
 import numpy as np
 from flask import Flask, jsonify, request
 from PIL import Image
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from app import ROOT, create_app
+from app import create_app
 from models.imaging.patch import PATCH
 from models.inference.views import eight_views
 from models.networks.registry import ARCHITECTURES
-from tests.bench.forward import keras_model
 from tests.bench.inputs import crop_patches
 
 
@@ -28,7 +25,7 @@ def create():
 
 
 def _beside(app):
-    beside, folder = Flask("beside"), ROOT / app.config["WEIGHTS"]
+    beside = Flask("beside")
 
     @beside.get("/bare")
     def bare():
@@ -37,29 +34,18 @@ def _beside(app):
         app.bank.predict_all(patches)
         return jsonify(time.perf_counter() - start)
 
-    @beside.post("/plain")
-    def plain():
-        """As in the tutorials: open, resize, and `predict` with each model that was asked for."""
-        patches, keys = _asked()
-        answers = {key: model(key).predict(patches, verbose=0)["rating"].mean(axis=0) for key in keys}
-        return jsonify({key: answer.tolist() for key, answer in answers.items()})
-
     @beside.post("/own")
     def own():
-        """The same of our own, without all that makes a verdict of it."""
-        patches, keys = _asked()
+        """What the plain way gives, by our own passes: without all that makes a verdict of it."""
+        patches, keys = asked()
         if len(keys) == 1:
             return jsonify(app.bank.predict(*keys, patches).score)
         return jsonify({key: answer.score for key, answer in app.bank.predict_all(patches).items()})
 
-    @cache
-    def model(key):
-        return keras_model(folder, key)
-
     return beside
 
 
-def _asked():
+def asked():
     """The views of the uploaded picture, as many as the form says, and the models that it asks for."""
     with Image.open(request.files["image"].stream) as image:
         grey = image.convert("L").resize(PATCH.shape[:2])

@@ -20,6 +20,8 @@ SHIPPED = ROOT / ".deploy" / "gunicorn.conf.py"
 PLAIN = ("--threads", "80", "--timeout", "300")  # where no configuration is shipped
 READY_S, STOP_S = 180, 30
 APP, BESIDE = "app:create_app()", "tests.bench.beside:create()"
+PLAIN_WAY = "tests.bench.plain:create()"
+AS_IT_COMES = {"TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "0"}  # no setting of ours
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def running(app=APP, **settings):
     Parameters
     ----------
     app : str
-        `APP`, or `BESIDE` with what is compared in the same process.
+        `APP`, `BESIDE` with what is compared in the same process, or `PLAIN_WAY`.
     **settings
         Of the application, by name.
 
@@ -77,7 +79,7 @@ def running(app=APP, **settings):
         log, start = Path(folder, "log"), time.perf_counter()
         with log.open("wb") as out:
             process = subprocess.Popen(
-                _command(app, port), cwd=ROOT, stdout=out, stderr=out, env=_environment(folder, settings)
+                _command(app, port), cwd=ROOT, stdout=out, stderr=out, env=_environment(app, folder, settings)
             )
         try:
             yield Server(port, _wait(process, port, start, log), psutil.Process(process.pid))
@@ -100,12 +102,13 @@ def _command(app, port):
     return [sys.executable, "-m", "gunicorn", *how, "--bind", f"127.0.0.1:{port}", app]
 
 
-def _environment(folder, settings):
+def _environment(app, folder, settings):
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("NODULE_", "GUNICORN_"))
     }
+    as_it_comes = AS_IT_COMES if app == PLAIN_WAY else {}
     own = {f"NODULE_{name}": str(value) for name, value in settings.items()}
-    return kept | {"NODULE_STORE": f"{folder}/store", "PYTHONPATH": str(ROOT)} | own
+    return kept | {"NODULE_STORE": f"{folder}/store", "PYTHONPATH": str(ROOT)} | as_it_comes | own
 
 
 def _free_port():

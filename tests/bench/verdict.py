@@ -1,15 +1,16 @@
 """A verdict through HTTP against the bare forward passes, and against the plain way; the page against both.
 
 The plain way gives five ratings and no more; a verdict of ours also checks, outlines, measures and compares.
-All of it is answered by one server process (see `tests.bench.beside`) and asked by turns. Bare passes are
-timed within that process; everything else is timed by the client, connection kept open.
+Ours is answered by one server process (see `tests.bench.beside`), the plain way by another one (see
+`tests.bench.plain`), and they are asked by turns. Bare passes are timed within our process;
+everything else is timed by the client, connections kept open.
 """
 
 import json
 
 from tests.bench.client import Client, form, must
 from tests.bench.inputs import crop_png
-from tests.bench.server import BESIDE, configuration, running
+from tests.bench.server import BESIDE, PLAIN_WAY, configuration, running
 from tests.bench.table import Row
 from tests.bench.timing import medians_ms
 
@@ -41,26 +42,27 @@ def plain(repeats):
     """Rows: the plain way against ours, for all five models and eight views, and for a patch and a model."""
     from models.networks.registry import ARCHITECTURES
 
-    with running(BESIDE) as server:
-        client = Client(server.port)
+    with running(BESIDE) as ours, running(PLAIN_WAY) as other:
+        client, plain_client = Client(ours.port), Client(other.port)
 
         def ask(path, **fields):
-            sent = form(crop_png(), **fields)
-            return lambda: must(client.post(path, sent))[1]
+            sent, asked = form(crop_png(), **fields), plain_client if path == "/plain" else client
+            return lambda: must(asked.post(path, sent))[1]
 
         whole = {
             "verdict": ask("/api/v1/predict"),
             "own": ask("/beside/own", views=8),
-            "plain": ask("/beside/plain", views=8),
+            "plain": ask("/plain", views=8),
         }
         each = {
-            f"{side} {key}": ask(f"/beside/{side}", views=1, model=key)
+            f"{path.rpartition('/')[2]} {key}": ask(path, views=1, model=key)
             for key in ARCHITECTURES
-            for side in ("plain", "own")
+            for path in ("/plain", "/beside/own")
         }
         times = medians_ms(whole, repeats)
         singles = medians_ms(each, repeats)
         client.close()
+        plain_client.close()
     rows = [
         _quicker("five models, eight views: the same patches", times["plain"], times["own"]),
         _quicker("five models, eight views: against our whole verdict", times["plain"], times["verdict"]),
