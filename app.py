@@ -27,8 +27,8 @@ from models.imaging.scan import locate
 from models.imaging.source import Source
 from models.inference.bank import CONSENSUS, ModelBank
 from models.inference.finding import DISCLAIMER
-from models.inference.forward import keep_rearranged_filters
 from models.inference.pipeline import MODEL_KEYS, check_model
+from models.inference.serving import tune_for_serving
 from models.reports.as_json import finding_as_json
 from models.reports.as_page import viewer_page
 from models.reports.calculators import calculators_of
@@ -385,7 +385,7 @@ def add_headers(response):
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # by way of atexit, where the store is emptied
     refuse_open_door(*map(read_settings(SETTINGS, os.environ).get, ("HOST", "PASSWORD", "OPEN")))
-    keep_rearranged_filters()
+    tune_for_serving()
     application = create_app()
     patient = {"request_handler": type("Connection", (Patient, WSGIRequestHandler), {})}
     application.run(application.config["HOST"], application.config["PORT"], debug=False, **patient)

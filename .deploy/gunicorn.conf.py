@@ -25,15 +25,16 @@ def make_metrics_folder():
 
 
 make_metrics_folder()
-os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")  # see models.inference.forward
 
 from models.gate import refuse_open_door  # noqa: E402
 from models.gate.patience import PatientSocket  # noqa: E402
+from models.inference.serving import tune_for_serving  # noqa: E402
 from models.service.settings import SETTINGS, read_settings  # noqa: E402
 from models.store import disk  # noqa: E402
 from models.store.presence import Presence, default_folder  # noqa: E402
 from models.telemetry.logs import formatter, hide_tokens  # noqa: E402
 
+tune_for_serving()
 settings = read_settings(SETTINGS, os.environ)
 refuse_open_door(settings["HOST"], settings["PASSWORD"], settings["OPEN"])
 

@@ -7,7 +7,6 @@ second thread for each of some hundred small operations costs more than it saves
 
 import ctypes
 import gc
-import os
 import sys
 from contextlib import contextmanager
 
@@ -21,15 +20,6 @@ from models.networks.blocks import undrawn
 
 M_ARENA_MAX = -8  # mallopt(3)
 CONSTANT_UP_TO = 2_000_000  # weights; TensorFlow keeps several copies of constants, and one of variables
-
-
-def keep_rearranged_filters():
-    """Let each convolution rearrange its filters once and not on every call, at the price of memory for them.
-
-    For processes that only serve: TensorFlow would not notice weights that change later. To be called before
-    the first network is made.
-    """
-    os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
 
 
 def one_thread_an_operation():

@@ -51,7 +51,7 @@ SETTINGS = (
     ),
     Setting("DECODE_MB", 3000, "Address space of a process that decodes an upload, in megabytes."),
     Setting("DECODERS", 4, "Uploads decoded at once by one server process; others wait their turn."),
-    Setting("QUEUE", 8, "Predictions under way or waiting at once; one more is answered `busy`."),
+    Setting("QUEUE", 16, "Predictions under way or waiting at once; one more is answered `busy`."),
     Setting(
         "STORE", "", "Folder for uploaded scans, the user's own; empty: in the system's temporary folder."
     ),

@@ -24,10 +24,10 @@ def forward(repeats):
     except ImportError as error:
         return [Row(SECTION, "left out", 0, "", detail=f"{error.name} is not installed")]
     from models.inference.bank import ModelBank
-    from models.inference.forward import keep_rearranged_filters
+    from models.inference.serving import tune_for_serving
     from models.networks.registry import ARCHITECTURES
 
-    keep_rearranged_filters()  # as the server does
+    tune_for_serving()  # as the server does
     bank, patches, rows = ModelBank(WEIGHTS), crop_patches(), []
     for key in ARCHITECTURES:
         ours, other = bank.forward(key), onnx_pass(key)

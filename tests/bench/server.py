@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from models.inference.serving import FOR_SERVING
 from tests.bench.client import get
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +22,7 @@ PLAIN = ("--threads", "80", "--timeout", "300")  # where no configuration is shi
 READY_S, STOP_S = 180, 30
 APP, BESIDE = "app:create_app()", "tests.bench.beside:create()"
 PLAIN_WAY = "tests.bench.plain:create()"
-AS_IT_COMES = {"TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "0"}  # no setting of ours
+AS_IT_COMES = dict.fromkeys(FOR_SERVING, "0")  # no setting of ours
 
 
 @dataclass(frozen=True)
