@@ -5,9 +5,7 @@ section 3.2). Each operation runs on one thread, and what is parallel are whole 
 second thread for each of some hundred small operations costs more than it saves.
 """
 
-import ctypes
 import gc
-import sys
 from contextlib import contextmanager
 
 import keras
@@ -16,9 +14,9 @@ import tensorflow as tf
 from keras import layers
 
 from models.inference.cores import CORES
+from models.inference.memory import give_back, keep_few_pools
 from models.networks.blocks import undrawn
 
-M_ARENA_MAX = -8  # mallopt(3)
 CONSTANT_UP_TO = 2_000_000  # weights; TensorFlow keeps several copies of constants, and one of variables
 
 
@@ -125,10 +123,9 @@ def quick(model):
 def building():
     """Build networks that are filled at once: nothing is drawn, and no garbage looked for all the while.
 
-    Then the memory that it took is returned, to the system, too, where the C library keeps it (glibc); that
-    one is told to keep few pools of memory, where it has one for each thread else.
+    Then the memory that it took is returned, to the system, too.
     """
-    _of_glibc("mallopt", M_ARENA_MAX, CORES)
+    keep_few_pools(CORES)
     gc.disable()
     try:
         with undrawn():
@@ -136,11 +133,4 @@ def building():
     finally:
         gc.enable()
     gc.collect()
-    _of_glibc("malloc_trim", 0)
-
-
-def _of_glibc(name, *arguments):
-    """Call a function that only some C libraries have."""
-    function = getattr(ctypes.CDLL(None), name, None) if sys.platform != "win32" else None
-    if function is not None:
-        function(*arguments)
+    give_back()

@@ -8,6 +8,11 @@ import tensorflow as tf
 
 from models.inference.cores import CORES, shares, side_by_side
 from models.inference.evidence import trace_with_evidence
+from models.inference.memory import GiveBackNowAndThen
+
+GIVE_BACK_AFTER = (
+    300  # patches through a network; a verdict on one slice takes 40, its maps about as many more
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Passes:
 
     def __init__(self):
         self._passes, self._explainers = {}, {}
+        self._memory = GiveBackNowAndThen(GIVE_BACK_AFTER)
 
     def __contains__(self, key):
         return key in self._passes
@@ -130,6 +136,7 @@ class Passes:
                 maps[key] = self._explainers[key].map(
                     [np.concatenate(each) for each in zip(*evidence, strict=True)]
                 )
+        self._memory.add(sum(len(task.patches) for task in tasks))
         return outputs, maps
 
     def _pass(self, task):

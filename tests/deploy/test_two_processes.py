@@ -71,7 +71,7 @@ def test_counts_of_both_processes_add_up(gunicorn, visit, crop_png):
     for pid in pids:
         with gunicorn.only(pid, pids):
             assert gunicorn.metric("nodule_answers_total", **asked) == [(asked, before + 2)]
-            assert gunicorn.metric("nodule_queue_places") == [({}, 16)]
+            assert gunicorn.metric("nodule_queue_places") == [({}, 32)]
             assert gunicorn.metric("nodule_queue_taken") == [({}, 0)]
 
 

@@ -112,7 +112,7 @@ def test_places_and_models_are_told(fresh):
         taken = fresh.test_client().get("/metrics")
     assert taken.content_type.startswith("text/plain; version=")
     lines = taken.text.splitlines()
-    assert {"nodule_queue_taken 1.0", "nodule_queue_places 8.0", "nodule_searches_running 0.0"} <= set(lines)
+    assert {"nodule_queue_taken 1.0", "nodule_queue_places 16.0", "nodule_searches_running 0.0"} <= set(lines)
     assert 'nodule_model_available{model="vgg16"} 1.0' in lines
     assert f'weights="{fresh.bank.checksum}"' in taken.text
     (resident,) = [line.split()[1] for line in lines if line.startswith("nodule_process_resident_bytes ")]
