@@ -1,0 +1,98 @@
+"""Scores for a list of nodules: one row each, whatever the files are."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from models.imaging.read import read_scan
+from tests.conftest import post, upload
+from tests.training.score.lists import KINDS, table
+from training.score.__main__ import CANNOT, COMPLETE, WITH_ERRORS
+from training.score.rows import COLUMNS
+
+
+def test_a_row_holds_the_answer_that_the_web_gives(score, client, crops, tmp_path):
+    out = tmp_path / "scores.parquet"
+    assert score(crops, "--out", out)[0] == COMPLETE
+    rows = table(out)
+    assert [row["file"] for row in rows] == [f"{kind}.png" for kind in KINDS]
+    web = post(client, upload((tmp_path / "smooth.png").read_bytes()), spacing_mm="0.7").json
+    row = rows[1]
+    assert set(row) == set(COLUMNS)
+    for name in ("verdict", "probability", "threshold"):
+        assert row[name] == web[name]
+    for model in web["models"]:
+        assert row[f"probability_{model['key']}"] == model["probability"]
+    for name in ("row", "col", "slice"):
+        assert row[f"used_{name}"] == web["nodule"][name]
+    for name in ("source", "long_axis_mm", "short_axis_mm"):
+        assert row[name] == web["nodule"][name]
+    assert {name: row[name] for name in web["characteristics"]} == web["characteristics"]
+    assert (row["row"], row["col"], row["slice"], row["spacing_mm"]) == ("", "", "", 0.7)
+    assert (row["warnings"], row["error_code"], row["error"]) == ("", None, None)
+    assert {name: row[name] for name in web["version"]} == web["version"]
+    assert rows[0] == rows[2]
+
+
+def test_each_nodule_has_its_row_and_bad_files_stop_nothing(score, client, mixed, tmp_path):
+    manifest, codes = mixed
+    out = tmp_path / "scores.csv"
+    status, said = score(manifest, "--out", out)
+    assert status == WITH_ERRORS
+    assert "12 rows, 7 with an error" in said
+    assert "bad_number: 2" in said
+    with open(out, newline="") as file:
+        rows = list(csv.DictReader(file))
+    with open(manifest, newline="") as file:
+        given = list(csv.DictReader(file))
+    names = ("file", "row", "col", "slice")
+    assert [[row[name] for name in names] for row in rows] == [[row[name] for name in names] for row in given]
+    assert [row["error_code"] or None for row in rows] == codes
+    assert [bool(row["verdict"]) for row in rows] == [code is None for code in codes]
+    assert all(bool(row["error"]) == bool(row["error_code"]) for row in rows)
+    assert [rows[4]["used_slice"], rows[5]["used_slice"], rows[7]["source"]] == ["2", "1", "centre"]
+    assert rows[1] == rows[11]
+    files = [upload(path.read_bytes(), path.name) for path in sorted((tmp_path / "series").iterdir())]
+    web = post(client, files, row="63", col="63", slice="2").json
+    assert (rows[4]["verdict"], float(rows[4]["probability"])) == (web["verdict"], web["probability"])
+
+
+def test_a_file_is_read_once_for_all_its_nodules(score, mixed, tmp_path, monkeypatch):
+    read, real = [], read_scan
+
+    def counted(sources, *rest):
+        read.append(Path(sources[0].name).name if sources else None)
+        return real(sources, *rest)
+
+    monkeypatch.setattr("training.score.worker.read_scan", counted)
+    score(mixed[0], "--out", tmp_path / "scores.csv")
+    assert read == ["cut.png", "crop.png", "0.dcm", "stack.zip", "letter.txt", None, "crop.png"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"", "must begin with the names"),
+        (b"name,row\na.png,1\n", "must begin with the names"),
+        (b"file,row,col,slice\n", "lists no nodules"),
+        (b"file\na.png,1\n", "Line 2"),
+        (b"file\n\xff\n", "UTF-8"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_refused(score, tmp_path, text, words):
+    manifest = tmp_path / "list.csv"
+    manifest.write_bytes(text)
+    status, said = score(manifest, "--out", tmp_path / "scores.csv")
+    assert status == CANNOT
+    assert words in said
+    assert not list(tmp_path.glob("scores*"))
+
+
+def test_a_table_that_is_none_is_not_replaced(score, crops, tmp_path):
+    for name in ("thesis.csv", "thesis.parquet"):
+        (tmp_path / name).write_text("file,verdict\n1,2\n")
+        status, said = score(crops, "--out", tmp_path / name)
+        assert status == CANNOT
+        assert "is no table of scores" in said
+        assert (tmp_path / name).read_text() == "file,verdict\n1,2\n"
