@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import numpy as np
 import psutil
@@ -132,7 +133,8 @@ def test_what_ends_a_process_costs_one_upload(decoder, number, code, words):
     time.sleep(0.1)
     assert decoder.read(files).slices.shape == CROP  # another upload meanwhile
     doomed.send_signal(number)
-    doomed.resume()
+    with suppress(psutil.NoSuchProcess):  # SIGKILL does not wait for it
+        doomed.resume()
     thread.join(20)
     assert found[0][0] == code
     assert words in found[0][1]
