@@ -13,11 +13,12 @@ import numpy as np
 from models.errors import ScanError
 from models.imaging.patch import PATCH
 from models.inference.calibration import Abstention, Calibration, consensus_score
-from models.inference.forward import building, folded, one_thread_an_operation
+from models.inference.forward import building, one_thread_an_operation
 from models.inference.localiser import Localiser
 from models.inference.neighbours import CaseTable
 from models.inference.passes import Passes
 from models.inference.saliency import Explainer, joined
+from models.inference.steps import Steps
 from models.inference.weights import WeightsError, fill, read_report
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES, malignancy_score, unscale_descriptors
@@ -89,7 +90,7 @@ class ModelBank:
             for key in ARCHITECTURES:
                 self._try(key)
             self.localiser = self._open(Localiser, "Nodules cannot be looked for or outlined")
-            self._passes.explained(np.zeros((8, *PATCH.shape), np.float32), slice(None))  # compiles them all
+            self._passes.wait()
         log.info("%d models ready in %.1f s", len(self._passes), time.perf_counter() - start)
 
     def _try(self, key):
@@ -103,13 +104,13 @@ class ModelBank:
         report = read_report(self.folder, key)
         model = ARCHITECTURES[key].build(PATCH.shape)
         fill(model, self.folder, key, report)
-        model = folded(model)
+        steps = Steps(model)
         try:
             how = self.saliency_report["models"][key]
-            self._passes.add(key, model, Explainer(how["method"], how["layer"]))
+            self._passes.add(key, steps, Explainer(how["method"], how["layer"]))
         except (KeyError, TypeError, ValueError) as error:
             log.error("%s cannot be explained: %r", ARCHITECTURES[key].title, error)
-            self._passes.add(key, model)
+            self._passes.add(key, steps)
         self.reports[key] = report
 
     def _read_consensus(self):

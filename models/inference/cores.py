@@ -26,6 +26,11 @@ def side_by_side(function, *arguments):
     return list(_pool().map(function, *arguments))
 
 
+def meanwhile(function, *arguments):
+    """Begin a call on one of the threads; a `concurrent.futures.Future`."""
+    return _pool().submit(function, *arguments)
+
+
 def shares(batch, parts=CORES):
     """A batch (n, ...) cut into at most `parts` pieces of about the same length, none of them empty."""
     return np.array_split(batch, max(1, min(parts, len(batch))))

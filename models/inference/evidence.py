@@ -7,7 +7,6 @@ LayerCAM, Jiang et al., IEEE TIP 30, 5875, 2021). Unlike there both signs count:
 benign is evidence as well.
 """
 
-import keras
 import tensorflow as tf
 
 from models.networks.scales import RATINGS
@@ -16,13 +15,15 @@ INPUT = "input"  # what stands for the patch itself among layers
 EPSILON = 1e-6
 
 
-def trace_with_evidence(model, layers, nets):
-    """A model's forward pass, and on demand the gradient's way back, as one graph.
+def trace_with_evidence(steps, outputs, layers, nets):
+    """A network's forward pass, and on demand the gradient's way back, as one graph.
 
     Parameters
     ----------
-    model : keras.Model
-        Its outputs are a dict with ``rating``, distributions of shape (n, 5).
+    steps : Steps
+        One of them, ``rating``, gives distributions of shape (n, 5).
+    outputs : dict of str to str
+        What is wanted of each pass: names, and the layers that give it.
     layers : list of str
         Whose evidence is asked for; none for a forward pass only.
     nets : list of bool
@@ -32,35 +33,39 @@ def trace_with_evidence(model, layers, nets):
     -------
     callable
         From patches (n, rows, cols, 3), float32, and whether to explain them, a boolean tensor, to the
-        model's outputs and the evidence: for each of `nets` a tensor (n, rows, cols) for each layer, which
-        is empty where nothing is to be explained.
+        outputs and the evidence: for each of `nets` a tensor (n, rows, cols) for each layer, which is empty
+        where nothing is to be explained.
 
     Raises
     ------
     ValueError
         There is no such layer.
     """
-    features = [model.inputs[0] if name == INPUT else model.get_layer(name).output for name in layers]
-    network = keras.Model(model.inputs, [model.output, features])
-    _, black = network(tf.zeros((1, *model.input_shape[1:])), training=False)
-    spec = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+    names = [steps.input if layer == INPUT else layer for layer in layers]
+    if unknown := set(names) - steps.names - {steps.input}:
+        raise ValueError(f"There is no layer {', '.join(sorted(unknown))}.")
+    black = steps(tf.zeros((1, *steps.input_shape)))
+    black = [black[name] for name in names]
+    spec = tf.TensorSpec((None, *steps.input_shape), tf.float32)
 
-    @tf.function(input_signature=[spec, tf.TensorSpec((), tf.bool)])
+    @tf.function(input_signature=[spec, tf.TensorSpec((), tf.bool)], autograph=False)
     def answer(patches, explain):
         with tf.GradientTape() as tape:
             tape.watch(patches)
-            outputs, values = network(patches, training=False)
-            target = log_odds(outputs["rating"])
+            values = steps(patches)
+            target = log_odds(values["rating"])
+        shown = [values[name] for name in names]
 
         def evidence():
-            slopes = tape.gradient(target, values)
-            parts = [(a - b) * slope for a, b, slope in zip(values, black, slopes, strict=True)]
+            slopes = tape.gradient(target, shown)
+            parts = [(a - b) * slope for a, b, slope in zip(shown, black, slopes, strict=True)]
             return [[_added(part, net) for part in parts] for net in nets]
 
         def nothing():
-            return [[tf.zeros((0, 0, 0)) for _ in values] for _ in nets]
+            return [[tf.zeros((0, 0, 0)) for _ in shown] for _ in nets]
 
-        return outputs, tf.cond(explain, evidence, nothing)
+        found = tf.cond(explain, evidence, nothing) if layers else []
+        return {name: values[layer] for name, layer in outputs.items()}, found
 
     return answer
 

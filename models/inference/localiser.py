@@ -9,8 +9,8 @@ from scipy import ndimage
 from models.imaging.field import GRID_MM, Grid, field_at
 from models.inference.candidates import best_mean
 from models.inference.cores import shares, side_by_side
-from models.inference.forward import folded, quick
 from models.inference.outline import Outline
+from models.inference.steps import Steps, compiled
 from models.inference.weights import fill, read_report
 from models.networks.localiser import FILTERS, build_localiser
 
@@ -90,7 +90,7 @@ class Localiser:
         self.report = read_report(folder, KEY)
         model = build_localiser(tuple(self.report.get("filters", FILTERS)))
         fill(model, folder, KEY, self.report)
-        self._answer = quick(folded(model))
+        self._answer = compiled(Steps(model), "nodule")
         self.thresholds = self.report["thresholds"]
         self.maps(np.zeros((8, AROUND, AROUND, 3), np.float32))
 

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from models.inference.cores import CORES, shares, side_by_side
+from models.imaging.patch import PATCH
+from models.inference.cores import CORES, meanwhile, shares, side_by_side
 from models.inference.evidence import trace_with_evidence
 from models.inference.memory import GiveBackNowAndThen
 
+AT_ONCE = 8  # patches a pass: more take more memory, and no less time each
+OUTPUTS = {"rating": "rating", "descriptors": "descriptors", "diameter": "diameter", "features": "pool"}
 GIVE_BACK_AFTER = (
     300  # patches through a network; a verdict on one slice takes 40, its maps about as many more
 )
@@ -38,7 +40,7 @@ class Passes:
     """Forward passes and evidence of several networks; methods may be called from any number of threads."""
 
     def __init__(self):
-        self._passes, self._explainers = {}, {}
+        self._passes, self._explainers, self._begun = {}, {}, []
         self._memory = GiveBackNowAndThen(GIVE_BACK_AFTER)
 
     def __contains__(self, key):
@@ -50,13 +52,13 @@ class Passes:
     def __len__(self):
         return len(self._passes)
 
-    def add(self, key, model, explainer=None):
-        """Trace a folded classifier (see `models.inference.forward.folded`).
+    def add(self, key, steps, explainer=None):
+        """Trace a classifier, and begin to compile it; `wait` waits until that is done.
 
         Parameters
         ----------
         key : str
-        model : keras.Model
+        steps : Steps
         explainer : Explainer, optional
 
         Raises
@@ -64,11 +66,17 @@ class Passes:
         ValueError
             The network has no such layer as the explainer needs.
         """
-        whole = keras.Model(model.input, {**model.output, "features": model.get_layer("pool").output})
         layers, nets = (explainer.layers, [explainer.how.net]) if explainer else ([], [])
-        self._passes[key] = trace_with_evidence(whole, layers, nets).get_concrete_function()
+        self._passes[key] = trace_with_evidence(steps, OUTPUTS, layers, nets).get_concrete_function()
         if explainer:
             self._explainers[key] = explainer
+        first = Task(key, np.zeros((AT_ONCE, *PATCH.shape), np.float32), explain=explainer is not None)
+        self._begun.append(meanwhile(self._pass, first))
+
+    def wait(self):
+        """Until all networks are compiled."""
+        while self._begun:
+            self._begun.pop().result()
 
     def one(self, key, patches):
         """One network's outputs.
@@ -84,7 +92,8 @@ class Passes:
             Those that `models.networks.heads.add_heads` names, and ``features`` (n, channels): the last
             feature map's mean.
         """
-        parts = side_by_side(lambda part: self._pass(Task(key, part))[0], shares(patches))
+        parts = max(CORES, -(-len(patches) // AT_ONCE))
+        parts = side_by_side(lambda part: self._pass(Task(key, part))[0], shares(patches, parts))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def all(self, patches):
@@ -146,5 +155,6 @@ class Passes:
 
 
 def _answering(key, patches, at):
-    """Tasks that answer the patches at some places: one, or more where there are cores enough."""
-    return [Task(key, patches[part], part) for part in shares(at, max(1, CORES // 2)) if len(part)]
+    """Tasks that answer the patches at some places: as few as `AT_ONCE` and the number of cores allow."""
+    parts = max(CORES // 2, -(-len(at) // AT_ONCE))
+    return [Task(key, patches[part], part) for part in shares(at, parts) if len(part)]

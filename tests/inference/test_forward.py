@@ -10,9 +10,7 @@ import pytest
 from app import ROOT
 from models.imaging.patch import PATCH
 from models.inference.bank import ModelBank
-from models.inference.forward import folded, quick
 from models.inference.saliency import Explainer
-from models.networks.localiser import build_localiser
 from models.networks.registry import ARCHITECTURES
 from training.saliency.methods import explaining
 
@@ -43,21 +41,6 @@ def test_all_answers_at_once_are_those_of_each_model_alone(app):
         assert prediction.probability == pytest.approx(alone.probability, abs=1e-5)
         assert prediction.descriptors == pytest.approx(alone.descriptors, abs=1e-4)
         np.testing.assert_allclose(prediction.features, alone.features, atol=1e-4)
-
-
-def test_the_quick_localiser_gives_what_the_plain_one_gives_for_fields_of_any_shape():
-    model = build_localiser(tuple(json.loads((WEIGHTS / "localiser.json").read_text())["filters"]))
-    model.load_weights(WEIGHTS / "localiser.weights.h5")
-    passing = quick(folded(model))
-    for shape in ((2, 96, 96), (1, 160, 128), (8, 96, 96), (1, 16, 16)):  # filters are rearranged by shape
-        fields = np.random.default_rng(1).random((*shape, 3), np.float32)
-        np.testing.assert_allclose(passing(fields), model(fields, training=False), atol=1e-4)
-
-
-def test_a_folded_network_has_no_batch_normalisation_and_no_dropout():
-    model = folded(ARCHITECTURES["efficientnet"].build(PATCH.shape))
-    kinds = {type(layer) for layer in model.layers}
-    assert not kinds & {keras.layers.BatchNormalization, keras.layers.Dropout}
 
 
 @pytest.fixture

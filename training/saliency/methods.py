@@ -18,6 +18,7 @@ from models.imaging.patch import PATCH
 from models.inference.evidence import INPUT, log_odds, trace_with_evidence
 from models.inference.maps import combined, enlarged, gathered, scaled, shifted, smoothed, turned_back
 from models.inference.saliency import METHODS
+from models.inference.steps import Steps
 
 LAYERS = {
     "vgg16": [f"block{b}_conv{n}_relu" for b, n in enumerate((2, 2, 3, 3, 3), start=1)],
@@ -153,7 +154,7 @@ def answering(model):
 
 def evidence(model, layers, nets):
     """A function from patches to their evidence: for each of `nets` that of each layer."""
-    traced = trace_with_evidence(model, layers, nets)
+    traced = trace_with_evidence(Steps(model), {}, layers, nets)
     return lambda patches: traced(patches.astype(np.float32), tf.constant(True))[1]
 
 
