@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import tensorflow as tf
 
 from models.inference.cores import CORES
-from models.inference.memory import give_back, keep_few_pools
+from models.inference.memory import give_back, keep_few_pools, let_go_of_code
 from models.networks.blocks import undrawn
 
 
@@ -36,7 +36,7 @@ def trace(model):
 def building():
     """Build networks that are filled at once: nothing is drawn, and no garbage looked for all the while.
 
-    Then the memory that it took is returned, to the system, too.
+    Then the memory that it took is returned to the system.
     """
     keep_few_pools(CORES)
     gc.disable()
@@ -47,3 +47,4 @@ def building():
         gc.enable()
     gc.collect()
     give_back()
+    let_go_of_code()

@@ -1,4 +1,4 @@
-"""A client with one connection that is kept open."""
+"""A client with one connection that is kept open, as long as the server keeps it."""
 
 import http.client
 import json
@@ -7,6 +7,7 @@ import time
 from urllib3.filepost import encode_multipart_formdata
 
 SECONDS = 120  # an answer that takes longer is an error
+IDLE_S = 3  # a connection that was idle for longer may be closed by the server at any moment
 
 
 class Client:
@@ -15,7 +16,7 @@ class Client:
     def __init__(self, port):
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
         self._headers = {"Sec-Fetch-Site": "same-origin", "Origin": f"http://127.0.0.1:{port}"}
-        self.cookie = None
+        self.cookie, self._last = None, time.monotonic()
 
     def post(self, path, form):
         """Send a form made by `form`; (status, headers, body, seconds)."""
@@ -33,6 +34,8 @@ class Client:
     def _ask(self, method, path, body, headers):
         if self.cookie:
             headers = headers | {"Cookie": self.cookie}
+        if time.monotonic() - self._last > IDLE_S:
+            self.close()
         start = time.perf_counter()
         try:
             self._connection.request(method, path, body, self._headers | headers)
@@ -41,6 +44,7 @@ class Client:
         except (OSError, http.client.HTTPException):
             self.close()
             raise
+        self._last = time.monotonic()
         if given := answer.headers.get("Set-Cookie"):
             self.cookie = given.partition(";")[0]
         return answer.status, answer.headers, data, time.perf_counter() - start
