@@ -188,30 +188,34 @@ class ModelBank:
             )
         return self._prediction(key, self._passes.one(key, patches), chosen)
 
-    def predict_all(self, patches, chosen=slice(None)):
-        """The answers of all models that are available, by key; see `predict`."""
-        outputs = self._passes.all(patches)
-        return {key: self._prediction(key, output, chosen) for key, output in outputs.items()}
-
-    def explain_all(self, patches, chosen):
-        """The answers of all models that are available, and where they looked.
+    def begin(self, patches, chosen=slice(None), explain=False):
+        """Begin to ask all models that are available; what is begun later waits until cores are free.
 
         Parameters
         ----------
         patches : ndarray of shape (n, rows, cols, 3)
         chosen : slice
-            The eight views of one slice, in their order: those are explained.
+            See `predict`; to explain, the eight views of one slice, in their order.
+        explain : bool
 
         Returns
         -------
-        predictions : dict of str to Prediction
-            As those of `predict_all`.
-        maps : dict of str to Saliency
-            Of the models that can be explained, and of the consensus.
+        callable
+            Waits, and gives (predictions, maps): `Prediction` by key; where explained, `Saliency` by key of
+            the models that can be explained, and of the consensus.
         """
-        outputs, maps = self._passes.explained(patches, chosen)
-        maps |= {CONSENSUS: joined(maps.values())} if maps else {}
-        return {key: self._prediction(key, output, chosen) for key, output in outputs.items()}, maps
+        waiting = self._passes.begin(patches, chosen if explain else None)
+
+        def answers():
+            outputs, maps = waiting()
+            maps |= {CONSENSUS: joined(maps.values())} if maps else {}
+            return {key: self._prediction(key, output, chosen) for key, output in outputs.items()}, maps
+
+        return answers
+
+    def predict_all(self, patches, chosen=slice(None)):
+        """The answers of all models that are available, by key; see `predict`."""
+        return self.begin(patches, chosen)()[0]
 
     def forward(self, key):
         """The bare forward pass of a model that is available, for measurements; see `Passes.one`."""

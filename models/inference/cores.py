@@ -2,7 +2,7 @@
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
@@ -16,19 +16,28 @@ def _pool():
     return ThreadPoolExecutor(CORES, "forward", initializer=setattr, initargs=(_here, "is_worker", True))
 
 
-def side_by_side(function, *arguments):
-    """As ``list(map(function, *arguments))``, but as many calls at once as there are cores.
-
-    All threads share these, first come first served. A call within such a call is no further division.
-    """
-    if len(arguments[0]) == 1 or getattr(_here, "is_worker", False):
-        return list(map(function, *arguments))
-    return list(_pool().map(function, *arguments))
-
-
 def meanwhile(function, *arguments):
-    """Begin a call on one of the threads; a `concurrent.futures.Future`."""
-    return _pool().submit(function, *arguments)
+    """Begin a call on one of the threads, which all share, first come first served.
+
+    Within such a call it is done at once: there nothing may wait for a thread to be free.
+
+    Returns
+    -------
+    concurrent.futures.Future
+    """
+    if not getattr(_here, "is_worker", False):
+        return _pool().submit(function, *arguments)
+    done = Future()
+    done.set_result(function(*arguments))
+    return done
+
+
+def side_by_side(function, *arguments):
+    """As ``list(map(function, *arguments))``, but as many calls at once as there are cores."""
+    if len(arguments[0]) == 1:
+        return list(map(function, *arguments))
+    begun = [meanwhile(function, *each) for each in zip(*arguments, strict=True)]
+    return [one.result() for one in begun]
 
 
 def shares(batch, parts=CORES):

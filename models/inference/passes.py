@@ -1,6 +1,7 @@
 """The passes of several networks, side by side on all cores."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -96,27 +97,26 @@ class Passes:
         parts = side_by_side(lambda part: self._pass(Task(key, part))[0], shares(patches, parts))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def all(self, patches):
-        """All networks' outputs, by key; see `one`."""
-        everywhere = np.arange(len(patches))
-        return self._run([task for key in self for task in _answering(key, patches, everywhere)])[0]
-
-    def explained(self, patches, chosen):
-        """All networks' outputs, and where those that can be explained looked.
+    def begin(self, patches, chosen=None):
+        """Begin the passes of all networks; a function that waits for their answers.
 
         Parameters
         ----------
         patches : ndarray of shape (n, rows, cols, 3), float32
-        chosen : slice
-            The eight views that are explained.
+        chosen : slice, optional
+            Eight views, in their order: these are explained.
 
         Returns
         -------
-        outputs : dict of str to (dict of str to ndarray)
-            See `one`.
-        maps : dict of str to Saliency
+        callable
+            Gives each network's outputs by key, see `one`, and the `Saliency` of each that is explained.
         """
-        return self._run([task for key in self for task in self._explaining(key, patches, chosen)])
+        if chosen is None:
+            everywhere = np.arange(len(patches))
+            tasks = [task for key in self for task in _answering(key, patches, everywhere)]
+        else:
+            tasks = [task for key in self for task in self._explaining(key, patches, chosen)]
+        return partial(self._collected, [(task, meanwhile(self._pass, task)) for task in tasks])
 
     def _explaining(self, key, patches, chosen):
         """The tasks of one network: a view that is explained as it is passes through the network once."""
@@ -132,12 +132,11 @@ class Passes:
             yield Task(key, patches[chosen], shown, explain=True)
             yield from _answering(key, patches, np.setdiff1d(everywhere, shown))
 
-    def _run(self, tasks):
-        """Outputs and maps, by key, of tasks that are run side by side."""
-        results = list(zip(tasks, side_by_side(self._pass, tasks), strict=True))
+    def _collected(self, begun):
+        """Outputs and maps, by key, of tasks that were begun; a map is made while later networks work."""
         outputs, maps = {}, {}
         for key in self:
-            own = [(task, result) for task, result in results if task.key == key]
+            own = [(task, result.result()) for task, result in begun if task.key == key]
             order = np.argsort(np.concatenate([task.at for task, _ in own if task.at is not None]))
             parts = [answers for task, (answers, _) in own if task.at is not None]
             outputs[key] = {name: np.concatenate([part[name] for part in parts])[order] for name in parts[0]}
@@ -145,7 +144,7 @@ class Passes:
                 maps[key] = self._explainers[key].map(
                     [np.concatenate(each) for each in zip(*evidence, strict=True)]
                 )
-        self._memory.add(sum(len(task.patches) for task in tasks))
+        self._memory.add(sum(len(task.patches) for task, _ in begun))
         return outputs, maps
 
     def _pass(self, task):

@@ -4,12 +4,13 @@ from models.errors import ScanError
 from models.imaging.scan import Notice
 from models.inference.bank import CONSENSUS, CONSENSUS_TITLE
 from models.inference.calibration import disagreement
+from models.inference.cores import meanwhile
 from models.inference.doubts import doubts, in_order
 from models.inference.finding import Finding, ModelAnswer
 from models.inference.measure import measure
 from models.inference.outline import contour, reaches_edge
 from models.inference.reading import Reading
-from models.inference.views import patch_at, views, views_of_chosen
+from models.inference.views import views, views_of_chosen
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
 
@@ -70,18 +71,17 @@ def read_nodule(scan, roi, bank, explain=False):
     """
     patches = views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
     chosen = views_of_chosen(len(scan.slices), roi.slice)
-    if explain:
-        predictions, saliency = bank.explain_all(patches, chosen)
-    else:
-        predictions, saliency = bank.predict_all(patches, chosen), {}
-    polygon = _polygon(bank, scan, roi)
+    answers = bank.begin(patches, chosen, explain)
+    outlining = meanwhile(_polygon, bank, scan, roi)  # by the core that has done its networks first
+    predictions, saliency = answers()
+    polygon = outlining.result()
     measurement = None if polygon is None else measure(polygon, scan, roi.slice)
     neighbours = bank.similar({key: prediction.features for key, prediction in predictions.items()})
     return Reading(
         scan=scan,
         roi=roi,
         predictions=predictions,
-        patch=patch_at(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice),
+        patch=patches[chosen][0],
         notices=(
             *scan.notices,
             *_unmeasured(bank, scan, polygon),

@@ -12,6 +12,7 @@ from tests.bench.table import Row
 from tests.bench.timing import medians_ms
 
 DECODING = "decoding and content check, in a process of its own"
+NETWORKS = "five networks and the localiser, side by side"
 
 
 def profile(repeats):
@@ -48,25 +49,30 @@ def _page(app, repeats):
 
 
 def _verdict_steps(app):
+    from models.inference.cores import meanwhile
     from models.inference.doubts import doubts
     from models.inference.measure import measure
     from models.inference.outline import contour
     from models.inference.pipeline import finding_of, read_nodule
-    from models.inference.views import patch_at, views
+    from models.inference.views import views
     from models.reports.as_json import finding_as_json
 
     bank, (scan, roi) = app.bank, _scan()
     place = (scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
     patches, outline = views(*place), bank.localiser.outline(scan, roi)
+
+    def networks():
+        answers, outlining = bank.begin(patches), meanwhile(bank.localiser.outline, scan, roi)
+        return answers(), outlining.result()
+
     polygon = contour(outline)
     reading = read_nodule(scan, roi, bank)
     features = {key: prediction.features for key, prediction in reading.predictions.items()}
     about = (scan, roi, polygon, reading.measurement, reading.neighbours, bank.evaluation)
     return {
         DECODING: partial(app.decoder.read, [("crop.png", crop_png())]),
-        "views": lambda: (views(*place), patch_at(*place)),
-        "five networks, side by side": partial(bank.predict_all, patches),
-        "localiser": partial(bank.localiser.outline, scan, roi),
+        "views": partial(views, *place),
+        NETWORKS: networks,
         "contour and sizes": lambda: measure(contour(outline), scan, roi.slice),
         "neighbours": partial(bank.similar, features),
         "doubts": partial(doubts, *about),

@@ -7,7 +7,7 @@ from tests.bench import load_client
 from tests.bench.__main__ import main
 from tests.bench.load import rows_of
 from tests.bench.memory import TWENTY, Visitor, mixture
-from tests.bench.profile import verdict_rows
+from tests.bench.profile import NETWORKS, verdict_rows
 from tests.bench.server import Server
 from tests.bench.table import Row, as_json, as_text, from_json
 from tests.bench.timing import percentile, side_by_side
@@ -131,4 +131,4 @@ def test_the_steps_of_a_verdict_add_up_to_the_whole(app):
     whole = rows.pop()
     assert whole.name == "whole"
     assert sum(row.value for row in rows) == pytest.approx(whole.value)
-    assert {row.name: row.value for row in rows}["five networks, side by side"] > 0
+    assert {row.name: row.value for row in rows}[NETWORKS] > 0

@@ -3,7 +3,7 @@ import threading
 import numpy as np
 import pytest
 
-from models.inference.cores import CORES, shares, side_by_side
+from models.inference.cores import CORES, meanwhile, shares, side_by_side
 
 
 def test_calls_run_at_once_and_answer_in_their_order():
@@ -21,6 +21,21 @@ def test_calls_within_calls_do_not_wait_for_a_free_thread():
         return side_by_side(lambda other: (number, other), range(3))
 
     assert side_by_side(outer, range(3 * CORES)) == [[(i, j) for j in range(3)] for i in range(3 * CORES)]
+
+
+def test_what_is_begun_is_done_while_its_caller_goes_on():
+    go_on = threading.Event()
+    begun = meanwhile(go_on.wait, 20)
+    assert not begun.done()
+    go_on.set()
+    assert begun.result() is True
+
+
+def test_what_is_begun_within_a_call_does_not_wait_for_a_free_thread():
+    outer = [
+        meanwhile(lambda: meanwhile(threading.get_ident).result() == threading.get_ident()) for _ in range(9)
+    ]
+    assert all(each.result() for each in outer)
 
 
 def test_an_error_reaches_the_caller():

@@ -27,7 +27,7 @@ def plain(key):
 @pytest.mark.parametrize("key", ARCHITECTURES)
 def test_the_quick_pass_gives_what_the_plain_network_gives(app, key):
     expected = plain(key)(PATCHES, training=False)
-    for output in (app.bank.forward(key)(PATCHES), app.bank._passes.all(PATCHES)[key]):
+    for output in (app.bank.forward(key)(PATCHES), app.bank._passes.begin(PATCHES)()[0][key]):
         assert set(output) == {"rating", "descriptors", "diameter", "features"}
         for name, values in output.items():
             np.testing.assert_allclose(values, expected[name], atol=1e-4, err_msg=name)
@@ -59,7 +59,7 @@ def test_weights_that_are_removed_or_damaged_while_the_app_runs_change_nothing(s
         file.write(b"\xff" * 100_000)
     assert bank.predict("alexnet", PATCHES).score == before
     (folder / "alexnet.weights.h5").unlink()
-    (_, maps), (_, expected) = (each.explain_all(PATCHES[:8], slice(None)) for each in (bank, app.bank))
+    (_, maps), (_, expected) = (each.begin(PATCHES[:8], explain=True)() for each in (bank, app.bank))
     np.testing.assert_allclose(maps["alexnet"].map, expected["alexnet"].map, atol=1e-4)
     assert bank.predict("alexnet", PATCHES).score == before
 
@@ -72,7 +72,7 @@ def test_what_is_explained_is_answered_as_without_and_where_it_was(small, method
     (folder / "saliency.json").write_text(json.dumps(how))
     bank, patches = ModelBank(folder), np.concatenate([PATCHES, PATCHES[::-1], PATCHES[:6]])
     chosen = slice(1, None, 3)
-    answers, maps = bank.explain_all(patches, chosen)
+    answers, maps = bank.begin(patches, chosen, explain=True)()
     expected = bank.predict("alexnet", patches, chosen)
     assert answers["alexnet"].probability == pytest.approx(expected.probability, abs=1e-5)
     np.testing.assert_allclose(answers["alexnet"].features, expected.features, atol=1e-4)
