@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from models.imaging.read import read_scan
+from models.imaging.isolation.decoder import Decoder
 from models.imaging.source import Source
 from models.inference.bank import CONSENSUS, ModelBank
 from models.inference.pipeline import analyse
@@ -19,6 +19,9 @@ class Scorer:
         Folder of the models' weights.
     bank : ModelBank, optional
         Loaded models, in place of those in `weights`.
+    decoder : Decoder, optional
+        Reads files, each in a process of its own: one that crashes a library, or never ends, costs its own
+        rows.
 
     Raises
     ------
@@ -26,7 +29,8 @@ class Scorer:
         A model is unavailable: a list is not scored by fewer than five.
     """
 
-    def __init__(self, weights, bank=None):
+    def __init__(self, weights, bank=None, decoder=None):
+        self._decoder = decoder or Decoder()
         self._bank = bank or ModelBank(weights)
         if self._bank.problems or self._bank.localiser is None:
             problems = " ".join(self._bank.problems.values()) or "The localiser cannot be used."
@@ -45,7 +49,8 @@ class Scorer:
             See `training.score.rows.COLUMNS`.
         """
         try:
-            scan = read_file(group.path, number({"spacing_mm": group.spacing_mm}, "spacing_mm"))
+            spacing_mm = number({"spacing_mm": group.spacing_mm}, "spacing_mm")
+            scan = self._decoder.read(sources_in(group.path), spacing_mm)
         except Exception as error:
             return [failed_row(nodule, error) for nodule in group.nodules]
         return [self._row(scan, nodule) for nodule in group.nodules]
@@ -58,9 +63,9 @@ class Scorer:
             return failed_row(nodule, error)
 
 
-def read_file(path, spacing_mm):
-    """The scan in a file, in the files of a folder, or in a ZIP."""
+def sources_in(path):
+    """The file or ZIP at a path, or the files of the folder there."""
     if not path.exists():
         raise FileNotFoundError
     paths = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    return read_scan([Source(str(file), partial(file.open, "rb")) for file in paths], spacing_mm)
+    return [Source(str(file), partial(file.open, "rb")) for file in paths]

@@ -1,6 +1,7 @@
 """The same on a Ray cluster, which is nobody else's."""
 
 import os
+from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -72,9 +73,10 @@ def test_a_ray_cluster_of_this_machine_is_nobody_elses(ray):
     assert worker.submit(Group(Path("a"), "", ())).result() == "A"
     names, addresses = set(), set()
     for process in psutil.Process().children(recursive=True):
-        sockets = [each for each in process.net_connections() if each.status == psutil.CONN_LISTEN]
-        names |= {process.name() for each in sockets}
-        addresses |= {each.laddr.ip.removeprefix("::ffff:") for each in sockets}
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            sockets = [each for each in process.net_connections() if each.status == psutil.CONN_LISTEN]
+            names |= {process.name() for each in sockets}
+            addresses |= {each.laddr.ip.removeprefix("::ffff:") for each in sockets}
     worker.close()
     assert {"gcs_server", "raylet", "ray::Fragile"} <= names
     assert "127.0.0.1" in addresses

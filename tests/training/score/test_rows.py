@@ -3,13 +3,20 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from models.imaging.read import read_scan
+from app import ROOT
+from models.imaging.isolation.decoder import IS_ISOLATED, Decoder
 from tests.conftest import post, upload
 from tests.training.score.lists import KINDS, table
 from training.score.__main__ import CANNOT, COMPLETE, WITH_ERRORS
+from training.score.manifest import Group, Nodule
 from training.score.rows import COLUMNS
+from training.score.worker import Scorer
+
+WEIGHTS = ROOT / "weights"
 
 
 def test_a_row_holds_the_answer_that_the_web_gives(score, client, crops, tmp_path):
@@ -59,15 +66,26 @@ def test_each_nodule_has_its_row_and_bad_files_stop_nothing(score, client, mixed
 
 
 def test_a_file_is_read_once_for_all_its_nodules(score, mixed, tmp_path, monkeypatch):
-    read, real = [], read_scan
+    read, real = [], Decoder.read
 
-    def counted(sources, *rest):
+    def counted(decoder, sources, *rest):
         read.append(Path(sources[0].name).name if sources else None)
-        return real(sources, *rest)
+        return real(decoder, sources, *rest)
 
-    monkeypatch.setattr("training.score.worker.read_scan", counted)
+    monkeypatch.setattr("training.score.worker.Decoder.read", counted)
     score(mixed[0], "--out", tmp_path / "scores.csv")
     assert read == ["cut.png", "crop.png", "0.dcm", "stack.zip", "letter.txt", None, "crop.png"]
+
+
+@pytest.mark.skipif(not IS_ISOLATED, reason="decoding has a process of its own on Linux only")
+def test_files_that_are_not_decoded_in_time_get_their_rows(app, tmp_path):
+    (tmp_path / "slow").mkdir()
+    noise = np.random.default_rng(0).integers(0, 255, (4000, 4000), np.uint8)
+    for n in range(3):
+        Image.fromarray(noise).save(tmp_path / "slow" / f"{n}.png", compress_level=0)
+    nodule = Nodule(0, {"file": "slow", "row": "", "col": "", "slice": "", "spacing_mm": "0.7"})
+    (row,) = Scorer(WEIGHTS, app.bank, Decoder(seconds=1)).score(Group(tmp_path / "slow", "0.7", (nodule,)))
+    assert (row["error_code"], "takes more than 1 s to decode" in row["error"]) == ("corrupt_file", True)
 
 
 @pytest.mark.parametrize(
