@@ -11,10 +11,12 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.serving import make_server
 
-from app import create_app
+from app import ROOT, create_app
 from models.imaging.phantom import draw_phantom
+from models.inference.bank import ModelBank
 from tests.app.made_series import BrightSpots, WithLocaliser
 from tests.imaging.dicom_files import chest_slice
+from tests.remembering import Remembering
 
 
 class BrowserLike(FlaskClient):
@@ -30,8 +32,9 @@ Flask.test_client_class = BrowserLike
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory):
-    """The application with the shipped weights."""
-    return create_app({"STORE": tmp_path_factory.mktemp("app") / "store"})
+    """The application with the shipped weights; what it has answered once it does not compute anew."""
+    bank = Remembering(ModelBank(ROOT / "weights"))
+    return create_app({"BANK": bank, "STORE": tmp_path_factory.mktemp("app") / "store"})
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from models.imaging.patch import PATCH
 from models.inference.views import views
+from models.networks.blocks import undrawn
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES, malignancy_score, unscale_descriptors, unscale_diameter
 from training.dataset import centre, load
@@ -64,15 +65,16 @@ def predict(model, batches):
 
 
 def load_network(key, path):
-    """A trained network, traced for quick prediction where the backend is TensorFlow."""
-    model = ARCHITECTURES[key].build(PATCH.shape)
+    """A trained network; where the backend is TensorFlow, as quick as the app has it."""
+    with undrawn():
+        model = ARCHITECTURES[key].build(PATCH.shape)
     model.load_weights(path)
     if keras.backend.backend() != "tensorflow":
         return model
-    from models.inference.forward import trace  # needs TensorFlow
+    from models.inference.steps import Steps, compiled  # needs TensorFlow
 
-    traced = trace(model)
-    return lambda patches, training=False: traced(patches)
+    passing = compiled(Steps(model), list(model.output))
+    return lambda patches, training=False: passing(patches)
 
 
 def rows_of(nodules, folder):

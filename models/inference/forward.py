@@ -26,12 +26,6 @@ def one_thread_an_operation():
         pass
 
 
-def trace(model):
-    """A Keras model's forward pass as one graph for any number of inputs, by the weights of each time."""
-    spec = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
-    return tf.function(lambda inputs: model(inputs, training=False), input_signature=[spec])
-
-
 @contextmanager
 def building():
     """Build networks that are filled at once: nothing is drawn, and no garbage looked for all the while.

@@ -15,6 +15,7 @@ from models.inference.weights import fill, read_report
 from models.networks.localiser import FILTERS, build_localiser
 
 KEY = "localiser"
+OUTPUT = "nodule"  # layer
 AROUND = 96  # pixels of the grid a side: 72 mm around a chosen place
 LEVEL = 0.5
 FAINTEST = 0.03  # where nothing reaches this at the place, there is no outline
@@ -90,14 +91,14 @@ class Localiser:
         self.report = read_report(folder, KEY)
         model = build_localiser(tuple(self.report.get("filters", FILTERS)))
         fill(model, folder, KEY, self.report)
-        self._answer = compiled(Steps(model), "nodule")
+        self._answer = compiled(Steps(model), [OUTPUT])
         self.thresholds = self.report["thresholds"]
         self.maps(np.zeros((8, AROUND, AROUND, 3), np.float32))
 
     def maps(self, fields):
         """Probability (n, rows, cols) of each pixel of fields (n, rows, cols, 3); multiples of `STRIDE`."""
-        maps = side_by_side(lambda some: self._answer(tf.constant(some))[..., 0].numpy(), shares(fields))
-        return np.concatenate(maps)
+        maps = side_by_side(lambda some: self._answer(tf.constant(some))[OUTPUT].numpy(), shares(fields))
+        return np.concatenate(maps)[..., 0]
 
     def look_at(self, scan, row, col, index):
         """What the network sees at a place of a scan; `Seen`, or None where it sees no nodule.

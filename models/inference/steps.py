@@ -94,11 +94,21 @@ class Steps:
         return outputs
 
 
-def compiled(steps, name):
-    """One layer's output as one graph: a function from a tensor or array (n, ...), float32, to a tensor."""
+def compiled(steps, names):
+    """Some layers' outputs as one graph.
+
+    Returns
+    -------
+    callable
+        From a tensor or array (n, rows, cols, channels), float32, to a dict of tensors by layer.
+    """
+
+    def passing(inputs):
+        outputs = steps(inputs)
+        return {name: outputs[name] for name in names}
+
     spec = tf.TensorSpec((None, *steps.input_shape), tf.float32)
-    passing = tf.function(lambda inputs: steps(inputs)[name], input_signature=[spec], autograph=False)
-    return passing.get_concrete_function()
+    return tf.function(passing, input_signature=[spec], autograph=False).get_concrete_function()
 
 
 def _sources(layer):

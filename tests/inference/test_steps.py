@@ -52,10 +52,10 @@ def test_every_layer_gives_what_it_gives_in_keras(key):
 def test_the_localiser_gives_what_it_gives_in_keras_for_fields_of_any_shape():
     model = build_localiser(tuple(json.loads((WEIGHTS / "localiser.json").read_text())["filters"]))
     model.load_weights(WEIGHTS / "localiser.weights.h5")
-    passing = compiled(Steps(model), "nodule")
+    passing = compiled(Steps(model), ["nodule"])
     for shape in ((2, 96, 96), (1, 160, 128), (8, 96, 96), (1, 16, 16)):  # filters are rearranged by shape
         fields = random_inputs(*shape, 3)
-        np.testing.assert_allclose(passing(fields), model(fields, training=False), atol=1e-4)
+        np.testing.assert_allclose(passing(fields)["nodule"], model(fields, training=False), atol=1e-4)
 
 
 def test_batch_normalisation_and_dropout_are_gone_and_layers_have_the_names_of_what_they_give():

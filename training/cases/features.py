@@ -3,12 +3,12 @@
 import hashlib
 from dataclasses import replace
 
-import keras
 import numpy as np
 
 from models.imaging.patch import PATCH
-from models.inference.forward import trace
+from models.inference.steps import Steps, compiled
 from models.inference.views import eight_views, patch_at
+from models.networks.blocks import undrawn
 from models.networks.registry import ARCHITECTURES
 from training.perturb import PERTURBATIONS, Perturbation, Upload
 from training.robustness import rng_of, upload_of
@@ -48,16 +48,17 @@ def features_of(networks, sets, kept):
 
 
 def _pooled(key, weights):
-    model = ARCHITECTURES[key].build(PATCH.shape)
+    with undrawn():
+        model = ARCHITECTURES[key].build(PATCH.shape)
     model.load_weights(weights)
-    return trace(keras.Model(model.input, model.get_layer("pool").output))
+    return compiled(Steps(model), ["pool"])
 
 
 def _forward(pooled, patches):
     parts = []
     for start in range(0, len(patches), BATCH):
         eight = eight_views(patches[start : start + BATCH])
-        parts.append(pooled(eight).numpy().reshape(8, len(eight) // 8, -1).mean(axis=0))
+        parts.append(pooled(eight)["pool"].numpy().reshape(8, len(eight) // 8, -1).mean(axis=0))
     return np.concatenate(parts)
 
 
