@@ -1,6 +1,8 @@
 """The real application, its models loaded once for the whole run."""
 
 import io
+import os
+import sys
 import threading
 from contextlib import contextmanager
 
@@ -10,6 +12,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.serving import make_server
+
+from tests import WITHOUT_JAX
+
+sys.path.insert(0, WITHOUT_JAX)
+os.environ["PYTHONPATH"] = os.pathsep.join([WITHOUT_JAX, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
 
 from app import ROOT, create_app
 from models.imaging.phantom import draw_phantom

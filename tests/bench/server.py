@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from models.inference.serving import FOR_SERVING
+from tests import WITHOUT_JAX
 from tests.bench.client import get
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,7 +110,12 @@ def _environment(app, folder, settings):
     }
     as_it_comes = AS_IT_COMES if app == PLAIN_WAY else {}
     own = {f"NODULE_{name}": str(value) for name, value in settings.items()}
-    return kept | {"NODULE_STORE": f"{folder}/store", "PYTHONPATH": str(ROOT)} | as_it_comes | own
+    return (
+        kept
+        | {"NODULE_STORE": f"{folder}/store", "PYTHONPATH": os.pathsep.join([WITHOUT_JAX, str(ROOT)])}
+        | as_it_comes
+        | own
+    )
 
 
 def _free_port():

@@ -30,6 +30,7 @@ def start(data, out, alone="", **environment):
     arguments = ["--model", "tiny", "--epochs", str(EPOCHS), "--views", "2", "--batch", str(BATCH), "--quiet"]
     paths = ["--data", str(data), "--out", str(out), str(alone)]
     environment |= {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1"}
+    environment |= {"PYTHONPATH": ""}  # in which JAX is hidden
     environment |= {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # compiling is most of the time here
     return subprocess.Popen(
         [sys.executable, "-m", "tests.training.tiny_run", *arguments, *paths],
