@@ -1,5 +1,6 @@
 """The real models, which remember what they answered: most tests ask about the same few nodules."""
 
+import copy
 import functools
 import hashlib
 
@@ -14,6 +15,10 @@ class Remembering:
 
     def __getattr__(self, name):
         return getattr(self._bank, name)
+
+    def __copy__(self):
+        """A plain bank, which forgets: what is changed in it changes its answers."""
+        return copy.copy(self._bank)
 
     def begin(self, patches, chosen=slice(None), explain=False):
         """As of `ModelBank`."""
