@@ -1,4 +1,7 @@
-"""The server that is measured: gunicorn in processes of its own, with the configuration that is shipped."""
+"""The server that is measured: gunicorn in processes of its own, with the configuration that is shipped.
+
+JAX, which the tests need and TensorFlow imports where it finds it, is hidden: users' servers have none.
+"""
 
 import os
 import signal
