@@ -222,9 +222,10 @@ def answers(app, path, method, examples, **headers):
 
 
 def test_schemathesis_finds_nothing_that_the_document_does_not_say(app):
-    seen = answers(app, *POST, examples=60)
-    # which examples come also depends on the constants in this repository's code: Hypothesis draws from them
-    assert {200, 400, 415} <= set(seen) <= {200, 400, 413, 415, 422}
+    # enough for any draw: which examples come also depends on the constants in this repository's code
+    seen = answers(app, *POST, examples=100)
+    assert seen[200] >= 5
+    assert {400, 415} <= set(seen) <= {200, 400, 413, 415, 422}
 
 
 @pytest.mark.parametrize("path", ["/api/v1/models", "/api/v1/openapi.json", "/healthz", "/metrics"])
@@ -233,6 +234,6 @@ def test_schemathesis_is_answered_at_the_other_addresses(app, path):
 
 
 def test_schemathesis_is_not_let_in_without_the_password(locked):
-    seen = answers(locked, *POST, examples=20, Authorization=f"Bearer {PASSWORD}")
-    assert seen[200] >= 1
+    seen = answers(locked, *POST, examples=30, Authorization=f"Bearer {PASSWORD}")
+    assert seen[200] >= 2
     assert 401 not in seen
