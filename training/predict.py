@@ -64,11 +64,17 @@ def predict(model, batches):
     }
 
 
-def load_network(key, path):
-    """A trained network; where the backend is TensorFlow, as quick as the app has it."""
+def trained_model(key, path):
+    """The Keras model of a key with the weights in a file."""
     with undrawn():
         model = ARCHITECTURES[key].build(PATCH.shape)
     model.load_weights(path)
+    return model
+
+
+def load_network(key, path):
+    """A trained network; where the backend is TensorFlow, as quick as the app has it."""
+    model = trained_model(key, path)
     if keras.backend.backend() != "tensorflow":
         return model
     from models.inference.steps import Steps, compiled  # needs TensorFlow

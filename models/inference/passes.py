@@ -93,8 +93,7 @@ class Passes:
             Those that `models.networks.heads.add_heads` names, and ``features`` (n, channels): the last
             feature map's mean.
         """
-        parts = max(CORES, -(-len(patches) // AT_ONCE))
-        parts = side_by_side(lambda part: self._pass(Task(key, part))[0], shares(patches, parts))
+        parts = side_by_side(lambda part: self._pass(Task(key, part))[0], _portions(patches, CORES))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def begin(self, patches, chosen=None):
@@ -155,5 +154,9 @@ class Passes:
 
 def _answering(key, patches, at):
     """Tasks that answer the patches at some places: as few as `AT_ONCE` and the number of cores allow."""
-    parts = max(CORES // 2, -(-len(at) // AT_ONCE))
-    return [Task(key, patches[part], part) for part in shares(at, parts) if len(part)]
+    return [Task(key, patches[part], part) for part in _portions(at, CORES // 2) if len(part)]
+
+
+def _portions(batch, least):
+    """A batch cut into at least so many pieces, of at most `AT_ONCE` each."""
+    return shares(batch, max(least, -(-len(batch) // AT_ONCE)))

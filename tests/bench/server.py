@@ -113,12 +113,8 @@ def _environment(app, folder, settings):
     }
     as_it_comes = AS_IT_COMES if app == PLAIN_WAY else {}
     own = {f"NODULE_{name}": str(value) for name, value in settings.items()}
-    return (
-        kept
-        | {"NODULE_STORE": f"{folder}/store", "PYTHONPATH": os.pathsep.join([WITHOUT_JAX, str(ROOT)])}
-        | as_it_comes
-        | own
-    )
+    path = os.pathsep.join([WITHOUT_JAX, str(ROOT)])
+    return kept | {"NODULE_STORE": f"{folder}/store", "PYTHONPATH": path} | as_it_comes | own
 
 
 def _free_port():

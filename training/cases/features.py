@@ -5,12 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.imaging.patch import PATCH
 from models.inference.steps import Steps, compiled
 from models.inference.views import eight_views, patch_at
-from models.networks.blocks import undrawn
-from models.networks.registry import ARCHITECTURES
 from training.perturb import PERTURBATIONS, Perturbation, Upload
+from training.predict import trained_model
 from training.robustness import rng_of, upload_of
 
 BATCH = 16  # patches, each in eight views
@@ -41,17 +39,10 @@ def features_of(networks, sets, kept):
             checksum = hashlib.sha256(content + np.ascontiguousarray(patches).tobytes()).hexdigest()
             path = kept / f"{key}-{checksum[:16]}.npy"
             if not path.exists():
-                pooled = pooled or _pooled(key, weights)
+                pooled = pooled or compiled(Steps(trained_model(key, weights)), ["pool"])
                 np.save(path, _forward(pooled, patches))
             features[name][key] = np.load(path)
     return features
-
-
-def _pooled(key, weights):
-    with undrawn():
-        model = ARCHITECTURES[key].build(PATCH.shape)
-    model.load_weights(weights)
-    return compiled(Steps(model), ["pool"])
 
 
 def _forward(pooled, patches):
