@@ -50,6 +50,7 @@ from models.telemetry import Metrics, Watch, note, request_id, set_up, stage
 
 ROOT = Path(__file__).parent
 OWNER = re.compile(r"[\w-]{43}", re.ASCII)
+UPLOADS = ("predict", "api_predict")  # endpoints to which files are sent
 READINGS = ("predict", "api_predict", "sample", "find")  # endpoints that read images
 FEW_SLICES, PATIENCE_S = 3, 3  # the answer to an upload of so few slices waits so long for the search
 
@@ -97,6 +98,7 @@ def add_door(app):
     app.template_global("form_token")(lambda: form_token(browser(new=True)))
     app.template_global("is_logged_in")(lambda: app.door.is_in(request))
 
+    app.before_request(bound_body)
     app.before_request(lambda: app.door.check(request))
     if not app.config["PASSWORD"]:
         return
@@ -319,7 +321,7 @@ def add_errors(app):
 
     @app.errorhandler(RequestEntityTooLarge)
     def request_too_large(_):
-        return error_answer(too_large(request.content_length, app.config))
+        return error_answer(too_large(request, app.config))
 
     @app.errorhandler(HTTPException)
     def http_error(error):
@@ -345,7 +347,10 @@ def error_answer(error):
     elif error.code == "scan_gone":
         page = render_template("error.html", status=404, message=error.message, gone=True)
     elif token:
-        page, _ = scan_page(token, error=body)
+        try:
+            page, _ = scan_page(token, error=body)
+        except ScanError:  # nor is there a scan to show
+            page = render_template("error.html", status=STATUS[error.code], message=error.message)
     else:
         model = request.values.get("model") if "form" in vars(request) else None  # else it was not read
         chosen = model if model in MODEL_KEYS else CONSENSUS
@@ -356,6 +361,13 @@ def error_answer(error):
 def is_program():
     """Whether a program asks, or a script of a page."""
     return request.path.startswith("/api/") or "X-Requested-With" in request.headers
+
+
+def bound_body():
+    """Only an upload may be as large as one."""
+    if request.endpoint not in UPLOADS:
+        most = current_app.config["MAX_TEXT_KB"] * 1000
+        request.max_content_length = min(most, current_app.config["MAX_CONTENT_LENGTH"])
 
 
 def queue_up():

@@ -7,6 +7,7 @@ STATUS = {
         401: "password_needed wrong_password",
         403: "not_open other_origin",
         404: "scan_gone",
+        405: "method_not_allowed",
         408: "too_slow",
         409: "not_dicom",
         413: "too_large",

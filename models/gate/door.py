@@ -6,7 +6,7 @@ import hmac
 from models.gate.cookies import BROWSER, SESSION, SESSION_SECONDS, Sessions, cookie, cookie_of
 from models.gate.headers import headers_of
 from models.gate.network import refuse_other_names, refuse_strangers
-from models.gate.origin import refuse_other_origins
+from models.gate.origin import SAFE, refuse_other_origins
 from models.gate.refused import Refused
 from models.gate.tries import Tries
 
@@ -37,12 +37,17 @@ class Door:
     def check(self, request):
         """Refuse a request that nobody may send, or not this visitor; all others pass.
 
+        Nothing of a body is read before it is known who sends it, but for the log-in's few kilobytes.
+
         Raises
         ------
         Refused
-            ``unknown_host``, ``not_open``, ``password_needed``, ``wrong_password``, ``too_many_tries``,
-            ``other_origin``.
+            ``method_not_allowed``, ``unknown_host``, ``not_open``, ``password_needed``, ``wrong_password``,
+            ``too_many_tries``, ``other_origin``.
         """
+        if request.method not in SAFE and (request.path == PROBED or request.path.startswith(PUBLIC)):
+            message = "This address is only read; nothing can be sent to it."
+            raise Refused("method_not_allowed", message, {"Allow": ", ".join(SAFE)})
         if request.path == PROBED:
             return
         if self._names or not self._password:

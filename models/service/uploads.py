@@ -1,5 +1,6 @@
 """How an upload is taken in: its files into one spool, its texts within bounds; and by what it is decoded."""
 
+import io
 import os
 
 from models.errors import ScanError
@@ -67,6 +68,14 @@ def upload_request(base, settings):
                 raise ScanError("too_large", f"At most {max_files} files are read at once.")
             return self.spool.part()
 
+        def head(self, most):
+            """At most so many bytes from the beginning of the body; the form still has them."""
+            data = b""
+            while len(data) < most and (more := self.stream.read(most - len(data))):
+                data += more
+            self.stream = Joined(data, self.stream)
+            return data
+
         def _get_stream_for_parsing(self):
             stream = super()._get_stream_for_parsing()
             return Body(stream, self, max_text_kb) if SPOOLS else stream
@@ -85,6 +94,19 @@ def upload_request(base, settings):
                 self.spool.close()
 
     return UploadRequest
+
+
+class Joined:
+    """A stream of which the first bytes have been read, as it was."""
+
+    def __init__(self, head, rest):
+        self._head, self._rest = io.BytesIO(head), rest
+
+    def read(self, size=-1):
+        """So many bytes, or all there are; of the head alone, as long as there is some."""
+        if size < 0:
+            return self._head.read() + self._rest.read()
+        return self._head.read(size) or self._rest.read(size)
 
 
 class Body:
@@ -113,9 +135,12 @@ class Body:
         return data
 
 
-def too_large(content_length, settings):
+def too_large(request, settings):
     """The refusal of a body with too many bytes, or else with too many parts."""
-    if content_length is None or content_length > settings["MAX_UPLOAD_MB"] * 1_000_000:
+    size, most = request.content_length, request.max_content_length
+    if size is None or size > most:
+        if most < settings["MAX_UPLOAD_MB"] * 1_000_000:
+            return ScanError("too_large", f"What was sent is larger than {most / 1000:g} kB.")
         return ScanError("too_large", f"The upload is larger than {settings['MAX_UPLOAD_MB']} MB.")
     message = f"The form has too many parts: at most {settings['MAX_FIELDS']} fields beside the files."
     return ScanError("too_large", message)

@@ -199,19 +199,50 @@ def test_a_program_without_cookies_needs_no_token(app, crop_png):
     assert post(client, upload(crop_png), model="alexnet").status_code == 200
 
 
-def test_a_refused_upload_is_not_read(app):
-    class Unread:
-        def read(self, *_):
-            raise AssertionError("The body was read.")
+class Unread:
+    """The body of a request that must not be read."""
 
-    kind = {"CONTENT_LENGTH": "1000", "CONTENT_TYPE": "multipart/form-data; boundary=x"}
-    answer = app.test_client().post(
-        "/predict",
-        headers={"Sec-Fetch-Site": "cross-site"},
-        environ_overrides={"wsgi.input": Unread(), **kind},
-    )
-    assert answer.status_code == 403
-    assert "Another site sent this request" in answer.text
+    def read(self, *_):
+        raise AssertionError("The body was read.")
+
+    readline = readinto = __iter__ = read
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "with_password", "status"),
+    [
+        ("/predict", {"Sec-Fetch-Site": "cross-site"}, False, 403),
+        ("/predict", {"Origin": "null"}, False, 403),
+        ("/static/x", {"Origin": "null"}, False, 405),
+        ("/static/x", {"Origin": "null"}, True, 405),
+        ("/static/style.css", {}, True, 405),
+        ("/healthz", {}, True, 405),
+        ("/predict", {}, True, 401),
+        ("/nowhere", {"Origin": "null"}, True, 401),
+        ("/api/v1/predict", {"Authorization": "Bearer guess"}, True, 401),
+        ("/logout", {"Cookie": "nodule_session=x; nodule_browser=y"}, True, 401),
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_nothing_is_read_of_who_is_not_let_in(app, locked, path, headers, with_password, status, method):
+    client = FlaskClient(locked if with_password else app, app.response_class, use_cookies=False)
+    body = {"wsgi.input": Unread(), "CONTENT_LENGTH": "599000000", "HTTP_X_FORWARDED_FOR": "192.0.2.9"}
+    if not with_password:
+        del body["HTTP_X_FORWARDED_FOR"]
+    kind = "multipart/form-data; boundary=x"
+    answer = client.open(path, method=method, headers=headers, content_type=kind, environ_overrides=body)
+    assert answer.status_code == status
+    if status == 405:
+        assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+def test_what_is_no_upload_is_small(app):
+    client = FlaskClient(app, app.response_class, use_cookies=False)
+    body = {"wsgi.input": Unread(), "CONTENT_LENGTH": "599000000"}
+    for path in ("/sample", f"/scan/{'a' * 43}/finding/0"):
+        answer = client.post(path, content_type="multipart/form-data; boundary=x", environ_overrides=body)
+        assert (answer.status_code, "larger than 500 kB" in answer.text) == (413, True)
+    assert "larger than 500 kB" in client.post("/sample", data={"kind": "x" * 600_000}).text
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "templates").rglob("*.html")), ids=lambda path: path.name)

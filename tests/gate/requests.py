@@ -1,8 +1,11 @@
 """Requests as a server hands them over."""
 
 from werkzeug.test import EnvironBuilder
-from werkzeug.wrappers import Request
+from werkzeug.wrappers import Request as Plain
 
+from models.service.uploads import upload_request
+
+Request = upload_request(Plain, {"MAX_FILES": 10, "MAX_TEXT_KB": 500})
 SETTINGS = {"PASSWORD": "", "OPEN": 0, "HOSTS": "", "PROXIES": 0}
 PASSWORD = "pässword of the ward"
 

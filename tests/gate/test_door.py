@@ -58,6 +58,13 @@ def test_everything_asks_for_the_password(locked, path, method):
     assert judged(locked, path, method) == "password_needed"
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "PROPFIND"])
+@pytest.mark.parametrize("path", ["/healthz", "/static/x", "/static/style.css"])
+def test_nothing_is_sent_to_a_public_address(locked, path, method):
+    for a_door in (door(), locked):
+        assert judged(a_door, path, method) == "method_not_allowed"
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/static/style.css", "/login"])
 def test_but_the_health_the_style_and_the_log_in(locked, path):
     assert judged(locked, path) is None

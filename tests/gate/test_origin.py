@@ -1,10 +1,11 @@
+import io
 from contextlib import suppress
 
 import pytest
 
 from models.gate import Refused
 from models.gate.cookies import BROWSER, form_token
-from models.gate.origin import refuse_other_origins
+from models.gate.origin import HEAD_BYTES, refuse_other_origins
 from tests.gate.requests import made
 
 MINE, OTHERS = "a" * 43, "b" * 43
@@ -89,6 +90,21 @@ def test_the_body_is_not_read_where_headers_decide():
         with suppress(Refused):
             refuse_other_origins(request, browser, False)
         assert request.stream.read() == b"form_token=x"
+
+
+def test_no_more_is_read_than_a_token_needs_and_the_form_still_has_it():
+    token = {"form_token": form_token(MINE)}
+    request = made(method="POST", data=token | {"image": (io.BytesIO(bytes(1_000_000)), "a.png")})
+    refuse_other_origins(request, MINE, False)
+    assert request.environ["wsgi.input"].tell() == HEAD_BYTES
+    assert request.form.to_dict() == token
+    assert request.files["image"].read() == bytes(1_000_000)
+    late = bytes(20_000) + b"\r\n" + form_token(MINE).encode()
+    for browser, data, read in ((MINE, late, HEAD_BYTES), (MINE, {"x": "y"}, 3), ("", token, 0)):
+        request = made(method="POST", headers={"Origin": "null"}, data=data)
+        with pytest.raises(Refused):
+            refuse_other_origins(request, browser, False)
+        assert request.environ["wsgi.input"].tell() == read
 
 
 def test_the_refusal_is_a_sentence():

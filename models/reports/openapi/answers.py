@@ -6,7 +6,7 @@ from models.errors import STATUS
 from models.reports.openapi.others import error_schema
 from models.reports.openapi.shapes import ref
 
-PAGES_ONLY = ("scan_gone", "not_dicom")  # of scans that are kept, which programs have none of
+PAGES_ONLY = ("scan_gone", "not_dicom", "method_not_allowed")  # of kept scans and of public addresses
 DOOR = (
     "unknown_host",
     "password_needed",
