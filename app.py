@@ -69,10 +69,11 @@ def create_app(config=None):
     app.config.update(read_settings(SETTINGS, os.environ) | (config or {}))
     app.config.update(bounds_of(app.config))
     app.request_class = upload_request(Request, app.config)
-    app.decoder = decoder_of(app.config)
+    weights = ROOT / app.config["WEIGHTS"]
+    app.decoder = decoder_of(app.config, weights)
     set_up(app.config["LOG"], app.logger, logging.getLogger("werkzeug"))
     app.metrics = Metrics(MODEL_KEYS)
-    app.bank = app.config.get("BANK") or ModelBank(ROOT / app.config["WEIGHTS"])
+    app.bank = app.config.get("BANK") or ModelBank(weights)
     app.store = ScanStore(*(app.config[f"STORE{name}"] for name in ("", "_MINUTES", "_MB", "_SCANS")))
     app.queue = Queue(app.config["QUEUE"], app.metrics.queue.inc)
     app.answers = Answers(app.store, app.bank, app.queue)
@@ -226,8 +227,10 @@ def add_api(app):
 
     @app.get("/healthz")
     def healthz():
-        body = {"status": "unavailable" if app.bank.problems else "ok", "unavailable": app.bank.problems}
-        return jsonify(body), 503 if app.bank.problems else 200
+        problem = app.decoder.problem()
+        needed = app.bank.problems | ({"decoder": problem} if problem else {})
+        body = {"status": "unavailable" if needed else "ok", "unavailable": needed | app.bank.lost}
+        return jsonify(body), 503 if needed else 200
 
     @app.get("/metrics")
     def metrics():

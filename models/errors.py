@@ -14,7 +14,7 @@ STATUS = {
         415: "unsupported_file missing_decoder",
         422: "corrupt_file no_pixels not_ct not_axial not_chest not_ct_image nodule_not_found",
         429: "too_many_tries",
-        503: "busy model_unavailable store_full",
+        503: "busy model_unavailable decoder_unavailable store_full",
     }.items()
     for code in codes.split()
 }

@@ -10,9 +10,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {  # room: the rooms it may import besides itself
     "models.errors": set(),
-    "models.imaging": {"models.errors"},
+    "models.trained": {"models.errors"},
+    "models.imaging": {"models.errors", "models.trained"},
     "models.networks": {"models.errors", "models.imaging"},
-    "models.inference": {"models.errors", "models.imaging", "models.networks"},
+    "models.inference": {"models.errors", "models.trained", "models.imaging", "models.networks"},
     "models.clinical": {"models.errors", "models.imaging", "models.networks", "models.inference"},
     "models.reports": {
         "models.errors",
@@ -34,6 +35,7 @@ ROOMS = {  # room: the rooms it may import besides itself
     },
     "training": {
         "models.errors",
+        "models.trained",
         "models.imaging",
         "models.networks",
         "models.inference",

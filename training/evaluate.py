@@ -19,8 +19,8 @@ import numpy as np
 from models.imaging.patch import PATCH
 from models.inference.bank import CONSENSUS, CONSENSUS_TITLE
 from models.inference.views import SLICES
-from models.inference.weights import WeightsError, read_report
 from models.networks.registry import ARCHITECTURES
+from models.trained import WeightsError, read_report
 from training.baselines import (
     against_diagnoses,
     auc_with_interval,

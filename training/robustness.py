@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from models.inference.bank import CONSENSUS, read_report
+from models.inference.bank import CONSENSUS
 from models.inference.calibration import Abstention, Calibration
 from models.networks.registry import ARCHITECTURES
+from models.trained import read_report
 from training.calibrate import Choice, answer
 from training.dataset import centre, load
 from training.metrics import auc

@@ -23,7 +23,7 @@ from models.imaging.grey import estimate_hu
 from models.inference.measure import axes
 from models.inference.outline import Outline, contour
 from models.inference.texture import GROUND_GLASS_BELOW, LEAST_MM, SOLID_FROM, name_of, solid_share
-from models.inference.weights import read_report
+from models.trained import read_report
 from training.errors import PrepareError
 from training.pictures import Slices
 from training.prepare import read_labels

@@ -5,18 +5,19 @@ and to pictures that are none (weights/content.json holds them, the limit and me
 is judged by its lungs.
 """
 
-import functools
-import json
-from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta, Struct
 
 from models.errors import ScanError
 from models.imaging.appearance import appearance
 from models.imaging.lung import lung_area_mm2
 from models.imaging.scan import shows_whole_slice
+from models.trained import FOLDER, WeightsError, loaded
 
-WEIGHTS = Path(__file__).resolve().parents[2] / "weights" / "content.json"
+KEY = "content"
+WEIGHTS = FOLDER / f"{KEY}.json"
 LEAST_EDGE = 16  # pixels; smaller pictures show too little to be judged
 PAGES = 5  # of a stack, so many are looked at
 LUNG_MM2 = 250.0  # apices and the last of the bases show as little
@@ -97,9 +98,45 @@ def layered(net, values):
     return (values @ matrix + offsets)[:, 0]
 
 
-@functools.cache
+Number = Annotated[float, Meta(ge=-1e300, le=1e300)]  # and so finite
+Row = list[Number]
+
+
+class Trees(Struct):
+    """As `boosted` needs them."""
+
+    number: list[list[Annotated[int, Meta(ge=0)]]]
+    at_most: list[Row]
+    leaf: list[Row]
+
+
+class ContentReport(Struct):
+    """The form of ``content.json``."""
+
+    numbers: Annotated[list[str], Meta(min_length=1)]
+    trees: Trees
+    intercept: Number
+    middle: Row
+    half: Row
+    nets: list[list[tuple[list[Row], Row]]]
+    limit: Number
+
+
 def _weights():
-    return as_arrays(json.loads(WEIGHTS.read_text()))
+    try:
+        return loaded(_tried, KEY, ContentReport)
+    except WeightsError as error:
+        raise ScanError("decoder_unavailable", f"This server cannot read images: {error}") from error
+
+
+def _tried(report):
+    """`as_arrays` of a report that fits this version: it was tried on an empty picture."""
+    try:
+        weights, known = as_arrays(report), appearance(np.zeros((LEAST_EDGE, LEAST_EDGE), np.uint8))
+        log_odds(weights, np.array([[known[name] for name in weights["numbers"]]], np.float32))
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise WeightsError(f"{KEY}.json does not fit this version.") from error
+    return weights
 
 
 def as_arrays(weights):

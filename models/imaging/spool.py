@@ -12,18 +12,21 @@ BUFFER_BYTES = 65_536
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def scratch(expected_bytes=None):
+def scratch(expected_bytes=None, small=SMALL_BYTES):
     """An anonymous file that ends with its last descriptor: in memory if small, else in the temporary folder.
+
+    One in memory can be sealed (memfd_create(2)).
 
     Raises
     ------
     ScanError
         ``store_full`` where there is no room for it.
     """
-    is_small = expected_bytes is not None and expected_bytes <= SMALL_BYTES
+    is_small = expected_bytes is not None and expected_bytes <= small
     try:
         if is_small and hasattr(os, "memfd_create"):
-            return os.fdopen(os.memfd_create("scan"), "w+b", buffering=0)
+            flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+            return os.fdopen(os.memfd_create("scan", flags), "w+b", buffering=0)
         return tempfile.TemporaryFile(buffering=0)
     except OSError as error:
         if error.errno in FULL:

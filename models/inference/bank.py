@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 
@@ -12,16 +12,18 @@ import numpy as np
 
 from models.errors import ScanError
 from models.imaging.patch import PATCH
+from models.inference import localiser, neighbours
 from models.inference.calibration import Abstention, Calibration, consensus_score
 from models.inference.forward import building, one_thread_an_operation
-from models.inference.localiser import Localiser
-from models.inference.neighbours import CaseTable
+from models.inference.parts import PARTS
 from models.inference.passes import Passes
+from models.inference.reports import ConsensusReport, ModelReport
 from models.inference.saliency import Explainer, joined
 from models.inference.steps import Steps
-from models.inference.weights import WeightsError, fill, read_report
+from models.inference.weights import fill
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES, malignancy_score, unscale_descriptors
+from models.trained import WeightsError, read_as
 
 CONSENSUS = "consensus"
 CONSENSUS_TITLE = "Consensus of the five"
@@ -56,14 +58,18 @@ class ModelBank:
     Parameters
     ----------
     folder : str or Path
-        Holds ``<key>.weights.h5`` and ``<key>.json`` of each model, and ``consensus.json``.
+        Holds ``<key>.weights.h5`` and ``<key>.json`` of each model, ``consensus.json``, and
+        ``manifest.json``: what is not as that says, or of another form than `models.inference.reports` has,
+        is not used.
 
     Attributes
     ----------
     problems : dict of str to str
-        Why a model is unavailable; only of models that are.
+        Why a model or the consensus is unavailable; only of those that are.
+    lost : dict of str to str
+        Why one of `PARTS` is unavailable; only of those that are.
     reports : dict of str to dict
-        What ``<key>.json`` says of each model and of the consensus; only of those that have one.
+        What ``<key>.json`` says of each model and of the consensus; only of those that are available.
     evaluation : dict
         What ``evaluation.json`` says, written by `training.evaluate`; empty where there is none.
     saliency_report : dict
@@ -79,57 +85,51 @@ class ModelBank:
             raise RuntimeError(f"Unset KERAS_BACKEND: expected tensorflow. Received: {backend}")
         one_thread_an_operation()
         self.folder = Path(folder)
-        self.problems, self.reports = {}, {}
+        self.problems, self.lost, self.reports = {}, {}, {}
         self._passes = Passes()
-        self.evaluation = self._read("evaluation", "There are no measured results")
-        self.saliency_report = self._read("saliency", "Answers cannot be explained")
-        self._read_consensus()
-        self.cases = self._open(CaseTable, "Similar cases cannot be told")
+        self.evaluation = self._part("evaluation") or {}
+        self.saliency_report = self._part("saliency") or {}
+        self._try(CONSENSUS, self._read_consensus)
+        self.cases = self._part("cases", partial(neighbours.CaseTable, folder))
         start = time.perf_counter()
         with building():
             for key in ARCHITECTURES:
-                self._try(key)
-            self.localiser = self._open(Localiser, "Nodules cannot be looked for or outlined")
+                self._try(key, partial(self._load, key))
+            self.localiser = self._part("localiser", partial(localiser.Localiser, folder))
             self._passes.wait()
         log.info("%d models ready in %.1f s", len(self._passes), time.perf_counter() - start)
 
-    def _try(self, key):
+    def _try(self, key, load):
         try:
-            self._load(key)
+            load()
         except WeightsError as error:
             self.problems[key] = str(error)
-            log.error("%s is unavailable: %s", ARCHITECTURES[key].title, error)
+            title = CONSENSUS_TITLE if key == CONSENSUS else ARCHITECTURES[key].title
+            log.error("%s is unavailable: %s", title, error)
 
     def _load(self, key):
-        report = read_report(self.folder, key)
+        report = read_as(self.folder, key, ModelReport)
         model = ARCHITECTURES[key].build(PATCH.shape)
         fill(model, self.folder, key, report)
         steps = Steps(model)
         try:
             how = self.saliency_report["models"][key]
             self._passes.add(key, steps, Explainer(how["method"], how["layer"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             log.error("%s cannot be explained: %r", ARCHITECTURES[key].title, error)
             self._passes.add(key, steps)
         self.reports[key] = report
 
     def _read_consensus(self):
-        try:
-            self.reports[CONSENSUS] = read_report(self.folder, CONSENSUS)
-        except WeightsError as error:
-            log.error("The consensus has no report: %s", error)
+        self.reports[CONSENSUS] = read_as(self.folder, CONSENSUS, ConsensusReport)
 
-    def _read(self, name, loss):
+    def _part(self, name, opened=lambda report: report):
+        """What is made of the report of one of `PARTS`; None where it cannot be used."""
+        kind, loss = PARTS[name]
         try:
-            return read_report(self.folder, name)
+            return opened(report=read_as(self.folder, name, kind))
         except WeightsError as error:
-            log.error("%s: %s", loss, error)
-            return {}
-
-    def _open(self, part, loss):
-        try:
-            return part(self.folder)
-        except WeightsError as error:
+            self.lost[name] = str(error)
             log.error("%s: %s", loss, error)
             return None
 
@@ -149,23 +149,25 @@ class ModelBank:
         return self.reports.get(key, {}).get("threshold", 0.5)
 
     def consensus(self, scores):
-        """Probability of the consensus for the models' scores; uncalibrated where it has no report."""
-        score = float(consensus_score(scores))
-        calibration = self.reports.get(CONSENSUS, {}).get("calibration")
-        return float(Calibration(**calibration)(score)) if calibration else score
+        """Probability of the consensus, which must be available, for the models' scores."""
+        calibration = self.reports[CONSENSUS]["calibration"]
+        return float(_calibration(calibration)(consensus_score(scores)))
 
     def defers(self, key, probability, disagreement):
         """Whether a probability of a model or of the consensus is too doubtful for a verdict."""
         rule = self.reports.get(key, {}).get("abstention")
-        return bool(rule) and bool(Abstention(**rule).defers(probability, self.threshold(key), disagreement))
+        if rule is None:
+            return False
+        rule = Abstention(*(rule[field.name] for field in fields(Abstention)))
+        return bool(rule.defers(probability, self.threshold(key), disagreement))
 
     def similar(self, features):
         """The most similar training nodules; None where they cannot be told."""
         return self.cases.nearest(features) if self.cases is not None else None
 
     def available(self, key):
-        """Whether a model, or for the consensus any model, can answer."""
-        return bool(self._passes) if key == CONSENSUS else key in self._passes
+        """Whether a model can answer; the consensus, whether it is calibrated and any model can."""
+        return bool(self._passes) and key in self.reports if key == CONSENSUS else key in self._passes
 
     def predict(self, key, patches, chosen=slice(None)):
         """One model's answer, averaged over patches.
@@ -226,7 +228,11 @@ class ModelBank:
         descriptors = unscale_descriptors(output["descriptors"].mean(axis=0))
         return Prediction(
             score,
-            float(Calibration(**self.reports[key]["calibration"])(score)),
+            float(_calibration(self.reports[key]["calibration"])(score)),
             dict(zip(DESCRIPTOR_SCALES, descriptors.tolist(), strict=True)),
             output["features"][chosen].mean(axis=0),
         )
+
+
+def _calibration(report):
+    return Calibration(*(report[field.name] for field in fields(Calibration)))

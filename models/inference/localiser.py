@@ -11,8 +11,9 @@ from models.inference.candidates import best_mean
 from models.inference.cores import shares, side_by_side
 from models.inference.outline import Outline
 from models.inference.steps import Steps, compiled
-from models.inference.weights import fill, read_report
+from models.inference.weights import fill
 from models.networks.localiser import FILTERS, build_localiser
+from models.trained import read_report
 
 KEY = "localiser"
 OUTPUT = "nodule"  # layer
@@ -72,11 +73,12 @@ class Localiser:
     ----------
     folder : str or Path
         Of the weights.
+    report : dict, optional
+        What ``localiser.json`` says, where that was read and checked already.
 
     Attributes
     ----------
     report : dict
-        What ``localiser.json`` says.
     thresholds : dict of str to float
         Least score of a candidate: ``whole`` in whole slices, where there is much to mistake for a nodule,
         and ``part`` in smaller fields, which somebody has chosen.
@@ -87,8 +89,8 @@ class Localiser:
         Why the weights cannot be used.
     """
 
-    def __init__(self, folder):
-        self.report = read_report(folder, KEY)
+    def __init__(self, folder, report=None):
+        self.report = report or read_report(folder, KEY)
         model = build_localiser(tuple(self.report.get("filters", FILTERS)))
         fill(model, folder, KEY, self.report)
         self._answer = compiled(Steps(model), [OUTPUT])

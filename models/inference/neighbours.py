@@ -12,8 +12,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from models.inference.weights import WeightsError, read_checked, read_report
+from models.inference.weights import read_checked
 from models.networks.scales import RATINGS
+from models.trained import WeightsError, read_report
 
 KEY = "cases"
 NEIGHBOURS = 25  # that are shown
@@ -86,11 +87,12 @@ class CaseTable:
     ----------
     folder : str or Path
         Of the weights.
+    report : dict, optional
+        What ``cases.json`` says, where that was read and checked already.
 
     Attributes
     ----------
     report : dict
-        What ``cases.json`` says.
 
     Raises
     ------
@@ -98,8 +100,8 @@ class CaseTable:
         Why the table cannot be used: missing, damaged, or made for other weights.
     """
 
-    def __init__(self, folder):
-        self.report = read_report(folder, KEY)
+    def __init__(self, folder, report=None):
+        self.report = report or read_report(folder, KEY)
         weights = self.report.get("weights")
         if not isinstance(weights, dict) or not weights:
             raise WeightsError(f"{KEY}.json is damaged.")
@@ -112,7 +114,8 @@ class CaseTable:
             self._places, self._counts = arrays["places"], arrays["ratings"]
             self._diameters, self._usual = arrays["diameter_mm"], arrays["usual"]
             self._threshold = float(self.report["threshold"])
-        except (KeyError, TypeError, ValueError) as error:
+            self.nearest({key: np.zeros(len(mean)) for key, mean in self._space.means.items()})
+        except (KeyError, TypeError, ValueError, IndexError) as error:
             raise WeightsError(f"{KEY}.npz does not fit this version.") from error
 
     def __len__(self):

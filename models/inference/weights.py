@@ -1,13 +1,10 @@
-"""A weights folder: reports, and weights that are what their report says."""
+"""Weights that are what their report says."""
 
 import hashlib
 import io
-import json
 from pathlib import Path
 
-
-class WeightsError(Exception):
-    """Why a model's weights cannot be used, in one sentence."""
+from models.trained import WeightsError
 
 
 class _Named(io.BytesIO):
@@ -19,20 +16,6 @@ class _Named(io.BytesIO):
 
     def __str__(self):
         return self._name
-
-
-def read_report(folder, key):
-    """What ``<key>.json`` says; WeightsError where it is missing or damaged."""
-    path = Path(folder) / f"{key}.json"
-    try:
-        report = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise WeightsError(f"{path.name} is missing.") from error
-    except ValueError as error:
-        raise WeightsError(f"{path.name} is damaged.") from error
-    if not isinstance(report, dict):
-        raise WeightsError(f"{path.name} is damaged.")
-    return report
 
 
 def read_checked(path, report):

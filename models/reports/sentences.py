@@ -53,7 +53,8 @@ def in_short(evaluation):
 
 def _ruler(stack, evaluation):
     ruler = part(evaluation, "baselines", "diameter")
-    if not ruler:
+    ends = [result.get(name) for result in (stack, ruler) for name in ("auc_low", "auc_high")]
+    if None in ends:
         return None
     overlaps = stack["auc_low"] <= ruler["auc_high"] and ruler["auc_low"] <= stack["auc_high"]
     return {"result": ruler, "overlaps": overlaps}
@@ -77,13 +78,13 @@ def _weak_spots(evaluation):
     rows = [row for row in evaluation.get("subgroups") or () if "sensitivity" in row]
     cases = {
         "malignant": [(row, row["sensitivity"], row["n_malignant"]) for row in rows],
-        "benign": [(row, row["specificity"], row["n_nodules"] - row["n_malignant"]) for row in rows],
+        "benign": [(row, row.get("specificity"), row["n_nodules"] - row["n_malignant"]) for row in rows],
     }
     weak = {
         kind: [
             {"heading": row["heading"], "name": row["name"], "recognised": round(rate * n), "n": n}
             for row, rate, n in found
-            if rate < 0.5
+            if rate is not None and rate < 0.5
         ]
         for kind, found in cases.items()
     }

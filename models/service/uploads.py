@@ -22,8 +22,8 @@ def bounds_of(settings):
     }
 
 
-def decoder_of(settings):
-    """What decodes uploads within the bounds of `SETTINGS`."""
+def decoder_of(settings, weights):
+    """What decodes uploads within the bounds of `SETTINGS`, with the folder of the weights."""
     limits = Limits(
         pixels=int(settings["MAX_MEGAPIXELS"] * 1_000_000),
         image_pixels=int(settings["MAX_IMAGE_MEGAPIXELS"] * 1_000_000),
@@ -33,7 +33,8 @@ def decoder_of(settings):
         zip_bytes=int(settings["MAX_ZIP_MB"] * 1_000_000),
         zip_ratio=settings["MAX_ZIP_RATIO"],
     )
-    return Decoder(limits, settings["DECODE_SECONDS"], settings["DECODE_MB"], settings["DECODERS"])
+    bounds = (settings[name] for name in ("DECODE_SECONDS", "DECODE_MB", "DECODERS"))
+    return Decoder(limits, *bounds, weights)
 
 
 def upload_request(base, settings):

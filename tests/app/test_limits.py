@@ -1,14 +1,17 @@
 """Limits, a full queue, and a model that is missing."""
 
 import io
+import json
+import shutil
 import threading
 
 import numpy as np
 import pytest
 
-from app import create_app
+from app import ROOT, create_app
 from tests.conftest import encode, post, upload
 from tests.service.test_queue import in_another_thread
+from training.manifest import write_manifest
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +95,61 @@ class Halting(io.RawIOBase):
         self.others[:] = [post(self.app.test_client(), upload(self.png)).status_code]
 
 
+class Poorer:
+    """A bank that lost its evaluation; all else is the real one."""
+
+    evaluation, lost = {}, {"evaluation": "evaluation.json is missing."}
+
+    def __init__(self, bank):
+        self._bank = bank
+
+    def __getattr__(self, name):
+        return getattr(self._bank, name)
+
+
+def test_what_answers_without_is_told_and_no_outage(finder, tmp_path):
+    client = create_app({"BANK": Poorer(finder.bank), "STORE": tmp_path / "store"}).test_client()
+    health = client.get("/healthz")
+    assert (health.status_code, health.json) == (200, {"status": "ok", "unavailable": Poorer.lost})
+    assert client.get("/models").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "content.json is missing."),
+        ("{", "content.json is damaged."),
+        ("{}", "content.json is not as this version needs it: Object missing required field `numbers`."),
+        ("changed", "content.json is damaged: its checksum is not the one in manifest.json."),
+        ("unfit", "content.json does not fit this version."),
+    ],
+)
+def test_uploads_that_never_can_be_read_are_told_so(app, crop_png, tmp_path, content, problem):
+    weights = tmp_path / "weights"
+    shutil.copytree(ROOT / "weights", weights, ignore=shutil.ignore_patterns("*.h5", "*.md"))
+    path = weights / "content.json"
+    whole = json.loads(path.read_text())
+    if content is None:
+        path.unlink()
+    elif content == "unfit":
+        path.write_text(json.dumps(whole | {"numbers": [*whole["numbers"][1:], "unknown"]}))
+    else:
+        path.write_text(json.dumps(whole | {"limit": 100.0}) if content == "changed" else content)
+    if content != "changed":
+        write_manifest(weights)
+    client = create_app({"BANK": app.bank, "STORE": tmp_path / "store", "WEIGHTS": weights}).test_client()
+    sentence = f"This server cannot read images: {problem}"
+    health = client.get("/healthz")
+    assert health.status_code == 503
+    assert health.json == {"status": "unavailable", "unavailable": {"decoder": sentence}}
+    answer = post(client, upload(crop_png))
+    assert (answer.status_code, answer.json["error"]) == (
+        503,
+        {"code": "decoder_unavailable", "message": sentence},
+    )
+    assert "Retry-After" not in answer.headers
+
+
 class OneMissing:
     """A bank whose VGG16 did not load; all else is the real one."""
 
@@ -119,7 +177,10 @@ def test_health_and_answers_when_one_model_is_missing(finder, crop_png, tmp_path
     client = create_app({"BANK": OneMissing(finder.bank), "STORE": tmp_path / "store"}).test_client()
     health = client.get("/healthz")
     assert health.status_code == 503
-    assert health.json["unavailable"] == {"vgg16": "vgg16.weights.h5 is missing."}
+    assert health.json == {
+        "status": "unavailable",
+        "unavailable": {"vgg16": "vgg16.weights.h5 is missing."},
+    }
     refused = post(client, upload(crop_png), model="vgg16")
     assert (refused.status_code, refused.json["error"]["code"]) == (503, "model_unavailable")
     consensus = post(client, upload(crop_png)).json

@@ -150,6 +150,7 @@ def test_the_other_answers_are_as_the_document_says(client, document):
         reports={},
         evaluation={},
         problems=problems,
+        lost={"saliency": "saliency.json is missing."},
         available=lambda key: key not in problems,
         localiser=None,
         localiser_report={},

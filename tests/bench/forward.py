@@ -78,8 +78,9 @@ def to_onnx(key):
 def keras_model(folder, key):
     """The Keras model of a key with its weights."""
     from models.imaging.patch import PATCH
-    from models.inference.weights import fill, read_report
+    from models.inference.weights import fill
     from models.networks.registry import ARCHITECTURES
+    from models.trained import read_report
 
     model = ARCHITECTURES[key].build(PATCH.shape)
     fill(model, folder, key, read_report(folder, key))

@@ -19,7 +19,8 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import stream_encode_multipart
 
 ROOT = Path(__file__).resolve().parents[2]
-FEW = ("alexnet*", "localiser*", "consensus.json", "evaluation.json")  # of the weights; they load quickly
+ALWAYS = ("manifest.json", "content.json", "consensus.json", "evaluation.json")
+FEW = ("alexnet*", "localiser*", *ALWAYS)  # of the weights; they load quickly
 SAMPLE = r"(\w+)(?:\{(.*)\})? (\S+)"
 
 

@@ -9,8 +9,10 @@ from app import ROOT
 from models.errors import ScanError
 from models.imaging.patch import PATCH
 from models.inference.bank import CONSENSUS, ModelBank
+from models.inference.pipeline import check_model
 from models.networks.registry import ARCHITECTURES
 from training.export import float16_shift, save_float16
+from training.manifest import write_manifest
 
 WEIGHTS = ROOT / "weights"
 
@@ -36,32 +38,105 @@ def spoilt(tmp_path_factory):
     [
         ("vgg16", "vgg16.weights.h5 is missing."),
         ("vgg19", "vgg19.weights.h5 is damaged: its checksum is not the one in vgg19.json."),
-        ("resnet", "resnet.json is damaged."),
+        ("resnet", "resnet.json is damaged: its checksum is not the one in manifest.json."),
         ("alexnet", "alexnet.json is missing."),
+        (CONSENSUS, "consensus.json is damaged: its checksum is not the one in manifest.json."),
     ],
 )
 def test_a_spoilt_model_is_unavailable_and_says_why(spoilt, key, problem):
     assert spoilt.problems[key] == problem
     assert not spoilt.available(key)
     with pytest.raises(ScanError) as caught:
-        spoilt.predict(key, np.zeros((1, *PATCH.shape), np.float32))
+        check_model(key, spoilt)
     assert caught.value.code == "model_unavailable"
+    assert problem in caught.value.message
 
 
 def test_the_others_go_on(spoilt):
     assert spoilt.available("efficientnet")
-    assert spoilt.available(CONSENSUS)
+    assert spoilt.localiser is not None
     assert 0 <= spoilt.predict("efficientnet", np.zeros((1, *PATCH.shape), np.float32)).probability <= 1
 
 
 def test_without_an_evaluation_there_are_no_measured_results(spoilt):
     assert spoilt.evaluation == {}
+    assert spoilt.lost["evaluation"] == "evaluation.json is missing."
 
 
-def test_a_damaged_evaluation_is_no_evaluation(tmp_path):
-    (tmp_path / "evaluation.json").write_text("{")
-    bank = ModelBank(tmp_path)
-    assert bank.evaluation == {}
+@pytest.fixture
+def reports(tmp_path):
+    """The shipped reports without the weights: what fails is known before these are needed."""
+    for path in WEIGHTS.glob("*.json"):
+        shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+def said(folder, name):
+    """Why a bank of a folder goes without one of its parts."""
+    bank = ModelBank(folder)
+    return (bank.problems | bank.lost)[name]
+
+
+def test_a_threshold_that_was_changed_is_noticed(reports):
+    path = reports / "alexnet.json"
+    path.write_text(path.read_text().replace('"threshold": 0.2', '"threshold": 0.9'))
+    assert said(reports, "alexnet") == (
+        "alexnet.json is damaged: its checksum is not the one in manifest.json."
+    )
+
+
+NEEDED = "is not as this version needs it: "
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("alexnet", {"sha256": "0" * 64}, NEEDED + "Object missing required field `calibration`."),
+        ("alexnet", {"threshold": None}, NEEDED + "Expected `float`, got `null` - at `$.threshold`."),
+        ("alexnet", {"calibration": {"a": "8", "b": 0, "intercept": 0}}, "got `str` - at `$.calibration.a`."),
+        ("alexnet", "{", "is damaged."),
+        ("alexnet", "[" * 100_000, "is damaged."),
+        ("alexnet", '{"threshold": NaN}', "is damaged."),
+        (CONSENSUS, [], "is damaged."),
+        (CONSENSUS, {"abstention": {"limit": 2}}, NEEDED),
+        ("localiser", {}, NEEDED + "Object missing required field `sha256`."),
+        ("localiser", {"thresholds": {"part": 0.05}}, "missing required field `whole` - at `$.thresholds`."),
+        ("localiser", {"filters": [10**9, 10**9]}, "Expected `int` <= 1024 - at `$.filters[0]`."),
+        ("localiser", {"measured": {"all": {"dice": "good"}}}, "at `$.measured[...].dice`."),
+        ("evaluation", {"models": {"consensus": {"stack": {"auc": 0.9}}}}, NEEDED),
+        ("evaluation", {"subgroups": [{"name": "small"}]}, NEEDED),
+        ("saliency", {"models": {"vgg16": 3}}, NEEDED),
+        ("cases", {"weights": {}}, NEEDED),
+        ("cases", {"measured": {"made": {"vessel": {"value": 0.5}}}}, NEEDED),
+    ],
+)
+def test_a_report_of_another_form_makes_its_part_unavailable(reports, name, content, sentence):
+    path = reports / f"{name}.json"
+    if isinstance(content, dict) and content and "sha256" not in content:  # one entry is wrong
+        content = json.loads(path.read_text()) | content
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    write_manifest(reports)
+    told = said(reports, name)
+    assert told.startswith(f"{name}.json ")
+    assert sentence in told
+
+
+def test_further_entries_and_further_files_do_no_harm(reports):
+    for path in [path for path in reports.glob("*.json") if path.name != "manifest.json"]:
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"nodule": {"weight": [1, 2]}}))
+    (reports / "more.json").write_text("{}")
+    write_manifest(reports)
+    bank = ModelBank(reports)
+    assert bank.lost == {"cases": "cases.npz is missing.", "localiser": "localiser.weights.h5 is missing."}
+    assert bank.problems == {key: f"{key}.weights.h5 is missing." for key in ARCHITECTURES}
+    assert bank.evaluation["nodule"] == {"weight": [1, 2]}
+
+
+def test_without_the_manifest_nothing_is_believed(reports):
+    (reports / "manifest.json").unlink()
+    bank = ModelBank(reports)
+    assert set(bank.problems) == {CONSENSUS, *ARCHITECTURES}
+    assert set((bank.problems | bank.lost).values()) == {"manifest.json is missing."}
     assert not bank.available(CONSENSUS)
 
 
@@ -69,11 +144,11 @@ def test_the_shipped_evaluation_is_read(app):
     assert app.bank.evaluation == json.loads((WEIGHTS / "evaluation.json").read_text())
 
 
-def test_a_consensus_without_a_report_is_uncalibrated_and_never_deferred(spoilt):
-    assert CONSENSUS not in spoilt.reports
-    assert spoilt.consensus([0.5, 0.8]) == pytest.approx(2 / 3)  # odds 1 and 4
-    assert spoilt.threshold(CONSENSUS) == 0.5
-    assert spoilt.defers(CONSENSUS, 0.5, 0.5) is False
+def test_before_the_evaluation_nothing_is_deferred(spoilt):
+    bank = with_reports(spoilt, consensus={"calibration": {"a": 1.0, "b": 1.0, "intercept": 0.0}})
+    assert bank.consensus([0.5, 0.8]) == pytest.approx(2 / 3)  # odds 1 and 4
+    assert bank.threshold(CONSENSUS) == 0.5
+    assert bank.defers(CONSENSUS, 0.5, 0.5) is False
 
 
 def with_reports(bank, **reports):
@@ -100,7 +175,7 @@ def test_doubt_is_measured_from_the_operating_point_of_the_report(spoilt, probab
 
 
 def test_all_shipped_models_load_and_fit_their_size(app):
-    assert app.bank.problems == {}
+    assert app.bank.problems == app.bank.lost == {}
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 140_000_000
 
 

@@ -12,6 +12,7 @@ from models.imaging.patch import PATCH
 from models.inference.bank import ModelBank
 from models.inference.saliency import Explainer
 from models.networks.registry import ARCHITECTURES
+from training.manifest import write_manifest
 from training.saliency.methods import explaining
 
 WEIGHTS = ROOT / "weights"
@@ -46,7 +47,7 @@ def test_all_answers_at_once_are_those_of_each_model_alone(app):
 @pytest.fixture
 def small(tmp_path):
     """A weights folder with what one network needs; its bank."""
-    for name in ("alexnet.json", "alexnet.weights.h5", "saliency.json"):
+    for name in ("manifest.json", "alexnet.json", "alexnet.weights.h5", "saliency.json"):
         shutil.copy(WEIGHTS / name, tmp_path)
     return tmp_path, ModelBank(tmp_path)
 
@@ -70,6 +71,7 @@ def test_what_is_explained_is_answered_as_without_and_where_it_was(small, method
     folder, _ = small
     how = {"models": {"alexnet": {"method": method, "layer": "input+conv5_relu"}}}
     (folder / "saliency.json").write_text(json.dumps(how))
+    write_manifest(folder)
     bank, patches = ModelBank(folder), np.concatenate([PATCHES, PATCHES[::-1], PATCHES[:6]])
     chosen = slice(1, None, 3)
     answers, maps = bank.begin(patches, chosen, explain=True)()

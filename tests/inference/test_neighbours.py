@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from models.inference.neighbours import NEAREST, NEIGHBOURS, CaseTable, Space
-from models.inference.weights import WeightsError
+from models.trained import WeightsError
 
 CHECKSUMS = {"vgg16": "a", "alexnet": "b"}
 N = 40

@@ -14,7 +14,8 @@ import pytest
 
 from app import ROOT
 from models.inference.neighbours import CaseTable
-from models.inference.weights import WeightsError, fill
+from models.inference.weights import fill
+from models.trained import WeightsError
 
 WEIGHTS = ROOT / "weights"
 

@@ -11,11 +11,12 @@ import pytest
 from models.imaging.phantom import draw_phantom
 from models.imaging.read import read_scan
 from models.imaging.scan import locate
-from models.inference.bank import CONSENSUS, read_report
+from models.inference.bank import CONSENSUS
 from models.inference.calibration import consensus_score
 from models.inference.pipeline import analyse
 from models.inference.views import views
 from models.networks.registry import ARCHITECTURES
+from models.trained import read_report
 from tests.conftest import encode
 from tests.training.conftest import label_row
 from tests.training.made_nodules import share_of_pairs

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from models.imaging.patch import PATCH
-from models.inference.bank import read_report
 from models.networks.registry import ARCHITECTURES
+from models.trained import read_report
 from training.export import RECIPE, export, main, recipe_of
 
 SECONDS = [60.0, 90.0, 30.0]

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from models.inference.neighbours import KEY, NEAREST, NEIGHBOURS
-from models.inference.weights import read_report
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import RATINGS
+from models.trained import read_report
 from training.cases.features import AS_IT_IS, WAYS, features_of, patches_of
 from training.cases.made import SIDES, drawn_patches, made_patches
 from training.cases.measure import agreement, compare, flags, flags_by_kind, share, table_of

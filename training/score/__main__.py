@@ -30,8 +30,8 @@ from tqdm import tqdm
 from models import __version__
 from models.errors import ScanError
 from models.inference.cores import CORES
-from models.inference.weights import WeightsError, read_report
 from models.networks.registry import ARCHITECTURES
+from models.trained import WeightsError, read_report
 from training.score.cluster import ROOT, OnRay, connect
 from training.score.journal import Journal, JournalError, refuse_other
 from training.score.manifest import ManifestError, read_manifest

@@ -30,7 +30,7 @@ class Scorer:
     """
 
     def __init__(self, weights, bank=None, decoder=None):
-        self._decoder = decoder or Decoder()
+        self._decoder = decoder or Decoder(weights=weights)
         self._bank = bank or ModelBank(weights)
         if self._bank.problems or self._bank.localiser is None:
             problems = " ".join(self._bank.problems.values()) or "The localiser cannot be used."

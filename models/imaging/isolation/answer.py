@@ -10,14 +10,24 @@ import mmap
 import os
 import signal
 import time
+from contextlib import suppress
 
 import numpy as np
 
 from models.errors import STATUS, ScanError
 from models.imaging.described import scan_of
+from models.imaging.spool import scratch
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nothing is isolated
+    fcntl = None
 
 GRACE_S = 2  # after the kernel should have ended the child
-LINE_BYTES = 1 << 26
+LINE_BYTES = 1 << 24
+CHUNK_BYTES = 1 << 16
+MOST_STEPS = 1_000_000  # of progress
+SENTENCE, LOGGED = 1000, 10_000  # characters
 COPIED_BYTES = 1 << 20  # slices up to here are copied, larger ones mapped
 log = logging.getLogger(__name__)
 
@@ -48,16 +58,20 @@ def converse(control, job, seconds, progress):
         The child's own, or how it ended.
     ZygoteGone
     """
+    share = 0.0
     for message in _messages(control, job, time.monotonic() + seconds + GRACE_S):
         if "progress" in message:
-            progress(*message["progress"])
+            done, total = _steps(message["progress"])
+            if done / total > share:  # it only grows, so that nobody is kept busy by what is said
+                share = done / total
+                progress(done, total)
         elif "scan" in message:
             return message
         elif "error" in message:
-            code, sentence = message["error"]
-            raise ScanError(code if code in STATUS else "corrupt_file", str(sentence))
+            raise _told(message["error"])
         elif "failed" in message:
-            log.error("Decoding failed by a mistake in the program:\n%s", message["failed"])
+            place = str(message["failed"])[:LOGGED]
+            log.error("Decoding failed by a mistake in the program:\n%s", place)
             raise _refusal(0)
         elif "ended" in message:
             raise _refusal(message["ended"], seconds)
@@ -65,28 +79,60 @@ def converse(control, job, seconds, progress):
 
 
 def _messages(control, job, end):
-    """What is said until the socket closes; too late counts as if the kernel had ended the child."""
+    """What is said until the socket closes; too late counts as if the kernel had ended the child.
+
+    The time is up at its end, whatever is still said: who asked then closes the socket, and the zygote ends
+    the child.
+    """
+    said = bytearray()
     try:
-        control.settimeout(max(0.1, end - time.monotonic()))
+        control.settimeout(_left(end))
         control.sendall(json.dumps(job).encode() + b"\n")
-        with control.makefile("rb") as lines:
-            while line := lines.readline(LINE_BYTES):
-                if message := _parsed(line):
-                    yield message
-                control.settimeout(max(0.1, end - time.monotonic()))
+        while chunk := control.recv(CHUNK_BYTES):
+            said += chunk
+            if b"\n" in chunk:
+                *lines, said = said.split(b"\n")
+                yield from (message for line in lines if (message := _parsed(line)))
+            if len(said) > LINE_BYTES:
+                yield {"ended": 0}
+            control.settimeout(_left(end))
     except TimeoutError:
         yield {"ended": signal.SIGALRM}
     except OSError:  # the child was gone before it had read the job
         return
 
 
+def _left(end):
+    """Seconds until a time; TimeoutError where it is past."""
+    if (left := end - time.monotonic()) <= 0:
+        raise TimeoutError
+    return left
+
+
 def _parsed(line):
     """A message; None for a line that was cut short."""
     try:
         message = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return message if isinstance(message, dict) else None
+
+
+def _steps(progress):
+    """Steps done, and of how many; 0 of 1 for what is no progress."""
+    if isinstance(progress, list) and len(progress) == 2 and all(type(n) is int for n in progress):
+        done, total = progress
+        if 0 <= done <= total <= MOST_STEPS and total:
+            return done, total
+    return 0, 1
+
+
+def _told(error):
+    """The child's own refusal, or another for one that says nothing of the kind."""
+    if isinstance(error, list) and len(error) == 2 and all(isinstance(part, str) for part in error):
+        code, sentence = error
+        return ScanError(code if code in STATUS else "corrupt_file", sentence[:SENTENCE])
+    return _refusal(0)
 
 
 def _refusal(ended, seconds=0):
@@ -110,21 +156,53 @@ def scan_in(answer, result):
     """The scan of an answer, its slices in the file `result`; ScanError where they do not fit each other."""
     try:
         slices = _slices(result, np.dtype(answer["dtype"]), [int(length) for length in answer["shape"]])
-        return scan_of(answer["scan"], slices)
-    except (KeyError, TypeError, ValueError, OSError) as error:
+        scan = scan_of(answer["scan"], slices)
+        if len(scan.spacing_mm) != 2 or not 0 < min(scan.spacing_mm) <= max(scan.spacing_mm) < math.inf:
+            raise ValueError("There is no such spacing.")
+        return scan
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         log.error("A decoder gave an answer that does not fit: %s.", type(error).__name__)
         raise _refusal(0) from error
 
 
 def _slices(result, dtype, shape):
-    """Slices (n, rows, cols), read-only."""
+    """Slices (n, rows, cols), read-only, in memory that nobody else can change or cut off."""
     n_bytes = math.prod(shape) * dtype.itemsize
     if len(shape) != 3 or min(shape) < 1 or dtype.kind not in "iuf":
         raise ValueError(f"Slices have three dimensions. Received: {len(shape)}, {dtype.kind}")
-    if os.fstat(result.fileno()).st_size != n_bytes:
-        raise ValueError("The slices are not all there.")
     if n_bytes <= COPIED_BYTES:
         data = os.pread(result.fileno(), n_bytes, 0)
-    else:
+    elif _seal(result):
+        _check_size(result, n_bytes)
         data = mmap.mmap(result.fileno(), n_bytes, prot=mmap.PROT_READ)
-    return np.frombuffer(data, dtype).reshape(shape)
+    else:
+        _check_size(result, n_bytes)
+        with _copy(result, n_bytes) as own:
+            data = mmap.mmap(own.fileno(), n_bytes, prot=mmap.PROT_READ)
+    return np.frombuffer(data, dtype, count=math.prod(shape)).reshape(shape)
+
+
+def _seal(file):
+    """Let nobody write to a file in memory, or cut it off; False where it is none, or still mapped."""
+    with suppress(OSError):
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
+    try:
+        return bool(fcntl.fcntl(file, fcntl.F_GET_SEALS) & fcntl.F_SEAL_WRITE)
+    except OSError:
+        return False
+
+
+def _copy(file, n_bytes):
+    """A file of our own with the same bytes; ValueError where they are gone meanwhile."""
+    own, done = scratch(), 0
+    while done < n_bytes:
+        if not (some := os.sendfile(own.fileno(), file.fileno(), done, n_bytes - done)):
+            own.close()
+            raise ValueError("The slices are not all there.")
+        done += some
+    return own
+
+
+def _check_size(file, n_bytes):
+    if os.fstat(file.fileno()).st_size != n_bytes:
+        raise ValueError("The slices are not all there.")

@@ -1,5 +1,7 @@
 """From an upload to a scan by way of a child process; see the package."""
 
+import functools
+import logging
 import shutil
 import socket
 import sys
@@ -8,18 +10,30 @@ import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 
+from models.errors import ScanError
+from models.imaging.display import to_png
+from models.imaging.isolation import sandbox
 from models.imaging.isolation.answer import ZygoteGone, busy, converse, scan_in
-from models.imaging.isolation.process import zygote
+from models.imaging.isolation.process import DoesNotStart, zygote_of
 from models.imaging.limits import Limits
+from models.imaging.phantom import draw_phantom
 from models.imaging.read import read_scan
 from models.imaging.source import Source
 from models.imaging.spool import Spool, scratch
+from models.trained import FOLDER, use
 
 IS_ISOLATED = sys.platform == "linux"
 LEAST_SECONDS, SECONDS_PER_MB = 8, 4
 DECODING_S = 3  # of the time that a request may take, kept for the child when it has to wait for its turn
 PIXEL_BYTES = 4  # float32 at most
 COPY_BYTES = 1 << 20
+RESULT_BYTES = 100_000_000  # of an upload, up to which its slices are handed over in memory
+CHECK_S = 10  # how long an answer of `Decoder.problem` holds
+NOT_KEPT = (
+    "This system has no %s: a decoder that a file takes over is bounded in time and memory, but could read "
+    "or reach what this user can."
+)
+log = logging.getLogger(__name__)
 
 
 class Decoder:
@@ -34,14 +48,22 @@ class Decoder:
         Address space of a process that decodes.
     at_once : int
         Uploads decoded at once; others wait for their turn.
+    weights : str or Path
+        Folder of the weights, some of which tell CT from other images.
     """
 
-    def __init__(self, limits=None, seconds=120, megabytes=3000, at_once=4):
+    def __init__(self, limits=None, seconds=120, megabytes=3000, at_once=4, weights=FOLDER):
         self._limits = limits or Limits()
         self._seconds, self._megabytes = seconds, megabytes
         self._turns = threading.BoundedSemaphore(at_once)
+        self._check, self._checked_at, self._problem = threading.Lock(), -CHECK_S, ""
+        _say_what_is_missing()
         if IS_ISOLATED:
-            zygote.start()
+            self._zygote = zygote_of(weights)
+            with suppress(DoesNotStart):  # an upload will say so
+                self._zygote.start()
+        else:
+            use(weights)
 
     def read(self, files, spacing_mm=None, progress=None):
         """Decode an upload as `models.imaging.read.read_scan` does, within bounds.
@@ -62,7 +84,8 @@ class Decoder:
         ScanError
             What `read_scan` raises; ``corrupt_file`` for what ends its process or takes too long,
             ``too_large`` for what takes too much memory, ``store_full`` where there is no room for the
-            slices, ``busy`` where there is no process for it.
+            slices, ``busy`` where there is no process for it at the moment, ``decoder_unavailable`` where
+            there never will be.
         """
         if not IS_ISOLATED:
             return read_scan(files, spacing_mm, self._limits, progress)
@@ -78,6 +101,31 @@ class Decoder:
             with self._turn(seconds) as left:
                 return self._decode(job, spool, left, progress or (lambda done, total: None))
 
+    def problem(self):
+        """Why nothing can be decoded, in a sentence; empty where a tiny picture can.
+
+        It is tried at most every `CHECK_S` seconds, however often this is asked, and waits for no turn.
+        """
+        with self._check:
+            if time.monotonic() - self._checked_at >= CHECK_S:
+                self._problem = self._try()
+                self._checked_at = time.monotonic()
+            return self._problem
+
+    def _try(self):
+        name, picture = "tiny.png", to_png(draw_phantom("smooth"))
+        try:
+            if not IS_ISOLATED:
+                read_scan([Source.of_bytes(name, picture)])
+                return ""
+            with Spool(len(picture)) as spool:
+                spool.append(picture)
+                job = {"files": [[name, 0, len(picture)]], "spacing_mm": None, "limits": asdict(self._limits)}
+                self._decode(job, spool, LEAST_SECONDS, lambda done, total: None)
+        except ScanError as error:
+            return error.message
+        return ""
+
     @contextmanager
     def _turn(self, seconds):
         """Wait for a turn, and take what is left of the time."""
@@ -92,8 +140,13 @@ class Decoder:
     def _decode(self, job, spool, seconds, progress):
         end = time.monotonic() + seconds
         for _ in range(2):  # a zygote that is gone is started again
-            with suppress(ZygoteGone):
+            try:
                 return self._once(job, spool, max(1, end - time.monotonic()), progress)
+            except ZygoteGone:
+                continue
+            except DoesNotStart:
+                message = "This server cannot read images: the program that decodes them does not start."
+                raise ScanError("decoder_unavailable", message) from None
         raise busy()
 
     def _once(self, job, spool, seconds, progress):
@@ -104,18 +157,27 @@ class Decoder:
             "file_bytes": PIXEL_BYTES * self._limits.pixels,
         }
         control, theirs = socket.socketpair()
-        with control, scratch(spool.n_bytes) as result:
+        with control, scratch(spool.n_bytes, RESULT_BYTES) as result:
             with theirs:
                 try:
-                    asked = zygote.order(order, [theirs.fileno(), spool.fileno(), result.fileno()])
+                    asked = self._zygote.order(order, [theirs.fileno(), spool.fileno(), result.fileno()])
+                except DoesNotStart:
+                    raise
                 except OSError as error:
                     raise ZygoteGone from error
             try:
                 answer = converse(control, job, seconds, progress)
             except ZygoteGone:
-                zygote.forget(asked)
+                self._zygote.forget(asked)
                 raise
             return scan_in(answer, result)
+
+
+@functools.cache
+def _say_what_is_missing():
+    """What the system cannot do for decoders, in one line of the log."""
+    if missing := sandbox.missing():
+        log.warning(NOT_KEPT, " and no ".join(missing))
 
 
 def _in_one_spool(sources, stack):

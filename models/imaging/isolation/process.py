@@ -1,6 +1,7 @@
 """The zygote as the server sees it: started once, shared by all threads and by forked server processes."""
 
 import atexit
+import functools
 import json
 import logging
 import os
@@ -8,21 +9,38 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
+from models.trained import FOLDER
+
 ROOT = Path(__file__).resolve().parents[3]
+ZYGOTE = "models.imaging.isolation.zygote"
 PATIENCE_S = 5  # for an order to be taken
-OURS = "NODULE_"  # settings, the password among them, are no matter of a decoder's
+AGAIN_S = 30  # after one that did not even begin to work, before another is started
+PASSED_ON = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LD_LIBRARY_PATH", "VIRTUAL_ENV")  # of the environment:
+READY = b"ready"  # the password, and whatever else is in it, are no matter of a decoder's
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 log = logging.getLogger(__name__)
 
 
-class ZygoteProcess:
-    """Starts the zygote, and sends it orders."""
+class DoesNotStart(OSError):
+    """The zygote ends before it can work: not by an upload, and so it will again."""
 
-    def __init__(self):
-        self._lock = threading.Lock()
+
+class ZygoteProcess:
+    """Starts the zygote, and sends it orders.
+
+    Parameters
+    ----------
+    weights : str or Path
+        Folder of the weights.
+    """
+
+    def __init__(self, weights=FOLDER):
+        self._weights, self._lock = weights, threading.Lock()
         self._socket = self._process = self._owner = None
+        self._not_before = 0.0
 
     def start(self):
         """Start it, unless it runs; it is not waited for."""
@@ -46,7 +64,7 @@ class ZygoteProcess:
         Raises
         ------
         OSError
-            There is no zygote, nor does one start.
+            There is no zygote, nor does one start; `DoesNotStart` where that lies at no upload.
         """
         message = [json.dumps(order).encode()]
         for again in (True, False):
@@ -65,7 +83,11 @@ class ZygoteProcess:
         with self._lock:
             if self._socket is not to_zygote or to_zygote is None:
                 return  # another thread has done it
-            log.error("The process that forks the decoders is gone; it is started again.")
+            if self._was_ready():
+                log.error("The process that forks the decoders is gone; it is started again.")
+            else:
+                log.error("The process that forks the decoders does not start: uploads cannot be read.")
+                self._not_before = time.monotonic() + AGAIN_S
             self._end()
 
     def close(self):
@@ -74,18 +96,27 @@ class ZygoteProcess:
             if self._socket is not None:
                 self._end()
 
+    def _was_ready(self):
+        """Whether it said so, which is read only when it is gone."""
+        try:
+            return self._socket.recv(len(READY), socket.MSG_DONTWAIT) == READY
+        except OSError:
+            return False
+
     def _start(self):
+        if time.monotonic() < self._not_before:
+            raise DoesNotStart
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(PATIENCE_S)
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        known = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "models.imaging.isolation.zygote", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", ZYGOTE, str(theirs.fileno()), str(self._weights)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl+C is the server's
-                env=environ | ONE_THREAD | {"PYTHONPATH": str(ROOT)},
+                env=known | ONE_THREAD | {"PYTHONPATH": str(ROOT)},
             )
         self._socket, self._owner = ours, os.getpid()
 
@@ -100,5 +131,12 @@ class ZygoteProcess:
         self._socket = self._process = None
 
 
-zygote = ZygoteProcess()
-atexit.register(zygote.close)
+@functools.cache
+def zygote_of(weights):
+    """The one zygote that works with a folder of weights."""
+    process = ZygoteProcess(weights)
+    atexit.register(process.close)
+    return process
+
+
+zygote = zygote_of(FOLDER)

@@ -32,7 +32,7 @@ def decode_upload(control, spool, result, zygote, end):
     spool, result : int
         Descriptors of the upload's files, and of an empty file for the slices.
     zygote : socket.socket
-        Where codecs are asked for.
+        This process's own line to it, where codecs are asked for.
     end : float
         Of the time for all of it, as `time.monotonic` counts.
     """

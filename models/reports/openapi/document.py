@@ -122,11 +122,11 @@ def _healthz():
     health = {"application/json": {"schema": ref("Health")}}
     return {
         "operationId": "healthz",
-        "summary": "Whether all models answer. Needs no password.",
+        "summary": "Whether all models answer, and uploads can be decoded. Needs no password.",
         "security": [],
         "responses": {
             "200": answer(200, "They do.", health),
-            "503": answer(503, "At least one does not; the others go on answering.", health),
+            "503": answer(503, "Not all of that; the rest goes on answering.", health),
         },
     }
 

@@ -1,7 +1,7 @@
 """The schemas of all answers that are no finding: models, health, errors."""
 
+from models.inference.parts import PARTS
 from models.inference.pipeline import MODEL_KEYS
-from models.networks.registry import ARCHITECTURES
 from models.reports.openapi.shapes import array, nullable, number, obj, ref, text, truth
 from models.reports.overview import SHARED
 
@@ -26,12 +26,12 @@ def other_schemas():
         ),
         "Model": _model(),
         "Health": obj(
-            "Whether all models answer.",
-            status=text("unavailable: at least one does not.", ("ok", "unavailable")),
+            "Whether all models answer, and uploads can be decoded.",
+            status=text("unavailable: not all of that.", ("ok", "unavailable")),
             unavailable={
                 "type": "object",
-                "description": "The models that do not, and why.",
-                "propertyNames": {"enum": list(ARCHITECTURES)},
+                "description": "What does not work, and why; ok, too, where it is no model and no decoder.",
+                "propertyNames": {"enum": [*MODEL_KEYS, "decoder", *PARTS]},
                 "additionalProperties": {"type": "string"},
             },
         ),

@@ -16,7 +16,8 @@ from PIL import Image
 
 from models.errors import ScanError
 from models.imaging.isolation.decoder import IS_ISOLATED, Decoder
-from models.imaging.isolation.process import ROOT, zygote
+from models.imaging.isolation.process import ONE_THREAD, PASSED_ON, ROOT, ZygoteProcess, zygote
+from models.imaging.isolation.zygote import _codec_seconds
 from models.imaging.limits import Limits
 from models.imaging.phantom import draw_phantom
 from models.imaging.read import read_scan
@@ -219,3 +220,60 @@ def test_no_process_outlives_a_server_that_is_killed():
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_who_is_waited_for_no_longer_is_ended(decoder, monkeypatch):
+    """Also where it switched its own alarm off; what it has taken up is free again."""
+    decoder.read(uploads()["crop"]())
+    doomed = spare()
+    doomed.suspend()  # no alarm reaches it
+    monkeypatch.setattr("models.imaging.isolation.answer.GRACE_S", 0)
+    start = time.monotonic()
+    assert refusal(Decoder(seconds=1).read, uploads()["crop"]())[0] == "corrupt_file"
+    assert not psutil.wait_procs([doomed], timeout=5)[1]
+    assert time.monotonic() - start < 5
+    assert decoder.read(uploads()["crop"]()).slices.shape == CROP
+
+
+def test_the_environment_of_decoders_has_nothing_of_the_servers(monkeypatch):
+    monkeypatch.setenv("NODULE_PASSWORD", "secret")
+    monkeypatch.setenv("CLOUD_KEY", "secret")
+    own = ZygoteProcess()
+    own.start()
+    environ = psutil.Process(own._process.pid).environ()
+    own.close()
+    assert set(environ) <= {*PASSED_ON, *ONE_THREAD, "PYTHONPATH", "LC_CTYPE"}
+
+
+def test_a_program_that_does_not_start_is_told_and_not_started_for_ever(monkeypatch):
+    monkeypatch.setattr("models.imaging.isolation.process.ZYGOTE", "models.imaging.isolation.nowhere")
+    broken = Decoder(weights="nowhere")
+    starts = []
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: starts.append(1) or popen(*a, **k))
+    for _ in range(3):
+        code, message = refusal(broken.read, uploads()["crop"]())
+        assert (code, "does not start" in message) == ("decoder_unavailable", True)
+    assert broken.problem() == message
+    assert len(starts) <= 1
+    assert Decoder().problem() == ""
+
+
+@pytest.mark.parametrize(
+    ("message", "seconds"),
+    [
+        (b'{"kind": "codec", "seconds": 5}', 5),
+        (b'{"kind": "codec", "seconds": "5"}', 5),
+        (b'{"kind": "codec", "seconds": 1e9}', None),
+        (b'{"kind": "codec", "seconds": -1}', None),
+        (b'{"kind": "codec", "seconds": NaN}', None),
+        (b'{"kind": "codec", "seconds": null}', None),
+        (b'{"kind": "codec"}', None),
+        (b'{"kind": "upload", "seconds": 5, "megabytes": 1e9}', None),
+        (b"[" * 4000, None),
+        (b"5", None),
+        (b"\xff", None),
+    ],
+)
+def test_a_child_gets_codecs_and_nothing_else(message, seconds):
+    assert _codec_seconds(message) == seconds

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from models.inference.localiser import Localiser
-from models.inference.weights import WeightsError
 from models.networks.localiser import build_localiser
+from models.trained import WeightsError
 from training.localiser import card, evaluate, export, train
 from training.localiser.train import overlap_loss
 

@@ -1,0 +1,125 @@
+"""What was trained, in its folder: all files listed with their checksums, all reports of a known form.
+
+``manifest.json`` holds the SHA-256 of all other files; `training.manifest` makes it. What is not listed, not
+as listed or of another form is not used, and the sentence says which file it was.
+"""
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+MANIFEST = "manifest.json"
+FOLDER = Path(__file__).resolve().parents[1] / "weights"  # of the repository
+Checksum = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
+class WeightsError(Exception):
+    """Why something in the folder cannot be used, in one sentence."""
+
+
+class Manifest(msgspec.Struct):
+    """What ``manifest.json`` says: the SHA-256 of each file by its name."""
+
+    sha256: dict[str, Checksum]
+
+
+def read_file(folder, name):
+    """Bytes of a file that is as the manifest says.
+
+    What was checked is what is used: a file that changes later changes nothing.
+
+    Parameters
+    ----------
+    folder : str or Path
+    name : str
+
+    Raises
+    ------
+    WeightsError
+        The file or the manifest is missing or damaged, or the one is not in the other.
+    """
+    content = _bytes(Path(folder) / name)
+    listed = as_report(_bytes(Path(folder) / MANIFEST), MANIFEST, Manifest)["sha256"]
+    if name not in listed:
+        raise WeightsError(f"{name} is not listed in {MANIFEST}.")
+    if hashlib.sha256(content).hexdigest() != listed[name]:
+        raise WeightsError(f"{name} is damaged: its checksum is not the one in {MANIFEST}.")
+    return content
+
+
+def read_as(folder, key, kind):
+    """What ``<key>.json`` says, if it is as the manifest says and of a form; see `read_file`, `as_report`."""
+    return as_report(read_file(folder, f"{key}.json"), f"{key}.json", kind)
+
+
+def read_report(folder, key):
+    """What ``<key>.json`` says, whatever that is; WeightsError where it is missing or damaged.
+
+    For the training, which writes these files; the application uses `read_as`.
+    """
+    return as_report(_bytes(Path(folder) / f"{key}.json"), f"{key}.json", dict[str, Any])
+
+
+def as_report(content, name, kind):
+    """JSON as a dict, if it is of a form.
+
+    Parameters
+    ----------
+    content : bytes
+    name : str
+        Of the file, for the sentence.
+    kind : type
+        A `msgspec.Struct`: its fields must be there and of their types; further ones may be.
+
+    Returns
+    -------
+    dict
+        All that was there.
+
+    Raises
+    ------
+    WeightsError
+    """
+    try:
+        report = json.loads(content, parse_constant=_refuse)
+        if not isinstance(report, dict):
+            raise ValueError("No object.")
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{name} is damaged.") from error
+    try:
+        msgspec.convert(report, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise WeightsError(f"{name} is not as this version needs it: {error}.") from error
+    return report
+
+
+def _bytes(path):
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path.name} is missing.") from error
+
+
+def _refuse(constant):
+    """NaN and Infinity are no JSON."""
+    raise ValueError(constant)
+
+
+_folder = FOLDER
+
+
+def use(folder):
+    """Let this process find what it needs for decoding in another folder; see `here`."""
+    global _folder
+    _folder = Path(folder)
+    loaded.cache_clear()
+
+
+@functools.cache
+def loaded(load, key, kind):
+    """``load`` of what `read_as` gives of this process's folder, kept from then on."""
+    return load(read_as(_folder, key, kind))
