@@ -74,7 +74,8 @@ def converse(control, job, seconds, progress):
             log.error("Decoding failed by a mistake in the program:\n%s", place)
             raise _refusal(0)
         elif "ended" in message:
-            raise _refusal(message["ended"], seconds)
+            ended = message["ended"]
+            raise _refusal(ended if isinstance(ended, int) else 0, seconds)
     raise ZygoteGone
 
 
