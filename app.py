@@ -18,7 +18,7 @@ from models import __version__
 from models.errors import STATUS, ScanError
 from models.gate import Door, Refused, refuse_open_door
 from models.gate.cookies import BROWSER as COOKIE
-from models.gate.cookies import SESSION, cookie, cookie_of, form_token
+from models.gate.cookies import cookie, cookie_of, form_token
 from models.gate.door import LOG_IN, goes_on
 from models.gate.patience import TOO_SLOW, Patient
 from models.imaging.display import to_png
@@ -95,7 +95,7 @@ def create_app(config=None):
 
 def add_door(app):
     """Who is let in, log-in and log-out."""
-    app.door = Door(app.config)
+    app.door = Door(app.config, app.store.ended)
     app.template_global("form_token")(lambda: form_token(browser(new=True)))
     app.template_global("is_logged_in")(lambda: app.door.is_in(request))
 
@@ -109,15 +109,16 @@ def add_door(app):
         if request.method == "GET":
             return render_template("login.html", goes_on="/")
         done = redirect(goes_on(request), 303)
-        done.set_cookie(**app.door.enter(request))
+        for made in app.door.enter(request):
+            done.set_cookie(**made)
         return done
 
     @app.post("/logout")
     def log_out():
         done = redirect("/", 303)
         done.headers["Clear-Site-Data"] = '"cache"'
-        for name in (SESSION, COOKIE):  # without the latter, what this browser uploaded is nobody's
-            done.set_cookie(**cookie(name, "", request.is_secure, 0))
+        for gone in app.door.leave(request):
+            done.set_cookie(**gone)
         return done
 
 
@@ -394,6 +395,8 @@ def add_headers(response):
         response.headers.setdefault(name, value)
     if "new_browser" in g:
         response.set_cookie(**cookie(COOKIE, g.new_browser, request.is_secure))
+    if request.endpoint not in ("log_in", "log_out") and (renewal := current_app.door.renewal(request)):
+        response.set_cookie(**renewal)
     return response
 
 

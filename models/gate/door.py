@@ -3,7 +3,16 @@
 import hashlib
 import hmac
 
-from models.gate.cookies import BROWSER, SESSION, SESSION_SECONDS, Sessions, cookie, cookie_of
+from models.gate.cookies import (
+    BROWSER,
+    KNOWN,
+    KNOWN_SECONDS,
+    SESSION,
+    SESSION_SECONDS,
+    Sessions,
+    cookie,
+    cookie_of,
+)
 from models.gate.headers import headers_of
 from models.gate.network import refuse_other_names, refuse_strangers
 from models.gate.origin import SAFE, refuse_other_origins
@@ -25,11 +34,13 @@ class Door:
     settings : mapping
         PASSWORD: empty where none is asked for. OPEN: whether others than this machine are answered without
         one. HOSTS: names of this server, with commas between them. PROXIES: how many proxies are trusted.
+    ended : mapping, optional
+        As of `Sessions`.
     """
 
-    def __init__(self, settings):
+    def __init__(self, settings, ended=None):
         self._password = settings["PASSWORD"]
-        self._sessions = Sessions(self._password) if self._password else None
+        self._sessions = Sessions(self._password, ended=ended) if self._password else None
         self._names = set(settings["HOSTS"].lower().replace(",", " ").split())
         self._waived, self._proxies = settings["OPEN"], settings["PROXIES"]
         self._tries = Tries()
@@ -66,10 +77,25 @@ class Door:
         return bool(self._sessions) and self._sessions.knows(cookie_of(request, SESSION))
 
     def enter(self, request):
-        """The cookie of a new session for the form with the right password; `Refused` as `check` does."""
+        """The cookies for the form with the right password; `Refused` as `check` does.
+
+        One is of a new session, the other has this browser known when it logs in again.
+        """
         self._try(request, request.form.get("password", ""))
-        value = self._sessions.new() if self._sessions else ""
-        return cookie(SESSION, value, request.is_secure, SESSION_SECONDS)
+        made = [cookie(SESSION, self._sessions.new(), request.is_secure, SESSION_SECONDS)]
+        if not self._device(request):
+            made.append(cookie(KNOWN, self._sessions.new_device(), request.is_secure, KNOWN_SECONDS))
+        return made
+
+    def leave(self, request):
+        """End the request's session; the cookies that are to go, of which one has what was uploaded."""
+        self._sessions.end(cookie_of(request, SESSION))
+        return [cookie(name, "", request.is_secure, 0) for name in (SESSION, BROWSER)]
+
+    def renewal(self, request):
+        """The cookie of a session that is in use, when it is time to write it anew; else None."""
+        renewed = self._sessions.renewed(cookie_of(request, SESSION)) if self._sessions else None
+        return renewed and cookie(SESSION, renewed[0], request.is_secure, renewed[1])
 
     def headers(self, request, is_new):
         """Headers of the answer; `is_new` where it brings a cookie."""
@@ -95,7 +121,11 @@ class Door:
 
     def _try(self, request, password):
         known, told = (_digest(text) for text in (self._password, password))
-        self._tries.settle(request.remote_addr or "", hmac.compare_digest(known, told))
+        is_right = hmac.compare_digest(known, told)
+        self._tries.settle(request.remote_addr or "", is_right, self._device(request))
+
+    def _device(self, request):
+        return self._sessions.device(cookie_of(request, KNOWN))
 
 
 def goes_on(request):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from models.errors import ScanError
 from models.store import clock, disk
+from models.store.ended import Ended, forget_past
 from models.store.keys import job_name, new_token, note_name, said_clearly, scan_gone, scan_name, store_full
 from models.store.presence import default_folder
 from models.store.stay import Stay
@@ -41,6 +42,11 @@ class ScanStore:
         Bounds on all scans, of all processes together: for a new one, those used least recently go.
     sweep_seconds : float
         How often a thread removes what has expired.
+
+    Attributes
+    ----------
+    ended : Ended
+        For sessions, which all processes must know when they were ended.
     """
 
     def __init__(self, folder=None, minutes=30, max_mb=2000, max_scans=20, sweep_seconds=60):
@@ -48,6 +54,7 @@ class ScanStore:
         self._max_bytes, self._max_scans = int(max_mb * 1_000_000), max_scans
         self._ahead = clock.ahead()
         self._stay = Stay(Path(folder or default_folder()), disk.wipe, self._sweep, sweep_seconds)
+        self.ended = Ended(self._stay.here)
 
     def put(self, scan, owner):
         """Keep a scan; its token.
@@ -184,6 +191,7 @@ class ScanStore:
         with here.exclusive():
             disk.renew(here.folder, clock.wall(), later_than=clock.wall() + clock.JUMP_SECONDS)
             disk.discard_expired(here.folder, clock.wall() - self._seconds)
+            forget_past(here.folder)
             with suppress(FileNotFoundError):
                 _forget_jobs(here.folder / disk.JOBS, at_most=JOBS_AT_MOST)
 

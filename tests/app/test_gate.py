@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 from flask.testing import FlaskClient
@@ -53,7 +54,7 @@ def test_a_page_asks_for_the_password_and_the_log_in_leads_back_to_it(locked):
     entered = log_in(client, next="/models")
     assert (entered.status_code, entered.headers["Location"]) == (303, "/models")
     assert re.fullmatch(
-        r"\d+\.[\w-]{22}\.[\w-]{43}; Expires=[^;]*; Max-Age=43200; HttpOnly; Path=/; SameSite=Strict",
+        r"\d+\.\d+\.[\w-]{22}\.[\w-]{43}; Expires=[^;]*; Max-Age=43200; HttpOnly; Path=/; SameSite=Strict",
         cookies_of(entered)["nodule_session"],
     )
     page = client.get("/models")
@@ -95,9 +96,48 @@ def test_guesses_are_bounded_by_the_address_that_the_proxy_states(locked):
     assert statuses == [401] * 10 + [429]
     page, told = log_in(client), client.get("/api/v1/models", auth=("x", PASSWORD))
     assert (page.status_code, told.status_code, told.json["error"]["code"]) == (429, 429, "too_many_tries")
-    assert 590 <= int(page.headers["Retry-After"]) <= 600
+    assert page.headers["Retry-After"] == "1"
     assert told.json["error"]["message"] in page.text
     assert log_in(visitor(locked, "192.0.2.5")).status_code == 303
+
+
+def test_the_right_password_of_someone_known_is_looked_at_whoever_guesses_beside_it(locked):
+    program, browser, stranger = (visitor(locked, "192.0.2.40") for _ in range(3))
+    assert log_in(browser).status_code == 303
+    assert [log_in(stranger, "guess").status_code for _ in range(30)] == [401] * 30
+    assert log_in(browser).status_code == 303
+    assert program.get("/api/v1/models", auth=("x", PASSWORD)).status_code == 200
+    elsewhere = visitor(locked, "192.0.2.41")
+    assert [log_in(elsewhere, "guess").status_code for _ in range(11)] == [401] * 10 + [429]
+    browser.environ_base["HTTP_X_FORWARDED_FOR"] = "192.0.2.41"
+    assert log_in(browser).status_code == 303
+
+
+def test_a_copied_session_ends_with_the_log_out_in_all_processes(app, locked, tmp_path_factory):
+    client, thief = visitor(locked, "192.0.2.42"), visitor(locked, "192.0.2.43")
+    log_in(client)
+    thief.set_cookie("nodule_session", client.get_cookie("nodule_session").value)
+    other = create_app(
+        {"BANK": app.bank, "STORE": locked.config["STORE"], "PASSWORD": PASSWORD, "PROXIES": 1}
+    )
+    elsewhere = visitor(other, "192.0.2.43")
+    elsewhere.set_cookie("nodule_session", client.get_cookie("nodule_session").value)
+    assert [one.get("/models").status_code for one in (thief, elsewhere)] == [200, 200]
+    client.post("/logout")
+    assert [one.get("/models").status_code for one in (client, thief, elsewhere)] == [401] * 3
+
+
+def test_a_session_in_use_is_written_anew(locked, monkeypatch):
+    client = visitor(locked, "192.0.2.44")
+    log_in(client)
+    assert "Set-Cookie" not in client.get("/models").headers
+    now = time.time()
+    monkeypatch.setattr(locked.door._sessions, "_clock", lambda: now + 3500)
+    assert list(cookies_of(client.get("/models"))) == ["nodule_session"]
+    monkeypatch.setattr(locked.door._sessions, "_clock", lambda: now + 7000)
+    assert client.get("/models").status_code == 200
+    monkeypatch.setattr(locked.door._sessions, "_clock", lambda: now + 10_700)
+    assert client.get("/models").status_code == 401
 
 
 def test_after_the_log_out_neither_pages_nor_scans_are_there(locked, crop_png):

@@ -27,8 +27,8 @@ def locked():
 
 
 def session(a_door, url="http://localhost:5000"):
-    made_cookie = a_door.enter(made("/login", "POST", url, data={"password": PASSWORD}))
-    return {made_cookie["key"]: made_cookie["value"]}
+    given = a_door.enter(made("/login", "POST", url, data={"password": PASSWORD}))
+    return {each["key"]: each["value"] for each in given[:1]}
 
 
 def test_without_a_password_this_machine_uses_it_freely():
@@ -128,9 +128,31 @@ def test_a_wrong_password_on_the_form_opens_nothing_and_is_counted(locked):
     assert judged(locked, auth=("x", PASSWORD), address="192.0.2.1") is None
 
 
+def test_who_was_here_before_gets_in_while_others_guess_from_the_same_address(locked):
+    form = {"password": PASSWORD}
+    _, known = locked.enter(made("/login", "POST", data=form, address="192.0.2.5"))
+    assert (known["key"], known["max_age"]) == ("nodule_known", 180 * 86_400)
+    cookies = {known["key"]: known["value"]}
+    [judged(locked, auth=("x", "guess")) for _ in range(12)]
+    with pytest.raises(Refused) as caught:
+        locked.enter(made("/login", "POST", data=form))
+    assert caught.value.code == "too_many_tries"
+    assert [each["key"] for each in locked.enter(made("/login", "POST", data=form, cookies=cookies))] == [
+        "nodule_session"
+    ]
+    assert judged(locked, auth=("x", PASSWORD)) is None  # and now the address is known, too
+
+
+def test_a_log_out_ends_the_session_and_its_copies(locked):
+    cookies = session(locked)
+    gone = locked.leave(made("/logout", "POST", cookies=cookies))
+    assert {each["key"]: each["max_age"] for each in gone} == {"nodule_session": 0, "nodule_browser": 0}
+    assert judged(locked, cookies=cookies) == "password_needed"
+
+
 def test_sessions_go_on_while_guesses_are_refused(locked):
     cookies = session(locked)
-    codes = [judged(locked, auth=("x", "guess")) for _ in range(12)]
+    codes = [judged(locked, auth=("x", "guess"), address="192.0.2.6") for _ in range(12)]
     assert codes == ["wrong_password"] * 10 + ["too_many_tries"] * 2
     assert judged(locked, cookies=cookies) is None
 
