@@ -113,13 +113,12 @@ def test_the_right_password_of_someone_known_is_looked_at_whoever_guesses_beside
     assert log_in(browser).status_code == 303
 
 
-def test_a_copied_session_ends_with_the_log_out_in_all_processes(app, locked, tmp_path_factory):
+def test_a_copied_session_ends_with_the_log_out_in_all_processes(app, locked):
     client, thief = visitor(locked, "192.0.2.42"), visitor(locked, "192.0.2.43")
     log_in(client)
     thief.set_cookie("nodule_session", client.get_cookie("nodule_session").value)
-    other = create_app(
-        {"BANK": app.bank, "STORE": locked.config["STORE"], "PASSWORD": PASSWORD, "PROXIES": 1}
-    )
+    settings = {name: locked.config[name] for name in ("STORE", "PASSWORD", "PROXIES")}
+    other = create_app({"BANK": app.bank, **settings})
     elsewhere = visitor(other, "192.0.2.43")
     elsewhere.set_cookie("nodule_session", client.get_cookie("nodule_session").value)
     assert [one.get("/models").status_code for one in (thief, elsewhere)] == [200, 200]
@@ -130,6 +129,7 @@ def test_a_copied_session_ends_with_the_log_out_in_all_processes(app, locked, tm
 def test_a_session_in_use_is_written_anew(locked, monkeypatch):
     client = visitor(locked, "192.0.2.44")
     log_in(client)
+    client.get("/")
     assert "Set-Cookie" not in client.get("/models").headers
     now = time.time()
     monkeypatch.setattr(locked.door._sessions, "_clock", lambda: now + 3500)
