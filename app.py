@@ -20,6 +20,7 @@ from models.gate import Door, Refused, refuse_open_door
 from models.gate.cookies import BROWSER as COOKIE
 from models.gate.cookies import cookie, cookie_of, form_token
 from models.gate.door import LOG_IN, goes_on
+from models.gate.network import network_of, visitor_of
 from models.gate.patience import TOO_SLOW, Patient
 from models.imaging.display import to_png
 from models.imaging.phantom import KINDS, SAMPLE, draw_phantom
@@ -137,8 +138,8 @@ def add_pages(app):
         whole = spot[:2] == (None, None) and not scan.is_crop
         roi = locate(scan, 0, 0, spot[2]) if whole else locate(scan, *spot)
         if not whole:
-            return new_finding(*app.answers.first(scan, me, roi, model))
-        token = app.store.put(scan, me)
+            return new_finding(*app.answers.first(scan, me, roi, model, address()))
+        token = app.store.put(scan, me, address())
         search = app.searches.start(token, me)
         if search and len(scan.slices) <= FEW_SLICES:
             search.join(PATIENCE_S)
@@ -149,9 +150,10 @@ def add_pages(app):
         me = browser(new=True)
         if (kind := request.form.get("kind")) not in KINDS:
             raise ScanError("no_file", "There is no such sample.")
-        scan = decode([Source.of_bytes("phantom.png", to_png(draw_phantom(kind)))], spacing_mm=0.7)
+        files = [Source.of_bytes("phantom.png", to_png(draw_phantom(kind)))]
+        scan = decode(files, spacing_mm=0.7, visitor=visitor())
         drawn = replace(scan, notices=(SAMPLE, *scan.notices))
-        return new_finding(*app.answers.first(drawn, me, locate(scan), CONSENSUS))
+        return new_finding(*app.answers.first(drawn, me, locate(scan), CONSENSUS, address()))
 
     @app.get("/models")
     def models():
@@ -246,10 +248,20 @@ def browser(new=False):
     return me
 
 
+def visitor():
+    """By what the visitor has its shares of queue and decoders."""
+    return visitor_of(request, browser())
+
+
+def address():
+    """The visitor's address, as far as it has a share of the store."""
+    return network_of(request.remote_addr or "")
+
+
 def read_request(report=None):
     """The scan, the place (row, col, slice; None where not given) and the model of an upload."""
     model, spacing, spot = asked_model(), number(request.form, "spacing_mm"), asked_place(request.form)
-    return decode(uploaded_files(), spacing, report), spot, model
+    return decode(uploaded_files(), spacing, report, visitor()), spot, model
 
 
 def uploaded_files():
@@ -258,10 +270,10 @@ def uploaded_files():
     return [Source.of_stream(file.filename, file.stream) for file in files]
 
 
-def decode(files, spacing_mm, report=None):
+def decode(files, spacing_mm, report=None, visitor=()):
     """The scan in the files, decoded in a process of its own."""
     with stage("decode"):
-        return current_app.decoder.read(files, spacing_mm, report)
+        return current_app.decoder.read(files, spacing_mm, report, visitor)
 
 
 def asked_model():
@@ -377,9 +389,9 @@ def bound_body():
 def queue_up():
     """Refuse at once what would wait long. A place is taken once all is read: who sends slowly has none."""
     if request.method == "POST" and request.endpoint in READINGS:
-        current_app.queue.refuse_when_full()
+        current_app.queue.refuse_when_full(visitor())
         if request.files or request.endpoint in ("sample", "find"):  # else there is nothing to read
-            current_app.queue.enter()
+            current_app.queue.enter(visitor())
             g.queued = True
 
 

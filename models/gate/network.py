@@ -97,6 +97,21 @@ def network_of(address):
     return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
+def visitor_of(request, browser):
+    """By what a visitor has its shares of the server: the browser at its address, and the address.
+
+    This machine's own address has no share of its own: behind it may be everybody, by way of a proxy.
+
+    Returns
+    -------
+    tuple of str
+    """
+    address = request.remote_addr or ""
+    network = network_of(address)
+    own = f"{network} {browser}"
+    return (own,) if not network or _is_loopback(address) else (own, network)
+
+
 def _is_loopback(text):
     address = _address(text)
     return address is not None and address.is_loopback

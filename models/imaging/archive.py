@@ -14,6 +14,7 @@ CENTRAL_HEADER = b"PK\x01\x02"  # begins each entry of the directory at the ZIP'
 CHUNK_BYTES = 1 << 20
 LEAST_BYTES = 8192  # unpacked at once, at least
 LOCAL_HEADER_BYTES = 30  # at least, before each packed file
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others unpack slowly, or far too much of little
 UNIX = 3  # the system that an entry was made on, where it says what kind of file it is
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
 
@@ -74,6 +75,11 @@ def _check_entries(entries):
     if any(entry.flag_bits & ENCRYPTED for entry in entries):
         raise ScanError(
             "unsupported_file", "The ZIP is locked with a password; unpack it and send the files in it."
+        )
+    if any(entry.compress_type not in METHODS for entry in entries):
+        raise ScanError(
+            "unsupported_file",
+            "The ZIP is packed by an unusual method; pack it as a usual one (deflate).",
         )
     if any(entry.create_system == UNIX and stat.S_ISLNK(entry.external_attr >> 16) for entry in entries):
         raise ScanError(

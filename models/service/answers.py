@@ -29,9 +29,9 @@ class Answers:
         with self._queue, stage("predict"):
             return analyse(scan, roi, model, self._bank)
 
-    def first(self, scan, owner, roi, model):
+    def first(self, scan, owner, roi, model, address=""):
         """Token, index and first finding of a scan that just came; without a finding it is not kept."""
-        token = self._store.put(scan, owner)
+        token = self._store.put(scan, owner, address)
         try:
             return token, *self.new(token, owner, roi, model)
         except ScanError:

@@ -1,6 +1,7 @@
 """A bound on the readings under way or waiting; one more is refused at once, so that nobody waits long."""
 
 import threading
+from collections import Counter
 
 from models.errors import ScanError
 
@@ -11,26 +12,37 @@ class Queue:
     Parameters
     ----------
     most : int
-        Places.
+        Places, of which one quarter, as far as there are so many, is left by each visitor to others.
     on_change : callable, optional
         Told how many more are taken: 1 or -1.
     """
 
     def __init__(self, most, on_change=lambda taken: None):
-        self._free, self._lock = most, threading.Lock()
+        self._free, self._share, self._lock = most, max(1, most - most // 4), threading.Lock()
+        self._taken = Counter()  # places by key
         self._on_change = on_change
         self._mine = threading.local()
 
-    def refuse_when_full(self):
-        """ScanError ``busy`` where there is no place at the moment; takes none."""
-        if self._free < 1 and not self._depth:
+    def refuse_when_full(self, visitor=()):
+        """ScanError ``busy`` where there is no place for a visitor at the moment; takes none."""
+        has_most = any(self._taken[key] >= self._share for key in visitor)
+        if (self._free < 1 or has_most) and not self._depth:
             raise ScanError("busy", "The server is busy with other images; try again in a few seconds.")
 
-    def enter(self):
-        """Take a place; ScanError ``busy`` where there is none."""
+    def enter(self, visitor=()):
+        """Take a place; ScanError ``busy`` where there is none.
+
+        Parameters
+        ----------
+        visitor : tuple of hashable
+            By what a visitor is known, each of which has a share.
+        """
         with self._lock:
-            self.refuse_when_full()
-            self._free -= not self._depth
+            self.refuse_when_full(visitor)
+            if not self._depth:
+                self._free -= 1
+                self._taken.update(visitor)
+                self._mine.visitor = visitor
         self._mine.depth = self._depth + 1
         if self._depth == 1:
             self._on_change(1)
@@ -39,9 +51,11 @@ class Queue:
         """Give the place back that this thread's last `enter` took; nothing where it has none."""
         if self._depth:
             self._mine.depth -= 1
-            with self._lock:
-                self._free += not self._depth
             if not self._depth:
+                with self._lock:
+                    self._free += 1
+                    self._taken.subtract(self._mine.visitor)
+                    self._taken += Counter()  # without those that have none
                 self._on_change(-1)
 
     def __enter__(self):

@@ -5,6 +5,7 @@ import math
 import os
 import re
 import shutil
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
@@ -15,18 +16,22 @@ from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 
 from models.imaging.described import describe, scan_of
 
-SLICES, DESCRIPTION, JOBS = "slices.npy", "scan.json", "jobs"
+SLICES, DESCRIPTION, VISITOR, JOBS = "slices.npy", "scan.json", "visitor", "jobs"
 NEW, GONE = ".new", ".gone"  # end of the name of what is being written, or removed
 OURS = re.compile(rf"[0-9a-f]{{64}}({re.escape(NEW)}|{re.escape(GONE)})?")
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A scan's folder, when it was last used (seconds since 1970), and its size in bytes."""
+    """A scan's folder, when it was last used (seconds since 1970), its size in bytes, and whose it is.
+
+    The visitor is two marks, of the address and of the browser, that are equal for equal ones.
+    """
 
     path: Path
     last_use: float
     n_bytes: int
+    visitor: tuple[str, ...] = ("", "")
 
     @property
     def is_complete(self):
@@ -44,7 +49,7 @@ def kept_in(folder):
                 with suppress(FileNotFoundError):  # a temporary name of a file that is being written
                     infos.append(file.stat())
             last_use = max(info.st_mtime for info in infos)
-            found.append(Kept(path, last_use, sum(info.st_size for info in infos[1:])))
+            found.append(Kept(path, last_use, sum(info.st_size for info in infos[1:]), _visitor(path)))
     return sorted(found, key=attrgetter("last_use"), reverse=True)
 
 
@@ -69,28 +74,66 @@ def _renew(dated, now, later_than):
                 os.utime(each, (now, now))
 
 
-def make_room(folder, n_bytes, n_scans):
-    """Remove the scans used least recently until at most `n_scans` with `n_bytes` are left.
+def _visitor(path):
+    with suppress(FileNotFoundError, ValueError):
+        address, browser = (path / VISITOR).read_text().split()
+        return address, browser
+    return Kept.visitor
+
+
+def make_room(folder, n_bytes, n_scans, new):
+    """Remove scans until there is room for a new one; see `evict`.
+
+    Parameters
+    ----------
+    folder : Path
+    n_bytes, n_scans : int
+        Most of all together, the new one included.
+    new : Kept
 
     Returns
     -------
     bool
         False where that cannot be reached, because scans are being written.
     """
-    kept = kept_in(folder)
-    while len(kept) > n_scans or sum(scan.n_bytes for scan in kept) > n_bytes:
-        complete = [scan for scan in kept if scan.is_complete]
-        if not complete:
+    while True:
+        kept = [*kept_in(folder), new]
+        if len(kept) <= n_scans and sum(scan.n_bytes for scan in kept) <= n_bytes:
+            return True
+        if not evict(folder, n_bytes, n_scans, new):
             return False
-        discard(complete[-1].path)
-        kept.remove(complete[-1])
-    return True
 
 
-def reserve(path, n_bytes):
+def evict(folder, n_bytes, n_scans, new):
+    """Remove a scan for a new one: of the address, and of the browser there, that has most; the oldest.
+
+    So nobody's scans go because someone else sends many. Parameters are those of `make_room`.
+
+    Returns
+    -------
+    bool
+        False where there is none that could go.
+    """
+    kept, of_address, of_browser = kept_in(folder), Counter(), Counter()
+    for scan in (new, *(scan for scan in kept if scan.path != new.path)):
+        weight = scan.n_bytes / max(n_bytes, 1) + 1 / n_scans
+        of_address[scan.visitor[0]] += weight
+        of_browser[scan.visitor] += weight
+
+    def excess(scan):
+        return round(of_address[scan.visitor[0]], 6), round(of_browser[scan.visitor], 6), -scan.last_use
+
+    complete = [scan for scan in kept if scan.is_complete]
+    if complete:
+        discard(max(complete, key=excess).path)
+    return bool(complete)
+
+
+def reserve(path, n_bytes, visitor=Kept.visitor):
     """Make the folder of a scan to be written, with slices that already count with their full size."""
-    path.mkdir(mode=0o700)
-    with open(path / SLICES, "xb", opener=_private) as file:
+    path.mkdir(mode=0o700, exist_ok=True)
+    write_file(path / VISITOR, " ".join(visitor).encode())
+    with open(path / SLICES, "wb", opener=_private) as file:
         file.truncate(n_bytes)
 
 

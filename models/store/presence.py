@@ -9,6 +9,7 @@ process serves one store, and what a killed process leaves stays until someone d
 """
 
 import os
+import secrets
 import stat
 import tempfile
 import threading
@@ -19,6 +20,8 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
+
+KEY_BYTES = 32
 
 
 def default_folder():
@@ -64,6 +67,8 @@ class Presence:
     ----------
     folder : Path
         The folder to use; without flock one of this process's own, inside the given one.
+    key : bytes
+        Random, of all processes that share the folder; it lies in the file of the lock.
     """
 
     def __init__(self, folder, wipe):
@@ -74,12 +79,17 @@ class Presence:
         self._here = True
         if fcntl is None:
             self.folder = Path(tempfile.mkdtemp(dir=folder))
+            self.key = secrets.token_bytes(KEY_BYTES)
             return
         self._alive = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         if self._alone():
             wipe(folder)  # left by processes that were killed
         fcntl.flock(self._alive, fcntl.LOCK_SH)  # waits while another process wipes
         self._turn = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        with self.exclusive():
+            if os.fstat(self._turn).st_size < KEY_BYTES:
+                os.pwrite(self._turn, secrets.token_bytes(KEY_BYTES), 0)
+            self.key = os.pread(self._turn, KEY_BYTES, 0)
 
     @contextmanager
     def exclusive(self):

@@ -6,20 +6,32 @@ neither, and a foreign scan is simply a scan that is not there. Only what `Scan`
 no names of files.
 """
 
+import errno
 import json
 import os
 import shutil
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 
 from models.errors import ScanError
 from models.store import clock, disk
 from models.store.ended import Ended, forget_past
-from models.store.keys import job_name, new_token, note_name, said_clearly, scan_gone, scan_name, store_full
+from models.store.keys import (
+    job_name,
+    mark,
+    new_token,
+    note_name,
+    said_clearly,
+    scan_gone,
+    scan_name,
+    store_full,
+)
 from models.store.presence import default_folder
 from models.store.stay import Stay
 
 NOTE_BYTES = 5_000_000
+FULL = (errno.ENOSPC, errno.EDQUOT)
 JOBS_AT_MOST, JOB_SECONDS = 200, 300
 TOUCH_SECONDS = 5  # a use is written down at most this often
 
@@ -39,7 +51,8 @@ class ScanStore:
         A scan expires this long after its last use. Where the clock is set meanwhile, scans count as just
         used: none stays for longer than this from then on, and none goes before its time.
     max_mb, max_scans : float, int
-        Bounds on all scans, of all processes together: for a new one, those used least recently go.
+        Bounds on all scans, of all processes together: for a new one, old ones go of whoever has most. Old
+        ones go, too, where the disk is full.
     sweep_seconds : float
         How often a thread removes what has expired.
 
@@ -56,8 +69,15 @@ class ScanStore:
         self._stay = Stay(Path(folder or default_folder()), disk.wipe, self._sweep, sweep_seconds)
         self.ended = Ended(self._stay.here)
 
-    def put(self, scan, owner):
+    def put(self, scan, owner, address=""):
         """Keep a scan; its token.
+
+        Parameters
+        ----------
+        scan : Scan
+        owner : str
+        address : str
+            Of the visitor, who has a share; on disk lies a keyed hash of it.
 
         Raises
         ------
@@ -73,13 +93,16 @@ class ScanStore:
         with said_clearly():
             here = self._here()
             new = here.folder / (name + disk.NEW)
+            visitor = tuple(mark(here.key, text) for text in (address, owner))
+            asked = self._max_bytes, self._max_scans, disk.Kept(new, clock.wall(), n_bytes, visitor)
             try:
                 with here.exclusive():
                     disk.discard_expired(here.folder, clock.wall() - self._seconds)
-                    if not disk.make_room(here.folder, self._max_bytes - n_bytes, self._max_scans - 1):
+                    if not disk.make_room(here.folder, *asked):
                         raise store_full()
-                    disk.reserve(new, n_bytes)
-                disk.write_scan(new, scan)  # the long part: others may use the store meanwhile
+                    _in_place_of_old(partial(disk.reserve, new, n_bytes, visitor), here.folder, asked)
+                write = partial(disk.write_scan, new, scan)  # the long part: others may use the store
+                _in_place_of_old(write, here.folder, asked, here.exclusive)
                 with here.exclusive():
                     os.rename(new, here.folder / name)
             finally:
@@ -198,6 +221,17 @@ class ScanStore:
 
 def _age(path):
     return clock.wall() - os.stat(path).st_mtime
+
+
+def _in_place_of_old(write, folder, asked, turn=nullcontext):
+    """Write; where the disk is full, remove old scans, for which `turn` is taken, until it goes."""
+    while True:
+        try:
+            return write()
+        except OSError as error:
+            with turn():
+                if error.errno not in FULL or not disk.evict(folder, *asked):
+                    raise
 
 
 def _write_note(path, value):

@@ -2,7 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -11,10 +11,10 @@ from models.service.queue import Queue
 
 
 @contextmanager
-def in_another_thread(queue):
+def in_another_thread(queue, visitor=()):
     """Somebody else has a place meanwhile."""
     with ThreadPoolExecutor(1) as other:
-        other.submit(queue.enter).result()
+        other.submit(queue.enter, visitor).result()
         try:
             yield
         finally:
@@ -78,3 +78,30 @@ def test_many_threads_never_have_more_places_than_there_are():
     assert any(served)
     assert most <= 3
     assert queue._free == 3
+
+
+def test_one_visitor_leaves_a_quarter_of_the_places_to_others():
+    queue = Queue(8)
+    mine, theirs = ("me", "line"), ("other", "line")
+    with ExitStack() as stack:
+        for _ in range(6):
+            stack.enter_context(in_another_thread(queue, mine))
+        for refused in (queue.enter, queue.refuse_when_full):
+            for visitor in (mine, theirs):  # of one line
+                with pytest.raises(ScanError, match="busy"):
+                    refused(visitor)
+        queue.refuse_when_full(("third", "elsewhere"))
+        queue.enter(("third", "elsewhere"))
+        queue.leave()
+    queue.enter(mine)
+    queue.leave()
+
+
+@pytest.mark.parametrize(("most", "share"), [(1, 1), (2, 2), (3, 3), (4, 3), (16, 12)])
+def test_where_there_are_few_places_a_visitor_may_have_all(most, share):
+    queue = Queue(most)
+    with ExitStack() as stack:
+        for _ in range(share):
+            stack.enter_context(in_another_thread(queue, ("me",)))
+        with pytest.raises(ScanError):
+            queue.enter(("me",))

@@ -1,6 +1,7 @@
 """The store stays within its bytes and its number of scans, whoever puts at once."""
 
 import dataclasses
+import errno
 import subprocess
 import sys
 import threading
@@ -18,9 +19,9 @@ from tests.store.scans import OWNER, grow_old, make_scan, scans_on_disk
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def is_kept(store, token):
+def is_kept(store, token, owner=OWNER):
     with suppress(ScanError):
-        return store.get(token, OWNER).is_hu
+        return store.get(token, owner).is_hu
     return False
 
 
@@ -140,3 +141,72 @@ print(len(scans_on_disk(Path({str(folder)!r}))), store.get(small, OWNER).rows)
     assert done.stdout.splitlines() == [f"store_full {sentence}"] * 2 + ["1 8"]
     assert done.stderr.splitlines() == ["The temporary store cannot be used: File too large"] * 2
     assert str(folder) not in done.stdout + done.stderr
+
+
+HERE, ELSEWHERE = "192.0.2.1", "198.51.100.1"
+
+
+@pytest.mark.parametrize("bound", [{"max_scans": 4}, {"max_mb": 0.085}])
+def test_who_sends_many_evicts_their_own(make_store, bound):
+    store = make_store(**bound)
+    first = store.put(make_scan(0, (1, 100, 100)), "victim", ELSEWHERE)
+    beside = store.put(make_scan(0, (1, 100, 100)), "colleague", HERE)
+    many = [store.put(make_scan(0, (1, 100, 100)), "greedy", HERE) for _ in range(20)]
+    assert is_kept(store, first, "victim")
+    assert is_kept(store, beside, "colleague")
+    assert [is_kept(store, token, "greedy") for token in many] == [False] * 18 + [True] * 2
+
+
+def test_who_changes_the_browser_still_has_one_address(make_store):
+    store = make_store(max_scans=5)
+    first = store.put(make_scan(), "victim", ELSEWHERE)
+    for i in range(20):
+        store.put(make_scan(), f"greedy {i}", HERE)
+    assert is_kept(store, first, "victim")
+
+
+def test_a_newcomer_gets_room_from_who_has_most(make_store):
+    stores = make_store(max_scans=4), make_store(max_scans=4)  # two processes
+    many = [stores[i % 2].put(make_scan(), "greedy", HERE) for i in range(4)]
+    token = stores[0].put(make_scan(), "newcomer", ELSEWHERE)
+    assert is_kept(stores[1], token, "newcomer")
+    assert [is_kept(stores[1], each, "greedy") for each in many] == [False, True, True, True]
+
+
+def test_nothing_on_disk_tells_the_address(make_store, folder):
+    make_store().put(make_scan(), OWNER, HERE)
+    for path in folder.rglob("*"):
+        assert HERE not in str(path)
+        assert path.is_dir() or HERE.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize("step", ["reserve", "write_scan"])
+def test_on_a_full_disk_old_scans_go_for_a_new_one(make_store, folder, monkeypatch, step):
+    store = make_store()
+    old = [store.put(make_scan(seed), OWNER) for seed in range(3)]
+    act = getattr(disk, step)
+
+    def full(*arguments):
+        if len(scans_on_disk(folder)) > 2 + (step == "write_scan"):  # one of them is being written
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return act(*arguments)
+
+    monkeypatch.setattr(disk, step, full)
+    token = store.put(make_scan(9), OWNER)
+    assert store.get(token, OWNER).slices.tobytes() == make_scan(9).slices.tobytes()
+    assert [is_kept(store, each) for each in old] == [False, True, True]
+
+
+def test_where_no_scan_is_left_to_go_the_disk_is_full(make_store, folder, monkeypatch):
+    store = make_store()
+    old = [store.put(make_scan(seed), OWNER) for seed in range(3)]
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(disk, "write_scan", full)
+    with pytest.raises(ScanError) as caught:
+        store.put(make_scan(9), OWNER)
+    assert caught.value.code == "store_full"
+    assert not any(is_kept(store, each) for each in old)
+    assert scans_on_disk(folder) == []

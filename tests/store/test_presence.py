@@ -26,7 +26,7 @@ def test_everything_is_made_for_this_user_alone(store, folder):
     store.write(token, OWNER, "findings", [])
     store.report("a-job-of-the-browser", OWNER, 1)
     paths = [folder, *folder.rglob("*")]
-    assert len(paths) == 8
+    assert len(paths) == 9
     for path in paths:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
 

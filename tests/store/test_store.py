@@ -212,7 +212,7 @@ def test_nothing_on_disk_names_the_patient_or_the_file_or_who_may_read(store, fo
     store.append(token, OWNER, "findings", {"model": "vgg16"})
     store.report("a-job-of-the-browser", OWNER, {"done": 1, "total": 2})
     paths = [path for path in folder.rglob("*") if path.is_file()]
-    assert len(paths) == 5  # slices, description, note, progress, lock
+    assert len(paths) == 6  # slices, description, visitor, note, progress, lock
     everything = b"".join(path.read_bytes() for path in paths)
     everything += "".join(str(path.relative_to(folder)) for path in folder.rglob("*")).encode()
     assert len(everything) > scan.slices.nbytes

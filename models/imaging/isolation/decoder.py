@@ -15,6 +15,7 @@ from models.imaging.display import to_png
 from models.imaging.isolation import sandbox
 from models.imaging.isolation.answer import ZygoteGone, busy, converse, scan_in
 from models.imaging.isolation.process import DoesNotStart, zygote_of
+from models.imaging.isolation.turns import Turns
 from models.imaging.limits import Limits
 from models.imaging.phantom import draw_phantom
 from models.imaging.read import read_scan
@@ -55,7 +56,7 @@ class Decoder:
     def __init__(self, limits=None, seconds=120, megabytes=3000, at_once=4, weights=FOLDER):
         self._limits = limits or Limits()
         self._seconds, self._megabytes = seconds, megabytes
-        self._turns = threading.BoundedSemaphore(at_once)
+        self._turns = Turns(at_once)
         self._check, self._checked_at, self._problem = threading.Lock(), -CHECK_S, ""
         _say_what_is_missing()
         if IS_ISOLATED:
@@ -65,7 +66,7 @@ class Decoder:
         else:
             use(weights)
 
-    def read(self, files, spacing_mm=None, progress=None):
+    def read(self, files, spacing_mm=None, progress=None, visitor=()):
         """Decode an upload as `models.imaging.read.read_scan` does, within bounds.
 
         Parameters
@@ -73,6 +74,8 @@ class Decoder:
         files : list of Source, or of (str, bytes)
         spacing_mm : float, optional
         progress : callable, optional
+        visitor : tuple of hashable
+            As of `Turns.take`: whose upload it is.
 
         Returns
         -------
@@ -98,7 +101,7 @@ class Decoder:
                 "spacing_mm": spacing_mm,
                 "limits": asdict(self._limits),
             }
-            with self._turn(seconds) as left:
+            with self._turn(seconds, visitor) as left:
                 return self._decode(job, spool, left, progress or (lambda done, total: None))
 
     def problem(self):
@@ -127,15 +130,15 @@ class Decoder:
         return ""
 
     @contextmanager
-    def _turn(self, seconds):
+    def _turn(self, seconds, visitor):
         """Wait for a turn, and take what is left of the time."""
         begin = time.monotonic()
-        if not self._turns.acquire(timeout=max(0, seconds - DECODING_S)):
-            raise busy()
-        try:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._turns.take(visitor, max(0, seconds - DECODING_S)))
+            except TimeoutError:
+                raise busy() from None
             yield seconds - (time.monotonic() - begin)
-        finally:
-            self._turns.release()
 
     def _decode(self, job, spool, seconds, progress):
         end = time.monotonic() + seconds
