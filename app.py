@@ -7,7 +7,7 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from flask import Flask, Request, Response, current_app, g, jsonify, redirect, render_template, request
 from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
@@ -40,7 +40,15 @@ from models.reports.overview import model_rows, models_as_json, models_for_page
 from models.reports.result import result_page
 from models.reports.shown import slice_picture
 from models.service.answers import Answers
-from models.service.fields import asked_place, asked_view, chosen_place, find_place, number, window
+from models.service.fields import (
+    asked_place,
+    asked_view,
+    chosen_place,
+    find_place,
+    number,
+    refuse_odd_fields,
+    window,
+)
 from models.service.progress import Searches, reporter
 from models.service.queue import Queue
 from models.service.settings import SETTINGS, read_settings
@@ -67,6 +75,7 @@ def create_app(config=None):
     """
     app = Flask(__name__)
     app.json.sort_keys = False  # answers keep the order of the contract
+    app.url_map.merge_slashes = False  # //x would be sent on to whatever host the request names
     app.config.update(read_settings(SETTINGS, os.environ) | (config or {}))
     app.config.update(bounds_of(app.config))
     app.request_class = upload_request(Request, app.config)
@@ -222,6 +231,7 @@ def add_api(app):
 
     @app.post("/api/v1/predict")
     def api_predict():
+        refuse_odd_fields(request.args, request.form, request.files)
         return jsonify(finding_as_json(answer(*read_request())))
 
     @app.get("/api/v1/models")
@@ -405,6 +415,10 @@ def add_headers(response):
     """Security headers and the cookie; no cache keeps an answer about a patient."""
     for name, value in current_app.door.headers(request, "new_browser" in g).items():
         response.headers.setdefault(name, value)
+    if response.location:  # nothing leads to another host, whatever the request calls this one
+        response.location = "/" + urlsplit(response.location)._replace(scheme="", netloc="").geturl().lstrip(
+            "/"
+        )
     if "new_browser" in g:
         response.set_cookie(**cookie(COOKIE, g.new_browser, request.is_secure))
     if request.endpoint not in ("log_in", "log_out") and (renewal := current_app.door.renewal(request)):

@@ -3,7 +3,7 @@
 STATUS = {
     code: status
     for status, codes in {
-        400: "no_file unknown_model bad_number roi_outside mixed_series unknown_host",
+        400: "no_file unknown_model bad_number bad_field roi_outside mixed_series unknown_host",
         401: "password_needed wrong_password",
         403: "not_open other_origin",
         404: "scan_gone",

@@ -1,6 +1,7 @@
 """The fields of a request: numbers, a window, a click, a view. ``fields`` maps names to texts, as a form."""
 
 import math
+import re
 from dataclasses import replace
 
 from models.errors import ScanError
@@ -12,19 +13,59 @@ from models.reports.shown import from_click
 LEVEL_AT_MOST, WIDTH_AT_MOST = 20_000, 40_000  # HU
 
 
+FIELDS = ("image", "model", "row", "col", "slice", "spacing_mm")  # of the JSON interface
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+WITH_COMMA = re.compile(r"[+-]?[0-9]+,(?![0-9]{3}$)[0-9]+")  # 1,000 may be a thousand, or one
+
+
 def number(fields, name, whole=False):
-    """A number, None where empty; decimal commas are welcome. ScanError ``bad_number``."""
+    """A number, None where empty; decimal commas are welcome where they are no thousands'.
+
+    Raises
+    ------
+    ScanError
+        ``bad_number``.
+    """
     text = fields.get(name, "").strip()
     if not text:
         return None
-    try:
-        value = int(text) if whole else float(text.replace(",", "."))
-        is_number = math.isfinite(value)
-    except (ValueError, OverflowError):  # the latter of whole numbers with hundreds of digits
-        is_number = False
-    if not is_number:
-        raise ScanError("bad_number", f"The field {name} must be a {'whole ' if whole else ''}number.")
+    if WITH_COMMA.fullmatch(text):
+        text = text.replace(",", ".")
+    kind, form = (int, WHOLE) if whole else (float, DECIMAL)
+    if not form.fullmatch(text) or not math.isfinite(value := kind(text)):
+        raise bad_number(name, whole)
     return value
+
+
+def bad_number(name, whole=False):
+    """The refusal of what is no number."""
+    return ScanError("bad_number", f"The field {name} must be a {'whole ' if whole else ''}number.")
+
+
+def refuse_odd_fields(query, form, files):
+    """Refuse what a program cannot mean: an unknown field, one sent twice, or in the address; a comma.
+
+    Parameters
+    ----------
+    query, form, files : MultiDict
+        Of the request.
+
+    Raises
+    ------
+    ScanError
+        ``bad_field`` or ``bad_number``.
+    """
+    if query:
+        raise ScanError("bad_field", "Send all fields in the form, and none in the address.")
+    if not set(FIELDS).issuperset([*form, *files]) or not set(files) <= {"image"}:
+        known = f"{', '.join(FIELDS[:-1])} and {FIELDS[-1]}"
+        raise ScanError("bad_field", f"The form has a field that is not known here; there are {known}.")
+    for name in form:
+        if len(form.getlist(name)) > 1:
+            raise ScanError("bad_field", f"The field {name} was sent more than once.")
+        if name in ("row", "col", "spacing_mm") and "," in form[name]:
+            raise bad_number(name)
 
 
 def asked_place(fields):

@@ -72,7 +72,7 @@ def upload_request(base, settings):
         def head(self, most):
             """At most so many bytes from the beginning of the body; the form still has them."""
             data = b""
-            while len(data) < most and (more := self.stream.read(most - len(data))):
+            while len(data) < most and (more := read_some(self.stream, most - len(data))):
                 data += more
             self.stream = Joined(data, self.stream)
             return data
@@ -124,16 +124,38 @@ class Body:
         """
         if size < 0:
             return b"".join(iter(lambda: self.read(CHUNK_BYTES), b""))
-        data = self._stream.read(size)
+        data = read_some(self._stream, size)
         self._n_bytes += len(data)
         if not data and self._n_bytes < (self._request.content_length or 0):
-            raise ScanError("no_file", "The upload stopped half-way; send it again.")
+            raise stopped()
         spool = self._request.spool
         filed = spool.n_bytes + PART_BYTES * spool.n_parts if spool else 0
         if self._n_bytes - filed > 1_000 * self._max_kb + CHUNK_BYTES:
             message = f"The form's texts are too long; at most {self._max_kb} kB are read."
             raise ScanError("too_large", message)
         return data
+
+
+def read_some(stream, size):
+    """So many bytes of a body, or what there is.
+
+    Servers and frameworks raise many kinds where it is cut off, or where its chunks are none: ScanError
+    ``no_file`` for all of them, but not for one that is too large or too slow.
+    """
+    try:
+        return stream.read(size)
+    except MemoryError:
+        raise
+    except Exception as error:
+        is_slow = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
+        if is_slow or getattr(error, "code", 400) != 400:
+            raise
+        raise stopped() from error
+
+
+def stopped():
+    """The refusal of an upload whose sender is gone."""
+    return ScanError("no_file", "The upload stopped half-way; send it again.")
 
 
 def too_large(request, settings):

@@ -276,6 +276,16 @@ def test_nothing_is_read_of_who_is_not_let_in(app, locked, path, headers, with_p
         assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
+@pytest.mark.parametrize("path", ["//x", "//evil.example/%2e%2e", "/models/", ""])
+def test_with_a_password_no_host_in_a_request_is_led_to(locked, path):
+    client = visitor(locked, "192.0.2.45")
+    for _ in range(2):
+        answer = client.get("/", environ_overrides={"PATH_INFO": path, "HTTP_HOST": "evil.example"})
+        assert answer.status_code in (401, 404, 308)
+        assert answer.headers.get("Location", "/") == "/"
+        log_in(client)
+
+
 def test_what_is_no_upload_is_small(app):
     client = FlaskClient(app, app.response_class, use_cookies=False)
     body = {"wsgi.input": Unread(), "CONTENT_LENGTH": "599000000"}

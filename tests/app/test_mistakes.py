@@ -17,6 +17,13 @@ MISTAKES = [
     ({"image": "crop", "row": "ten", "col": "10"}, 400, "bad_number"),
     ({"image": "crop", "row": "nan", "col": "10"}, 400, "bad_number"),
     ({"image": "crop", "row": "10"}, 400, "bad_number"),
+    ({"image": "crop", "row": "1,000", "col": "10"}, 400, "bad_number"),
+    ({"image": "crop", "row": "1_0", "col": "10"}, 400, "bad_number"),
+    ({"image": "crop", "row": "\u0661\u0660", "col": "10"}, 400, "bad_number"),
+    ({"image": "crop", "row": "0x10", "col": "10"}, 400, "bad_number"),
+    ({"image": "crop", "row": "1e400", "col": "10"}, 400, "bad_number"),
+    ({"image": "crop", "slice": "0_0"}, 400, "bad_number"),
+    ({"image": "crop", "slice": "9" * 5000}, 400, "bad_number"),
     ({"image": "crop", "slice": "0.5"}, 400, "bad_number"),
     ({"image": "crop", "spacing_mm": "0"}, 400, "bad_number"),
     ({"image": "crop", "spacing_mm": "-1"}, 400, "bad_number"),
@@ -70,6 +77,44 @@ def test_a_mistake_gets_its_status_and_one_sentence_on_both_faces(client, bad_fi
     assert sentences[0]["code"] == code
     assert STATUS[code] == status
     assert sentences[0]["message"] in html.unescape(sentences[1])
+
+
+ODD = {  # address, and what is sent besides the image
+    "in the address": ("?row=60&col=60", {}),
+    "in the address without a value": ("?x", {}),
+    "unknown": ("", {"colour": "red"}),
+    "of another case": ("", {"Row": "60", "col": "60"}),
+    "of the pages": ("", {"job": "a-job-of-the-browser"}),
+    "twice": ("", {"row": ["60", "61"], "col": "60"}),
+    "the model twice": ("", {"model": ["vgg16", "vgg16"]}),
+    "another file": ("", {"picture": (b"x", "b.png")}),
+    "a number as file": ("", {"row": (b"60", "row"), "col": "60"}),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_a_program_cannot_send_what_would_be_passed_over(client, crop_png, kind):
+    query, fields = ODD[kind]
+    data = {name: upload(*field) if isinstance(field, tuple) else field for name, field in fields.items()}
+    answer = client.post(f"/api/v1/predict{query}", data={"image": upload(crop_png), **data})
+    assert (answer.status_code, answer.json["error"]["code"]) == (400, "bad_field")
+    for word in ("colour", "picture", "job"):
+        assert word not in answer.json["error"]["message"]
+
+
+def test_decimal_commas_are_for_people(client, crop_png):
+    fields = {"spacing_mm": "0,7", "model": "alexnet"}
+    told = post(client, upload(crop_png), **fields)
+    assert (told.status_code, told.json["error"]["code"]) == (400, "bad_number")
+    page = post(client, upload(crop_png), url="/predict", **fields)
+    assert page.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["//x", "//evil.example/models", "/models//", "///static/x", ""])
+def test_no_address_leads_to_another_host(client, path):
+    answer = client.get("/", environ_overrides={"PATH_INFO": path, "HTTP_HOST": "127.0.0.1:81"})
+    assert answer.status_code == (404 if path else 308)
+    assert answer.headers.get("Location") == (None if path else "/")
 
 
 def test_programs_are_told_when_the_nodule_is_not_given(blind, slice_png):

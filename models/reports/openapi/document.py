@@ -103,6 +103,7 @@ def _form(most_files):
             "spacing_mm": number(spacing, low, high),
         },
         "dependentRequired": {"row": ["col"], "col": ["row"]},
+        "additionalProperties": False,
     }
 
 
