@@ -21,7 +21,7 @@ from models.gate.cookies import BROWSER as COOKIE
 from models.gate.cookies import cookie, cookie_of, form_token
 from models.gate.door import LOG_IN, goes_on
 from models.gate.network import network_of, visitor_of
-from models.gate.patience import TOO_SLOW, Patient
+from models.gate.patience import TOO_SLOW, Arrivals, Patient
 from models.imaging.display import to_png
 from models.imaging.phantom import KINDS, SAMPLE, draw_phantom
 from models.imaging.scan import locate
@@ -29,7 +29,7 @@ from models.imaging.source import Source
 from models.inference.bank import CONSENSUS, ModelBank
 from models.inference.finding import DISCLAIMER
 from models.inference.pipeline import MODEL_KEYS, check_model
-from models.inference.serving import tune_for_serving
+from models.inference.serving import settle, tune_for_serving
 from models.reports.as_json import finding_as_json
 from models.reports.as_page import viewer_page
 from models.reports.calculators import calculators_of
@@ -431,5 +431,7 @@ if __name__ == "__main__":
     refuse_open_door(*map(read_settings(SETTINGS, os.environ).get, ("HOST", "PASSWORD", "OPEN")))
     tune_for_serving()
     application = create_app()
-    patient = {"request_handler": type("Connection", (Patient, WSGIRequestHandler), {})}
+    settle()
+    own = {"arrivals": Arrivals(not application.config["PROXIES"])}
+    patient = {"request_handler": type("Connection", (Patient, WSGIRequestHandler), own)}
     application.run(application.config["HOST"], application.config["PORT"], debug=False, **patient)

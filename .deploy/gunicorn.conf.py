@@ -1,14 +1,20 @@
 """For ``gunicorn -c .deploy/gunicorn.conf.py "app:create_app()"``; reasons and figures: .deploy/README.md."""
 
 import atexit
+import errno
+import mmap
 import os
+import selectors
 import shutil
+import struct
 import sys
 import tempfile
+import time
+from functools import partial
 from pathlib import Path
 
 from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -27,8 +33,8 @@ def make_metrics_folder():
 make_metrics_folder()
 
 from models.gate import refuse_open_door  # noqa: E402
-from models.gate.patience import PatientSocket  # noqa: E402
-from models.inference.serving import tune_for_serving  # noqa: E402
+from models.gate.patience import Arrivals, PatientSocket  # noqa: E402
+from models.inference.serving import settle, tune_for_serving  # noqa: E402
 from models.service.settings import SETTINGS, read_settings  # noqa: E402
 from models.store import disk  # noqa: E402
 from models.store.presence import Presence, default_folder  # noqa: E402
@@ -39,12 +45,62 @@ settings = read_settings(SETTINGS, os.environ)
 refuse_open_door(settings["HOST"], settings["PASSWORD"], settings["OPEN"])
 
 
+arrivals = Arrivals(not settings["PROXIES"])
+
+
+class Connection(TConn):
+    """A connection that is counted as long as it is open."""
+
+    def close(self, graceful=False):
+        arrivals.leave(self.sock)
+        super().close(graceful)
+
+
 class PatientWorker(ThreadWorker):
-    """A process with threads that does not wait for clients which send slowly or stop half-way."""
+    """A process with threads that does not wait for clients which send slowly or stop half-way.
+
+    When the server is told to reload, it goes on answering until a new process is ready.
+    """
+
+    is_leaving = False
+
+    def accept(self, listener):
+        """Take a connection; until something comes, it has no thread."""
+        try:
+            sock, address = listener.accept()
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                raise
+            return
+        sock = PatientSocket.of(sock)
+        if not arrivals.arrive(address[0] if isinstance(address, tuple) else "", sock):
+            sock.close()
+            return
+        conn = Connection(self.cfg, sock, address, listener.getsockname())
+        conn.timeout = time.monotonic() + self.cfg.keepalive
+        self.nr_conns += 1
+        self.pending_conns.append(conn)
+        self.poller.register(sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def handle(self, conn):
-        conn.sock = PatientSocket.of(conn.sock)
+        PatientSocket.of(conn.sock)  # another request, with a time of its own
+        arrivals.begin(conn.sock)
         return super().handle(conn)
+
+    def handle_exit(self, sig, frame):
+        """Stop; at a reload, once a new process is ready, or when told again."""
+        ready, reloaded = GENERATION.unpack(self.generation)
+        if self.alive and not self.is_leaving and ready <= reloaded and self.age <= reloaded:
+            self.is_leaving = True
+            return
+        super().handle_exit(sig, frame)
+
+    def is_parent_alive(self):
+        """Called every second: go where it is time to."""
+        ready, reloaded = GENERATION.unpack(self.generation)
+        if self.is_leaving and ready > reloaded:
+            self.alive = False
+        return super().is_parent_alive()
 
 
 class Log(Logger):
@@ -80,14 +136,32 @@ errorlog = "-"
 logger_class = Log
 
 
+GENERATION = struct.Struct("QQ")  # the newest process that is ready, and the newest at the last reload
+
+
 def on_starting(server):
     """The master is present in the store: a reload replaces all processes, and must not empty it."""
+    server.generation = mmap.mmap(-1, GENERATION.size)  # processes that are forked share it
     server.presence = Presence(Path(settings["STORE"] or default_folder()), disk.wipe)
 
 
 def post_fork(server, worker):
     """The locks are the master's."""
     server.presence.forget()
+    worker.generation = server.generation
+
+
+def post_worker_init(worker):
+    """It is ready: the models are loaded."""
+    settle()
+    ready, reloaded = GENERATION.unpack(worker.generation)
+    GENERATION.pack_into(worker.generation, 0, max(ready, worker.age), reloaded)
+
+
+def on_reload(server):
+    """All processes there are now will be replaced."""
+    ready, _ = GENERATION.unpack(server.generation)
+    GENERATION.pack_into(server.generation, 0, ready, server.worker_age)
 
 
 def child_exit(server, worker):

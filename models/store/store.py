@@ -27,6 +27,7 @@ from models.store.keys import (
     scan_name,
     store_full,
 )
+from models.store.mapped import Mapped
 from models.store.presence import default_folder
 from models.store.stay import Stay
 
@@ -68,6 +69,7 @@ class ScanStore:
         self._ahead = clock.ahead()
         self._stay = Stay(Path(folder or default_folder()), disk.wipe, self._sweep, sweep_seconds)
         self.ended = Ended(self._stay.here)
+        self._mapped = Mapped()
 
     def put(self, scan, owner, address=""):
         """Keep a scan; its token.
@@ -113,9 +115,12 @@ class ScanStore:
         """The scan, its slices a read-only memory map."""
         name = scan_name(token, owner)
         try:
-            return disk.read_scan(self._used(name))
+            path = self._used(name)
+            scan = disk.read_scan(path)
         except (OSError, ValueError, KeyError, TypeError):  # removed meanwhile, or damaged
             raise scan_gone() from None
+        self._mapped.add(scan.slices, path)
+        return scan
 
     def remove(self, token, owner):
         """Forget a scan and its notes."""

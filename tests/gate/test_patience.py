@@ -21,6 +21,7 @@ PART = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r
 def hasty(monkeypatch):
     """Bounds that a test can wait for."""
     monkeypatch.setattr(patience, "IDLE_SECONDS", 0.3)
+    monkeypatch.setattr(patience, "HEAD_SECONDS", 0.6)
     monkeypatch.setattr(patience, "GRACE_SECONDS", 0.6)
     monkeypatch.setattr(patience, "BYTES_A_SECOND", 1000)
 
