@@ -106,7 +106,7 @@ class Arrivals:
         return True
 
     def begin(self, connection):
-        """A connection begins to send a request; the oldest of an address that has too many such is closed."""
+        """A connection begins to send a request; where an address has too many such, its oldest is closed."""
         with self._lock:
             if (network := self._whose.get(connection)) is None:
                 return

@@ -51,12 +51,21 @@ SETTINGS = (
     ),
     Setting("DECODE_MB", 3000, "Address space of a process that decodes an upload, in megabytes."),
     Setting("DECODERS", 4, "Uploads decoded at once by one server process; others wait their turn."),
-    Setting("QUEUE", 16, "Predictions under way or waiting at once; one more is answered `busy`."),
+    Setting(
+        "QUEUE",
+        16,
+        "Predictions under way or waiting at once, of one visitor three quarters; one more is answered "
+        "`busy`.",
+    ),
     Setting(
         "STORE", "", "Folder for uploaded scans, the user's own; empty: in the system's temporary folder."
     ),
     Setting("STORE_MINUTES", 30, "Minutes after its last use at which a scan is removed."),
-    Setting("STORE_MB", 2000, "Most megabytes of scans kept at once; those used least recently go first."),
+    Setting(
+        "STORE_MB",
+        2000,
+        "Most megabytes of scans kept at once; beyond it, old ones go of the visitor who has most.",
+    ),
     Setting("STORE_SCANS", 20, "Most scans kept at once."),
     Setting("LOG", "plain", "`json`: log lines are JSON objects, one a line."),
 )

@@ -129,3 +129,43 @@ def test_a_decoder_that_is_killed_costs_its_upload(server, crop_png):
     assert ask(server.port, JSON, crop(crop_png), KIND).status == 200
     with contextlib.suppress(psutil.NoSuchProcess):
         assert zygote.status() == psutil.STATUS_ZOMBIE
+
+
+@contextlib.contextmanager
+def crowd(port):
+    """Six hundred connections of one client that send nothing, or half of their headers."""
+    connections = []
+    for i in range(600):
+        connections.append(socket.create_connection(("127.0.0.1", port), timeout=10))
+        with contextlib.suppress(OSError):
+            connections[-1].sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " if i % 2 else b"")
+    yield
+    for connection in connections:
+        connection.close()
+
+
+@pytest.mark.parametrize("kind", ["gunicorn", "server"])
+def test_six_hundred_half_sent_headers_silence_nobody(request, kind):
+    own = request.getfixturevalue(kind)
+    port = own.port if kind == "server" else int(own.address.split(":")[1])
+    with crowd(port):
+        for _ in range(3):
+            start = time.monotonic()
+            assert ask(port, "/static/style.css", timeout=10).status == 200
+            assert time.monotonic() - start < 5
+
+
+def test_a_reload_of_one_process_leaves_nobody_without_an_answer(tmp_path):
+    alone = Gunicorn(tmp_path, workers=1)
+    port, before, waited = int(alone.address.split(":")[1]), alone.wait_for_workers(1), []
+    alone.process.send_signal(signal.SIGHUP)
+    end = time.monotonic() + 180
+    while psutil.pid_exists(before[0]) and time.monotonic() < end:
+        start = time.monotonic()
+        assert ask(port, "/static/style.css", timeout=30).status == 200
+        waited.append(time.monotonic() - start)
+        time.sleep(0.1)
+    assert not psutil.pid_exists(before[0])
+    assert ask(port, "/static/style.css").status == 200
+    assert max(waited) < 5
+    assert alone.stop() == 0

@@ -10,7 +10,7 @@ import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from models.gate import patience
-from models.gate.patience import Patient, PatientSocket
+from models.gate.patience import OPEN_OF_ONE, Arrivals, Patient, PatientSocket
 
 HEAD = b"POST %s HTTP/1.1\r\nHost: localhost\r\nX-Requested-With: script\r\n"
 BODY = b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 5000\r\n\r\n"
@@ -150,3 +150,74 @@ def test_whole_requests_are_answered_and_their_connections_closed(app):
         assert answer_to(port, HEAD.replace(b"POST", b"GET") % b"/healthz" + b"\r\n").startswith(
             "HTTP/1.1 200 "
         )
+
+
+class Line:
+    """A connection that only remembers whether it was closed."""
+
+    is_closed = False
+
+    def shutdown(self, _):
+        self.is_closed = True
+
+
+def test_the_oldest_that_send_no_headers_make_room_for_others_of_their_address():
+    arrivals, lines = Arrivals(), [Line() for _ in range(40)]
+    other = Line()
+    assert arrivals.arrive("198.51.100.1", other)
+    assert all(arrivals.arrive("192.0.2.1", line) for line in lines)
+    assert [line.is_closed for line in lines] == [True] * 8 + [False] * 32
+    assert not other.is_closed
+    lines[8].on_head()  # its headers are there
+    assert arrivals.arrive("192.0.2.1", Line())
+    assert not lines[8].is_closed
+    assert not lines[9].is_closed
+    arrivals.begin(lines[8])  # the next request on it
+    assert [lines[8].is_closed, lines[9].is_closed] == [False, True]
+
+
+def test_an_address_has_so_many_connections_and_no_more():
+    arrivals, lines = Arrivals(), [Line() for _ in range(OPEN_OF_ONE)]
+    for line in lines:
+        assert arrivals.arrive("2001:db8::1", line)
+        line.on_head()
+    assert not arrivals.arrive("2001:db8::2", Line())  # of the same line
+    assert arrivals.arrive("2001:db8:0:1::1", Line())
+    arrivals.leave(lines[0])
+    assert arrivals.arrive("2001:db8::2", Line())
+    assert not any(line.is_closed for line in lines)
+
+
+def test_nothing_is_kept_of_connections_that_are_closed():
+    arrivals, lines = Arrivals(), [Line() for _ in range(40)]
+    for line in lines:
+        arrivals.arrive("192.0.2.1", line)
+    for line in lines:
+        arrivals.leave(line)
+    assert not arrivals._open
+    assert not arrivals._waiting
+    assert not arrivals._whose
+
+
+@pytest.mark.parametrize(("is_bounded", "address"), [(False, "192.0.2.1"), (True, "")])
+def test_behind_a_proxy_and_a_unix_socket_there_is_no_bound(is_bounded, address):
+    arrivals, lines = Arrivals(is_bounded), [Line() for _ in range(2 * OPEN_OF_ONE)]
+    assert all(arrivals.arrive(address, line) for line in lines)
+    assert not any(line.is_closed for line in lines)
+
+
+def test_the_headers_have_less_time_than_the_rest(pair, monkeypatch):
+    monkeypatch.setattr(patience, "GRACE_SECONDS", 5)
+    client, server = pair
+    heard = []
+    server.on_head = lambda: heard.append(True)
+    for piece in (b"GET / HTTP/1.1\r\n", b"Host: x\r\n\r", b"\nbody"):
+        client.sendall(piece)
+        assert server.recv(100) == piece
+    assert heard == [True]
+    assert not server.is_in_head
+    PatientSocket.of(server)
+    thread = drip(client, b"x", 12, 0.1)
+    with pytest.raises(TimeoutError, match="slowly|half-way"):
+        read_all(server)
+    thread.join()
