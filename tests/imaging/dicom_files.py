@@ -87,6 +87,11 @@ def rewritten(data, **tags):
     return _written(dataset, None)
 
 
+def header_of(data):
+    """The elements of a file, as pydicom reads them."""
+    return dcmread(io.BytesIO(data))
+
+
 def transcoded(data, syntax):
     """The same file in another transfer syntax; what compresses is GDCM."""
     dataset = dcmread(io.BytesIO(data))

@@ -81,6 +81,12 @@ def significant_bits(stored, dataset, aligned=False):
     high = bits - 1 if aligned else int(dataset.get("HighBit") or bits - 1)
     if not bits - 1 <= high < allocated:
         high = bits - 1
+    return bits_up_to(stored, bits, high)
+
+
+def bits_up_to(stored, bits, high):
+    """Values of so many bits up to bit number `high`, extended by their sign where the type has one."""
+    allocated = stored.dtype.itemsize * 8
     if bits == allocated:
         return stored
     if not 1 <= bits < allocated:

@@ -9,6 +9,7 @@ from pydicom.pixels.utils import as_pixel_options
 from pydicom.uid import RLELossless
 
 from models.errors import ScanError
+from models.imaging.dicom.code_stream import code_stream_of, stored_values
 from models.imaging.dicom.codec import decode_frame
 from models.imaging.dicom.damage import PIXELS
 from models.imaging.dicom.frames import count_frames
@@ -52,7 +53,7 @@ def stored_frames(dataset, stream, element, numbers=None):
     stream.seek(element.offset)
     order = None if numbers is None or list(numbers) == list(range(count)) else list(numbers)
     if syntax.is_encapsulated and syntax != RLELossless:
-        return _compressed(stream, options, order)
+        return _compressed(dataset, stream, options, order)
     return _plain(dataset, stream, {**options, "pixel_vr": element.vr}, order)
 
 
@@ -65,8 +66,8 @@ def _plain(dataset, stream, options, order):
         yield significant_bits(pixels, dataset) if pixels.dtype.kind in "iu" else pixels
 
 
-def _compressed(stream, options, order):
-    """Frames whose code streams go to the codec, which sees to their sign and precision."""
+def _compressed(dataset, stream, options, order):
+    """Frames whose code streams go to the codec."""
     places = {
         "number_of_frames": options["number_of_frames"],
         "extended_offsets": options.pop("extended_offsets", None),
@@ -76,7 +77,8 @@ def _compressed(stream, options, order):
     else:
         frames = (get_frame(stream, number, **places) for number in order)
     for data in frames:
-        yield decode_frame(data, options)
+        cells, syntax = decode_frame(data, options), options["transfer_syntax_uid"]
+        yield stored_values(cells, code_stream_of(data, syntax), dataset, syntax)
 
 
 def _refuse_cut(dataset, stream, element, count, syntax):
