@@ -180,7 +180,50 @@ def test_a_file_cut_anywhere_is_refused(syntax):
     for percent in range(100):
         code = code_of(data[: len(data) * percent // 100])
         assert code in ("corrupt_file", "no_pixels")
-    assert code_of(data[:-9]) == "corrupt_file"
+    assert code_of(data[:-11]) == "corrupt_file"  # 8 of the delimiter, at most one of padding
+
+
+ENDS = {  # what is written in place of the sequence delimiter
+    "nothing": b"",
+    "half": bytes.fromhex("feffdde0"),
+    "zeros": bytes(8),
+    "many zeros": bytes(100),
+    "end of an item": bytes.fromhex("feff0de000000000"),
+    "of a length": bytes.fromhex("feffdde002000000"),
+    "big endian": bytes.fromhex("fffee0dd00000000"),
+    "trailing padding": bytes.fromhex("fcfffcff4f42000004000000") + bytes(4),
+}
+COMPRESSED = [RLELossless, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless]
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("syntax", COMPRESSED, ids=lambda uid: uid.keyword)
+def test_whole_frames_without_a_proper_delimiter_are_read(syntax, end):
+    data = transcoded(make_ct(HU, bits=12), syntax)
+    assert data[-8:] == bytes.fromhex("feffdde000000000")
+    np.testing.assert_array_equal(read(data[:-8] + ENDS[end]), HU)
+
+
+@pytest.mark.parametrize("syntax", COMPRESSED, ids=lambda uid: uid.keyword)
+def test_many_whole_frames_without_a_delimiter_are_read_and_cut_ones_are_refused(syntax):
+    data = transcoded(make_enhanced([0, 2, 4]), syntax)[:-8]
+    for numbers in (None, [2], [1, 0]):
+        frames = decode(io.BytesIO(data), numbers)
+        for pixels, number in zip(frames, numbers or range(3), strict=True):
+            np.testing.assert_array_equal(pixels, marked(number))
+    for cut in (3, 40, len(data) // 8):
+        with pytest.raises(ScanError) as caught:
+            list(decode(io.BytesIO(data[:-cut])))
+        assert caught.value.code == "corrupt_file"
+
+
+@pytest.mark.parametrize("syntax", COMPRESSED, ids=lambda uid: uid.keyword)
+def test_a_sequence_of_defined_length_is_read(syntax):
+    data = transcoded(make_ct(HU, bits=12), syntax)
+    start = data.rindex(bytes.fromhex("e07f1000")) + 8
+    for items in (data[start + 4 : -8], data[start + 4 :]):
+        told = data[:start] + len(items).to_bytes(4, "little") + items
+        np.testing.assert_array_equal(read(told), HU)
 
 
 @pytest.mark.parametrize("name", ["CT_small.dcm", "693_J2KI.dcm"])

@@ -1,7 +1,7 @@
 """What a compressed frame says of itself, and its decoded cells to stored values.
 
-A code stream may hold more bits than Bits Stored: DCMTK and others compress the whole cell, with the overlay or
-whatever else lies above the value (PS3.5 section 8.1.1 and annex A.4). Its own precision tells.
+A code stream may hold more bits than Bits Stored: DCMTK and others compress the whole cell, with the overlay
+or whatever else lies above the value (PS3.5 section 8.1.1 and annex A.4). Its own precision tells.
 """
 
 from dataclasses import dataclass
