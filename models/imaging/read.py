@@ -106,11 +106,12 @@ def _dicom_files(kinds):
 
 def _dicom_scan(sources, spacing_mm, limits, progress):
     found = read_headers(sources, _counter(progress, 0, 2 * len(sources)), limits)
-    slices = one_series(found)
+    slices, said = one_series(found)
     limits.check_slices(len(slices), *slices[0].shape)
     series = in_order(slices, same_contents)
     n_slices = len(series.slices)
-    volume = read_volume(series.slices, _counter(progress, n_slices, 2 * n_slices))
+    notes = set()
+    volume = read_volume(series.slices, _counter(progress, n_slices, 2 * n_slices), notes)
     frames = [header.frame for header in series.slices]
     is_hu = all(header.is_hu for header in series.slices)
     spacing = next((frame.spacing_mm for frame in frames if frame.spacing_mm), None)
@@ -121,7 +122,7 @@ def _dicom_scan(sources, spacing_mm, limits, progress):
         spacing,
         spacing_mm,
         is_hu,
-        series_notices(series, found.left_out),
+        [*said, *series_notices(series, found.left_out, notes)],
         orientation=display_orientation(orientation_of(series.slices)),
         positions_mm=series.positions_mm,
         thickness_mm=float(np.median(thickness)) if thickness else None,
@@ -156,7 +157,8 @@ def _scan(slices, found, given, is_hu, notices, **geometry):
     assumed = spacing is None
     if assumed:
         spacing = (ASSUMED_SPACING_MM, ASSUMED_SPACING_MM)
-        message = f"The file does not say how large a pixel is; {ASSUMED_SPACING_MM} mm was assumed."
+        so = " in a way that is understood" if any(notice.code == "odd_numbers" for notice in notices) else ""
+        message = f"The file does not say{so} how large a pixel is; {ASSUMED_SPACING_MM} mm was assumed."
         notices = [*notices, Notice("spacing_assumed", message)]
     elif not LIDC_SPACING_MM[0] <= min(spacing) <= max(spacing) <= LIDC_SPACING_MM[1]:
         message = "A pixel is {:g} x {:g} mm; the models were trained on {} to {} mm.".format(

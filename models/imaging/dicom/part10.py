@@ -20,6 +20,7 @@ from pydicom.uid import (
 
 from models.errors import ScanError
 from models.imaging.dicom.damage import HEADER, refusing_damage
+from models.imaging.dicom.numbers import mend_counts
 
 KEYWORDS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
 PIXEL_VRS = (b"OB", b"OW", b"OF", b"OD", b"UN")
@@ -73,6 +74,7 @@ def open_file(stream):
     implicit = syntax in (None, "", ImplicitVRLittleEndian)  # a guess: read_dataset looks for itself
     dataset = read_dataset(stream, implicit and little, little, stop_when=_at_pixels)
     dataset.file_meta = meta
+    mend_counts(dataset)
     element = _pixel_element(stream, little)
     if element is None and _is_cut(dataset):
         raise ScanError("corrupt_file", HEADER)

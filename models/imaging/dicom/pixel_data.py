@@ -114,7 +114,7 @@ def _encapsulated(stream, element, count, syntax):
 
 
 def _fragments(stream, element):
-    """Places (offset, length) of the items, the last one perhaps cut, and whether a delimiter follows them."""
+    """Places (offset, length) of the items, the last one perhaps cut, and whether a delimiter follows."""
     end, found, offset = stream.seek(0, os.SEEK_END), [], element.offset
     if element.length != UNDEFINED:
         end = min(end, offset + element.length)
