@@ -14,6 +14,28 @@ CENTRAL_HEADER = b"PK\x01\x02"  # begins each entry of the directory at the ZIP'
 CHUNK_BYTES = 1 << 20
 LEAST_BYTES = 8192  # unpacked at once, at least
 LOCAL_HEADER_BYTES = 30  # at least, before each packed file
+READ = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # bzip2 and LZMA take far longer for as few bytes
+METHODS = {  # APPNOTE 4.4.5
+    1: "Shrink",
+    2: "Reduce",
+    3: "Reduce",
+    4: "Reduce",
+    5: "Reduce",
+    6: "Implode",
+    9: "Deflate64",
+    10: "PKWARE Implode",
+    12: "bzip2",
+    14: "LZMA",
+    18: "IBM TERSE",
+    19: "IBM LZ77",
+    20: "Zstandard",
+    93: "Zstandard",
+    94: "MP3",
+    95: "XZ",
+    96: "JPEG",
+    97: "WavPack",
+    98: "PPMd",
+}
 UNIX = 3  # the system that an entry was made on, where it says what kind of file it is
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
 
@@ -36,8 +58,8 @@ def members(source, limits):
     Raises
     ------
     ScanError
-        ``corrupt_file``, ``too_large``, or ``unsupported_file`` for an encrypted ZIP or one with links;
-        opened members raise the first two when they are read.
+        ``corrupt_file``, ``too_large``, or ``unsupported_file`` for a ZIP that is encrypted, has links, or is
+        packed by another method than Deflate; opened members raise the first two when they are read.
     """
     stream = source.open()
     size = _check_members(stream, limits.zip_files)
@@ -78,6 +100,14 @@ def _check_entries(entries):
     if any(entry.create_system == UNIX and stat.S_ISLNK(entry.external_attr >> 16) for entry in entries):
         raise ScanError(
             "unsupported_file", "The ZIP holds links in place of files; pack the files themselves."
+        )
+    others = {entry.compress_type for entry in entries if entry.file_size} - set(READ)
+    if others:
+        method = METHODS.get(min(others), f"method {min(others)}")
+        raise ScanError(
+            "unsupported_file",
+            f"The ZIP is packed by {method}, which is not read here; pack the series again by the usual "
+            "method of ZIP, Deflate, or send the files unpacked.",
         )
     ends = 0
     for entry in sorted(entries, key=lambda entry: entry.header_offset):

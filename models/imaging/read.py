@@ -18,6 +18,11 @@ from models.imaging.source import DICOM_NAME, Source, natural_key
 
 LIDC_SPACING_MM = (0.46, 0.98)
 DEFAULT = Limits()
+PICTURE_NOTES = {
+    "coloured_marks": "The picture has marks in colour, such as an arrow or a box; they were painted over with "
+    "the grey beside them, and what lies beneath is lost. Send it without marks.",
+    "reduced_pages": "Smaller copies of the pages of a TIFF were left out.",
+}
 
 
 def read_scan(files, spacing_mm=None, limits=DEFAULT, progress=None):
@@ -138,9 +143,9 @@ def _counter(progress, done, total):
 
 
 def _picture_scan(sources, spacing_mm, limits):
-    slices, pixels = [], 0
+    slices, pixels, notes = [], 0, set()
     for source in sorted(sources, key=lambda source: natural_key(source.name)):
-        pages = read_picture(source.open().read(), limits, pixels)
+        pages = read_picture(source.open().read(), limits, pixels, notes)
         pixels += sum(page.size for page in pages)
         slices += pages
     if len({pixels.shape for pixels in slices}) > 1:
@@ -149,7 +154,8 @@ def _picture_scan(sources, spacing_mm, limits):
         )
     stack = np.stack(slices)
     refuse_other_pictures(stack)
-    return _scan(stack, None, spacing_mm, False, [])
+    said = [Notice(code, message) for code, message in PICTURE_NOTES.items() if code in notes]
+    return _scan(stack, None, spacing_mm, False, said)
 
 
 def _scan(slices, found, given, is_hu, notices, **geometry):

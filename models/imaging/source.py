@@ -8,9 +8,10 @@ from typing import BinaryIO
 
 from models.imaging.dicom import looks_like_dicom
 from models.imaging.spool import Part
+from models.imaging.tiff import TIFF_STARTS
 
 HEAD_BYTES = 512  # enough to tell the kind of a file
-PICTURE_STARTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM")
+PICTURE_STARTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", *TIFF_STARTS, b"BM")
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 OTHER_ARCHIVES = (b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 STRAY = re.compile(r"(^|/)(__MACOSX/|\.(?!\.?/)|Thumbs\.db$|desktop\.ini$|DICOMDIR$)", re.IGNORECASE)

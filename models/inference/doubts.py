@@ -40,6 +40,7 @@ ORDER = (  # first what may void the answer, then what blurs a part of it, last 
     "size_unknown",
     "no_identifiers",
     "left_out",
+    "reduced_pages",
 )
 
 
