@@ -1,6 +1,8 @@
 """The files in a ZIP, unpacked one at a time, in memory and within bounds; nothing reaches the disk."""
 
+import gzip
 import io
+import re
 import stat
 import threading
 import zipfile
@@ -36,6 +38,7 @@ METHODS = {  # APPNOTE 4.4.5
     97: "WavPack",
     98: "PPMd",
 }
+GZ_NAME = re.compile(r"\.gz$", re.IGNORECASE)
 UNIX = 3  # the system that an entry was made on, where it says what kind of file it is
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
 
@@ -69,12 +72,54 @@ def members(source, limits):
     except BROKEN as error:
         raise ScanError("corrupt_file", "The ZIP is damaged or cut short; pack it again.") from error
     _check_entries(entries)
-    allowance = Allowance(min(limits.zip_bytes, max(limits.zip_small_bytes, limits.zip_ratio * size)))
+    allowance = _allowance(size, limits)
 
     def opener(entry):
         return lambda: io.BufferedReader(Member(archive, entry, allowance), LEAST_BYTES)
 
     return [Source(entry.filename, opener(entry)) for entry in entries]
+
+
+def gunzipped(sources, limits):
+    """What files packed by gzip hold, in memory.
+
+    Parameters
+    ----------
+    sources : list of Source
+    limits : Limits
+        Bounds on what is unpacked, of all of them together, as for a ZIP.
+
+    Returns
+    -------
+    list of Source
+        In the same order, named without ``.gz``.
+
+    Raises
+    ------
+    ScanError
+        ``corrupt_file`` or ``too_large``.
+    """
+    size = sum(source.open().seek(0, io.SEEK_END) for source in sources)
+    allowance = _allowance(size, limits)
+    return [Source.of_bytes(GZ_NAME.sub("", source.name), _gunzip(source, allowance)) for source in sources]
+
+
+def _gunzip(source, allowance):
+    unpacked = bytearray()
+    try:
+        with gzip.GzipFile(fileobj=source.open()) as packed:
+            while chunk := packed.read(CHUNK_BYTES):
+                allowance.take(len(chunk))
+                unpacked += chunk
+    except BROKEN as error:
+        raise ScanError(
+            "corrupt_file", "A file packed by gzip is damaged or cut short; pack it again."
+        ) from error
+    return bytes(unpacked)
+
+
+def _allowance(size, limits):
+    return Allowance(min(limits.zip_bytes, max(limits.zip_small_bytes, limits.zip_ratio * size)))
 
 
 def _check_members(stream, most):
@@ -117,7 +162,7 @@ def _check_entries(entries):
 
 
 class Allowance:
-    """What may still be unpacked of a ZIP, in bytes."""
+    """What may still be unpacked of an upload, in bytes."""
 
     def __init__(self, n_bytes):
         self.n_bytes, self._lock = n_bytes, threading.Lock()
@@ -127,7 +172,7 @@ class Allowance:
         with self._lock:
             self.n_bytes -= n_bytes
         if self.n_bytes < 0:
-            raise ScanError("too_large", "The ZIP unpacks to far more than a CT series; send one series.")
+            raise ScanError("too_large", "The upload unpacks to far more than a CT series; send one series.")
 
 
 class Member(io.RawIOBase):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.errors import ScanError
-from models.imaging.archive import members
+from models.imaging.archive import gunzipped, members
 from models.imaging.content import refuse_other_pictures, refuse_other_regions
 from models.imaging.geometry import display_orientation
 from models.imaging.limits import Limits
@@ -11,22 +11,24 @@ from models.imaging.picture import read_picture
 from models.imaging.reference import references_of
 from models.imaging.scan import ASSUMED_SPACING_MM, SPACING_BOUNDS_MM, Notice, Scan
 from models.imaging.series.headers import read_headers
-from models.imaging.series.notices import series_notices
+from models.imaging.series.notices import series_notices, tilt_notice
 from models.imaging.series.order import in_order, one_series, orientation_of
 from models.imaging.series.volume import read_volume, same_contents
 from models.imaging.source import DICOM_NAME, Source, natural_key
+from models.imaging.volumes.formats import read_grid
+from models.imaging.volumes.scan import slices_of
 
 LIDC_SPACING_MM = (0.46, 0.98)
 DEFAULT = Limits()
 PICTURE_NOTES = {
-    "coloured_marks": "The picture has marks in colour, such as an arrow or a box; they were painted over with "
-    "the grey beside them, and what lies beneath is lost. Send it without marks.",
+    "coloured_marks": "The picture has marks in colour, such as an arrow or a box; they were painted over, "
+    "and what lies beneath them is lost. Send it without marks.",
     "reduced_pages": "Smaller copies of the pages of a TIFF were left out.",
 }
 
 
 def read_scan(files, spacing_mm=None, limits=DEFAULT, progress=None):
-    """Decode an upload: a picture or a stack of them, a DICOM file, a DICOM series, or a ZIP of either.
+    """Decode an upload: a picture or a stack of them, a DICOM file or series, a volume, or a ZIP of these.
 
     Parameters
     ----------
@@ -52,11 +54,14 @@ def read_scan(files, spacing_mm=None, limits=DEFAULT, progress=None):
     if not kinds:
         raise ScanError("no_file", "No file was sent; choose a CT image first.")
     _check_spacing(spacing_mm)
-    kinds = _without_strays(kinds)
+    kinds = _without_strays(_without_gzip(kinds, limits))
     if "zip" in kinds.values():
-        dicom, pictures = _unzip(kinds, limits)
+        kinds = _unzip(kinds, limits)
+        dicom, pictures = _of_zip(kinds)
     else:
         dicom, pictures = _sort_out(kinds)
+    if not dicom and "volume" in kinds.values():
+        return _volume_scan(kinds, spacing_mm, limits)
     if dicom:
         return _dicom_scan(dicom, spacing_mm, limits, progress or (lambda done, total: None))
     return _picture_scan(pictures, spacing_mm, limits)
@@ -73,16 +78,32 @@ def _without_strays(kinds):
     return {source: kind for source, kind in kinds.items() if not source.is_stray} or kinds
 
 
+def _without_gzip(kinds, limits):
+    """With what files packed by gzip hold in their place."""
+    packed = [source for source, kind in kinds.items() if kind == "gzip"]
+    unpacked = dict(zip(packed, gunzipped(packed, limits), strict=True))
+    return {
+        unpacked.get(source, source): unpacked[source].kind() if source in unpacked else kind
+        for source, kind in kinds.items()
+    }
+
+
 def _unzip(kinds, limits):
-    """DICOM files and pictures in a ZIP; where both are, the pictures are a CD's previews."""
+    """The files in a ZIP and their kinds."""
     if len(kinds) > 1:
         raise ScanError("mixed_series", "Send a ZIP by itself: either one ZIP, or the files without it.")
     files = members(next(iter(kinds)), limits)
-    kinds = _without_strays({source: source.kind() for source in files})
+    return _without_strays(_without_gzip({source: source.kind() for source in files}, limits))
+
+
+def _of_zip(kinds):
+    """DICOM files and pictures of a ZIP; where both are, the pictures are a CD's previews."""
     dicom = _dicom_files(kinds)
     pictures = [source for source, kind in kinds.items() if kind == "picture"]
-    if not dicom and not pictures:
-        message = "The ZIP holds neither DICOM files nor pictures; ZIPs within it are not opened."
+    if not dicom and not pictures and "volume" not in kinds.values():
+        message = (
+            "The ZIP holds neither DICOM files nor pictures nor a volume; ZIPs within it are not opened."
+        )
         raise ScanError("unsupported_file", message)
     return dicom, [] if dicom else pictures
 
@@ -90,14 +111,18 @@ def _unzip(kinds, limits):
 def _sort_out(kinds):
     """DICOM files or pictures among loose files."""
     dicom = _dicom_files(kinds)
-    if dicom and "picture" in kinds.values():
-        raise ScanError("mixed_series", "The upload mixes DICOM files and pictures; send one or the other.")
-    if dicom:
+    others = {"picture": "pictures", "volume": "volumes"}
+    mixed = ["DICOM files"] * bool(dicom) + [many for one, many in others.items() if one in kinds.values()]
+    if len(mixed) > 1:
+        message = f"The upload mixes {' and '.join(mixed)}; send one or the other."
+        raise ScanError("mixed_series", message)
+    if dicom or "volume" in kinds.values():
         return dicom, []
     if "empty" in kinds.values():
         raise ScanError("corrupt_file", "The file is empty.")
     if "archive" in kinds.values():
-        raise ScanError("unsupported_file", "Of archives, only ZIP is opened; pack the series as a ZIP.")
+        message = "Of archives, only ZIP is opened; unpack this one, and send its files or a ZIP of them."
+        raise ScanError("unsupported_file", message)
     return [], list(kinds)
 
 
@@ -133,6 +158,30 @@ def _dicom_scan(sources, spacing_mm, limits, progress):
         thickness_mm=float(np.median(thickness)) if thickness else None,
         references=references_of(header.reference for header in series.slices),
         contrast=any(header.contrast for header in series.slices),
+    )
+
+
+def _volume_scan(kinds, spacing_mm, limits):
+    volumes = [source for source, kind in kinds.items() if kind == "volume"]
+    if len(volumes) > 1:
+        raise ScanError("mixed_series", f"The upload holds {len(volumes)} volumes; send one at a time.")
+    others = {
+        source.name.replace("\\", "/").rpartition("/")[2].lower(): lambda source=source: source.open().read()
+        for source in kinds
+        if source is not volumes[0]
+    }
+    found = slices_of(read_grid(volumes[0].open().read(), others, limits))
+    limits.check_image(*found.pixels.shape[1:])
+    low, high = SPACING_BOUNDS_MM
+    spacing = found.spacing_mm if low <= min(found.spacing_mm) and max(found.spacing_mm) <= high else None
+    refuse_other_regions(found.pixels, spacing or (ASSUMED_SPACING_MM,) * 2, True)
+    return _scan(
+        found.pixels,
+        spacing,
+        spacing_mm,
+        True,
+        [*found.notices, *tilt_notice(found.tilt_degrees)],
+        positions_mm=found.positions_mm,
     )
 
 

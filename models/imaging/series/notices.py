@@ -111,7 +111,11 @@ def _tilt(series):
     places = [header.frame.position for header in series.slices]
     if None in places:
         places = [(0.0, 0.0, 0.0)]  # only the slices' own tilt is known
-    degrees = tilt_degrees(places, orientation_of(series.slices))
+    return tilt_notice(tilt_degrees(places, orientation_of(series.slices)))
+
+
+def tilt_notice(degrees):
+    """A warning where slices are tilted, or shifted against one another, by so many degrees."""
     if degrees > TILT_DEGREES:
         message = f"The slices are tilted by {degrees:.1f} degrees (gantry tilt)."
         yield Notice("gantry_tilt", message)
