@@ -4,6 +4,7 @@ import io
 import logging
 from collections import Counter
 
+import imagecodecs
 import numpy as np
 import tifffile
 from tifffile import PHOTOMETRIC, TIFF
@@ -32,6 +33,12 @@ TURNS = {  # value of Orientation: how the stored pixels are turned to be shown
     8: lambda pixels: np.rot90(pixels),
 }
 
+CODECS = (  # of TIFF, and what prepares pixels for them
+    "bitorder ccittfax4 deflate delta floatpred jpeg jpeg2k jpeg8 lerc lzma lzw packbits packints png webp "
+    "zlib zstd"
+)
+for codec in CODECS.split():  # loaded now, since the process that decodes may open no files
+    getattr(imagecodecs, f"{codec}_decode")
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its warnings quote the file
 
 

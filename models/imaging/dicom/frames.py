@@ -68,7 +68,11 @@ def frames_of(dataset):
 @refusing_damage()
 def count_frames(dataset):
     """Number of Frames (0028,0008), 1 where it is absent, empty or 0."""
-    count = whole_in(dataset, "NumberOfFrames") or 1
+    count = whole_in(dataset, "NumberOfFrames")
+    if count is None and (text := written(dataset, "NumberOfFrames")):
+        said = oddity("NumberOfFrames", text, 1, is_used=False).partition(";")[0]
+        raise ScanError("corrupt_file", f"The DICOM file's {said}, which makes no sense.")
+    count = count or 1
     if count < 1:
         raise ScanError("corrupt_file", "The DICOM file's number of frames is negative.")
     if count > MAX_FRAMES:
