@@ -20,11 +20,14 @@ from models.imaging.volumes.scan import slices_of
 
 LIDC_SPACING_MM = (0.46, 0.98)
 DEFAULT = Limits()
-PICTURE_NOTES = {
-    "coloured_marks": "The picture has marks in colour, such as an arrow or a box; they were painted over, "
-    "and what lies beneath them is lost. Send it without marks.",
-    "reduced_pages": "Smaller copies of the pages of a TIFF were left out.",
-}
+PICTURE_NOTICES = (
+    Notice(
+        "coloured_marks",
+        "The picture has marks in colour, such as an arrow or a box; they were painted over, and what lies "
+        "beneath them is lost. Send it without marks.",
+    ),
+    Notice("reduced_pages", "Smaller copies of the pages of a TIFF were left out."),
+)
 
 
 def read_scan(files, spacing_mm=None, limits=DEFAULT, progress=None):
@@ -203,7 +206,7 @@ def _picture_scan(sources, spacing_mm, limits):
         )
     stack = np.stack(slices)
     refuse_other_pictures(stack)
-    said = [Notice(code, message) for code, message in PICTURE_NOTES.items() if code in notes]
+    said = [notice for notice in PICTURE_NOTICES if notice.code in notes]
     return _scan(stack, None, spacing_mm, False, said)
 
 
