@@ -241,4 +241,4 @@ def _image_type(dataset):
 
 
 def _with_article(noun):
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    return f"{'an' if noun[0] in 'aeiouX' else 'a'} {noun}"

@@ -4,6 +4,7 @@ Decimal commas, other types of value than the standard's, units, brackets: what 
 read, and quoted where it is not written as it should be.
 """
 
+import functools
 import re
 
 import numpy as np
@@ -54,6 +55,7 @@ def written(dataset, keyword: str) -> str | None:
     return text.strip(" \0\t\r\n") or None
 
 
+@functools.lru_cache(1024)  # the slices of a series repeat most of them
 def numbers(text: str | None, length: int = 1) -> tuple[float, ...] | None:
     """So many finite numbers of a text; None where it does not hold exactly these.
 
@@ -84,6 +86,7 @@ def whole_in(dataset, keyword: str) -> int | None:
     return int(value) if value is not None and value.is_integer() else None
 
 
+@functools.lru_cache(1024)
 def oddity(keyword: str, text: str | None, length: int, is_used: bool = True) -> str | None:
     """A sentence that quotes what is not written as it should be, and says what was made of it.
 

@@ -24,6 +24,7 @@ from models.imaging.dicom.numbers import mend_counts
 
 KEYWORDS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
 PIXEL_VRS = (b"OB", b"OW", b"OF", b"OD", b"UN")
+NOTHING_SAID = "The DICOM file is damaged or cut short: it has no image, and does not say what else it holds."
 UNDEFINED = 0xFFFFFFFF  # length of what is read up to its delimiter
 MAX_INFLATED = 2**28  # bytes of a deflated file: 500 slices
 
@@ -77,7 +78,7 @@ def open_file(stream):
     mend_counts(dataset)
     element = _pixel_element(stream, little)
     if element is None and _is_cut(dataset):
-        raise ScanError("corrupt_file", HEADER)
+        raise ScanError("corrupt_file", NOTHING_SAID if len(dataset) else HEADER)
     return dataset, stream, element
 
 

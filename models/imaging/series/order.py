@@ -100,8 +100,8 @@ def _is_one_series(groups):
     if any(header.frame.position is None for header in slices):
         numbers = {header.instance for header in slices} - {None}
         return len(numbers) == len(slices)
-    steps = np.diff(np.sort(along_normal([header.frame.position for header in slices], orientation)))
-    return bool(steps.min() > SAME_POSITION_MM and uneven(np.cumsum(steps)) is None)
+    places = np.sort(along_normal([header.frame.position for header in slices], orientation))
+    return bool(np.diff(places).min() > SAME_POSITION_MM and uneven(places) is None)
 
 
 def damaged(n_damaged, n_files, error):

@@ -1,6 +1,7 @@
 """Volume files to stored values and where they lie: NIfTI-1 and -2, NRRD, MetaImage."""
 
 import io
+import logging
 import math
 import re
 import zlib
@@ -42,6 +43,8 @@ SPACES = {  # of NRRD: signs to mm to the left, to the back, to the head
     "left-anterior-superior": (1, -1, 1),
     "las": (1, -1, 1),
 }
+
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # it quotes headers that it mends
 
 
 def is_volume(head: bytes) -> bool:
