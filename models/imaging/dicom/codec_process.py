@@ -51,8 +51,8 @@ def decode(data, options):
     size = _get_jpg_parameters(data)  # GDCM would fill in or cut off what JPEG-LS has less or more
     if size and (size["height"], size["width"]) != (options["rows"], options["columns"]):
         raise ValueError("The code stream is of another size than the header says.")
-    if size.get("precision", 0) > options["bits_stored"]:  # GDCM would drop the rest
-        options = {**options, "bits_stored": size["precision"]}
+    if options["bits_stored"] < size.get("precision", 0) <= options["bits_allocated"]:
+        options = {**options, "bits_stored": size["precision"]}  # else GDCM drops what lies above
     options = {**options, **SINGLE, **AS_CODED, "transfer_syntax_uid": UID(options["transfer_syntax_uid"])}
     return decoder_for(options["transfer_syntax_uid"]).as_array(encapsulate([data]), **options)[0]
 

@@ -140,11 +140,12 @@ def _raw_text(element, keyword):
         return _text(value)
     if vr in (None, "UN"):
         vr = dictionary_VR(keyword).partition(" ")[0]  # of "US or SS": who needs the sign knows the cell
-    kind = BINARY.get(vr)
-    if kind is None:
+    if vr not in BINARY:
         return value.decode("latin-1")
-    kind = np.dtype(("<" if element.is_little_endian else ">") + kind)
-    return _text(np.frombuffer(value[: len(value) // kind.itemsize * kind.itemsize], kind).tolist())
+    kind = np.dtype(("<" if element.is_little_endian else ">") + BINARY[vr])
+    if len(value) % kind.itemsize:  # the type is wrong, or the value is cut
+        return value.decode("latin-1")
+    return _text(np.frombuffer(value, kind).tolist())
 
 
 def _text(value):
