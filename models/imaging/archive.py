@@ -1,6 +1,8 @@
 """The files in a ZIP, unpacked one at a time, in memory and within bounds; nothing reaches the disk."""
 
+import gzip
 import io
+import re
 import stat
 import threading
 import zipfile
@@ -14,7 +16,29 @@ CENTRAL_HEADER = b"PK\x01\x02"  # begins each entry of the directory at the ZIP'
 CHUNK_BYTES = 1 << 20
 LEAST_BYTES = 8192  # unpacked at once, at least
 LOCAL_HEADER_BYTES = 30  # at least, before each packed file
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others unpack slowly, or far too much of little
+READ = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # bzip2 and LZMA take far longer for as few bytes
+METHODS = {  # APPNOTE 4.4.5
+    1: "Shrink",
+    2: "Reduce",
+    3: "Reduce",
+    4: "Reduce",
+    5: "Reduce",
+    6: "Implode",
+    9: "Deflate64",
+    10: "PKWARE Implode",
+    12: "bzip2",
+    14: "LZMA",
+    18: "IBM TERSE",
+    19: "IBM LZ77",
+    20: "Zstandard",
+    93: "Zstandard",
+    94: "MP3",
+    95: "XZ",
+    96: "JPEG",
+    97: "WavPack",
+    98: "PPMd",
+}
+GZ_NAME = re.compile(r"\.gz$", re.IGNORECASE)
 UNIX = 3  # the system that an entry was made on, where it says what kind of file it is
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
 
@@ -37,8 +61,8 @@ def members(source, limits):
     Raises
     ------
     ScanError
-        ``corrupt_file``, ``too_large``, or ``unsupported_file`` for an encrypted ZIP or one with links;
-        opened members raise the first two when they are read.
+        ``corrupt_file``, ``too_large``, or ``unsupported_file`` for a ZIP that is encrypted, has links, or is
+        packed by another method than Deflate; opened members raise the first two when they are read.
     """
     stream = source.open()
     size = _check_members(stream, limits.zip_files)
@@ -48,12 +72,54 @@ def members(source, limits):
     except BROKEN as error:
         raise ScanError("corrupt_file", "The ZIP is damaged or cut short; pack it again.") from error
     _check_entries(entries)
-    allowance = Allowance(min(limits.zip_bytes, max(limits.zip_small_bytes, limits.zip_ratio * size)))
+    allowance = _allowance(size, limits)
 
     def opener(entry):
         return lambda: io.BufferedReader(Member(archive, entry, allowance), LEAST_BYTES)
 
     return [Source(entry.filename, opener(entry)) for entry in entries]
+
+
+def gunzipped(sources, limits):
+    """What files packed by gzip hold, in memory.
+
+    Parameters
+    ----------
+    sources : list of Source
+    limits : Limits
+        Bounds on what is unpacked, of all of them together, as for a ZIP.
+
+    Returns
+    -------
+    list of Source
+        In the same order, named without ``.gz``.
+
+    Raises
+    ------
+    ScanError
+        ``corrupt_file`` or ``too_large``.
+    """
+    size = sum(source.open().seek(0, io.SEEK_END) for source in sources)
+    allowance = _allowance(size, limits)
+    return [Source.of_bytes(GZ_NAME.sub("", source.name), _gunzip(source, allowance)) for source in sources]
+
+
+def _gunzip(source, allowance):
+    unpacked = bytearray()
+    try:
+        with gzip.GzipFile(fileobj=source.open()) as packed:
+            while chunk := packed.read(CHUNK_BYTES):
+                allowance.take(len(chunk))
+                unpacked += chunk
+    except BROKEN as error:
+        raise ScanError(
+            "corrupt_file", "A file packed by gzip is damaged or cut short; pack it again."
+        ) from error
+    return bytes(unpacked)
+
+
+def _allowance(size, limits):
+    return Allowance(min(limits.zip_bytes, max(limits.zip_small_bytes, limits.zip_ratio * size)))
 
 
 def _check_members(stream, most):
@@ -76,14 +142,17 @@ def _check_entries(entries):
         raise ScanError(
             "unsupported_file", "The ZIP is locked with a password; unpack it and send the files in it."
         )
-    if any(entry.compress_type not in METHODS for entry in entries):
-        raise ScanError(
-            "unsupported_file",
-            "The ZIP is packed by an unusual method; pack it as a usual one (deflate).",
-        )
     if any(entry.create_system == UNIX and stat.S_ISLNK(entry.external_attr >> 16) for entry in entries):
         raise ScanError(
             "unsupported_file", "The ZIP holds links in place of files; pack the files themselves."
+        )
+    others = {entry.compress_type for entry in entries if entry.file_size} - set(READ)
+    if others:
+        method = METHODS.get(min(others), f"method {min(others)}")
+        raise ScanError(
+            "unsupported_file",
+            f"The ZIP is packed by {method}, which is not read here; pack the series again by the usual "
+            "method of ZIP, Deflate, or send the files unpacked.",
         )
     ends = 0
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
@@ -93,7 +162,7 @@ def _check_entries(entries):
 
 
 class Allowance:
-    """What may still be unpacked of a ZIP, in bytes."""
+    """What may still be unpacked of an upload, in bytes."""
 
     def __init__(self, n_bytes):
         self.n_bytes, self._lock = n_bytes, threading.Lock()
@@ -103,7 +172,7 @@ class Allowance:
         with self._lock:
             self.n_bytes -= n_bytes
         if self.n_bytes < 0:
-            raise ScanError("too_large", "The ZIP unpacks to far more than a CT series; send one series.")
+            raise ScanError("too_large", "The upload unpacks to far more than a CT series; send one series.")
 
 
 class Member(io.RawIOBase):

@@ -1,24 +1,27 @@
 """Pictures (PNG, JPEG, TIFF, BMP, WebP) to grey slices."""
 
 import io
-from contextlib import suppress
 
+import imagecodecs
 import numpy as np
-from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from models.errors import ScanError
+from models.imaging.colour import grey_of
 from models.imaging.limits import Limits, out_of_memory
+from models.imaging.tiff import TIFF_STARTS, TiffPages, turned
 
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # more than 8 bits a pixel
-COLOURFUL = 24  # mean spread between the colour channels (of 255) above which a picture is no CT
-COLOUR_SAMPLE = (256, 256)  # pixels in which colour is looked for
+PNG_START, PNG_BITS, PNG_COLOUR = b"\x89PNG\r\n\x1a\n", 24, 25  # places in a PNG's header (ISO/IEC 15948)
 DEFAULT = Limits()
 SAMPLED_ROWS = 16  # of so many, one is enough to find the grey levels of most pictures
 FEW_LEVELS = 8  # a picture with fewer grey levels is a drawing or a mask
 
 
-def read_picture(data, limits=DEFAULT, before=0):
+def read_picture(
+    data: bytes, limits: Limits = DEFAULT, before: int = 0, notes: set | None = None
+) -> list[np.ndarray]:
     """Decode one picture file; a TIFF with several pages is a stack.
 
     Parameters
@@ -28,6 +31,9 @@ def read_picture(data, limits=DEFAULT, before=0):
         Bounds on its pixels and pages, checked before anything is unpacked.
     before : int
         Pixels of the pictures that were read before it, which count as well.
+    notes : set, optional
+        ``coloured_marks`` is added where marks were painted over, ``reduced_pages`` where smaller copies of
+        a TIFF's pages were left out that do not say that they are.
 
     Returns
     -------
@@ -38,15 +44,20 @@ def read_picture(data, limits=DEFAULT, before=0):
     ScanError
         ``unsupported_file``, ``corrupt_file``, ``too_large`` or ``not_ct_image``.
     """
+    notes = set() if notes is None else notes
     try:
+        if data.startswith(TIFF_STARTS):
+            with TiffPages(data, limits, before, notes) as pages:
+                return [_checked(page) for page in pages]
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            pages = _count_pages(image, limits, before)
-            frames = [page.copy() for page in ImageSequence.Iterator(image)] if pages > 1 else [image]
-            return [_grey(frame) for frame in frames]
+            limits.check_image(image.height, image.width)
+            limits.check_pictures(before + image.width * image.height)
+            return [_checked(_deep_png(data, image, notes) if _is_deep_png(data) else _grey(image, notes))]
     except UnidentifiedImageError as error:
         raise ScanError(
             "unsupported_file",
-            "The file is neither DICOM nor a picture that is read here (PNG, JPEG, TIFF, BMP, WebP).",
+            "The file is neither DICOM nor a picture that is read here (PNG, JPEG, TIFF, BMP, WebP), nor a "
+            "volume (NIfTI, NRRD, MetaImage).",
         ) from error
     except ScanError:
         raise
@@ -54,48 +65,37 @@ def read_picture(data, limits=DEFAULT, before=0):
         raise ScanError("too_large", "The picture is far too large to be read.") from error
     except MemoryError:
         raise out_of_memory() from None
-    except Exception as error:  # Pillow's decoders raise almost anything on damaged files
+    except Exception as error:  # decoders raise almost anything on damaged files
         raise ScanError("corrupt_file", "The picture is damaged or cut short and cannot be read.") from error
 
 
-def _count_pages(image, limits, pixels):
-    """How many pages there are; all are refused by their headers alone where they are too large."""
-    pages = 0
-    with suppress(EOFError):
-        while pages == 0 or image.format == "TIFF":  # of an animation, the first picture is read
-            image.seek(pages)
-            pages += 1
-            pixels += image.width * image.height
-            limits.check_image(image.height, image.width)
-            limits.check_frames(pages)
-            limits.check_pictures(pixels)
-    image.seek(0)
-    return pages
+def _is_deep_png(data):
+    """Whether a PNG has 16 bits a channel and several channels, of which Pillow would keep 8."""
+    return data.startswith(PNG_START) and data[PNG_BITS] == 16 and data[PNG_COLOUR] != 0
 
 
-def _grey(image):
+def _deep_png(data, image, notes):
+    pixels = imagecodecs.png_decode(data)
+    has_alpha = pixels.shape[2] in (2, 4)
+    return turned(grey_of(pixels, has_alpha, notes), image.getexif().get(ExifTags.Base.Orientation, 1))
+
+
+def _grey(image, notes):
     image = ImageOps.exif_transpose(image)
     if image.mode in DEEP_MODES:
-        pixels = np.asarray(image).astype(np.float32)
-        if not np.isfinite(pixels).all():
-            raise ScanError("corrupt_file", "The picture holds values that are no numbers.")
-        return _checked(pixels)
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = _on_black(image)
-    if image.mode not in ("1", "L"):
-        colour = np.asarray(image.convert("RGB").resize(COLOUR_SAMPLE)).astype(np.float32)
-        if (colour.max(axis=2) - colour.min(axis=2)).mean() > COLOURFUL:
-            raise ScanError("not_ct_image", "The picture is in colour; a CT image is grey.")
-    return _checked(np.asarray(image.convert("L")).astype(np.float32))
-
-
-def _on_black(image):
-    image = image.convert("RGBA")
-    ground = Image.new("RGBA", image.size, (0, 0, 0, 255))
-    return Image.alpha_composite(ground, image)
+        return np.asarray(image)
+    has_alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+    if image.mode in ("1", "L") and not has_alpha:
+        return np.asarray(image.convert("L"))
+    return grey_of(np.asarray(image.convert("RGBA" if has_alpha else "RGB")), has_alpha, notes)
 
 
 def _checked(pixels):
+    """The pixels as float32, if they can be a CT's."""
+    with np.errstate(over="ignore"):
+        pixels = np.asarray(pixels).astype(np.float32)
+    if not np.isfinite(pixels).all():
+        raise ScanError("corrupt_file", "The picture holds values that are no numbers.")
     few = pixels[::SAMPLED_ROWS]
     if len(np.unique(few)) < FEW_LEVELS and len(np.unique(pixels)) < FEW_LEVELS:
         raise ScanError(

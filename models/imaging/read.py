@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.errors import ScanError
-from models.imaging.archive import members
+from models.imaging.archive import gunzipped, members
 from models.imaging.content import refuse_other_pictures, refuse_other_regions
 from models.imaging.geometry import display_orientation
 from models.imaging.limits import Limits
@@ -11,17 +11,27 @@ from models.imaging.picture import read_picture
 from models.imaging.reference import references_of
 from models.imaging.scan import ASSUMED_SPACING_MM, SPACING_BOUNDS_MM, Notice, Scan
 from models.imaging.series.headers import read_headers
-from models.imaging.series.notices import series_notices
+from models.imaging.series.notices import series_notices, tilt_notice
 from models.imaging.series.order import in_order, one_series, orientation_of
 from models.imaging.series.volume import read_volume, same_contents
 from models.imaging.source import DICOM_NAME, Source, natural_key
+from models.imaging.volumes.formats import read_grid
+from models.imaging.volumes.scan import slices_of
 
 LIDC_SPACING_MM = (0.46, 0.98)
 DEFAULT = Limits()
+PICTURE_NOTICES = (
+    Notice(
+        "coloured_marks",
+        "The picture has marks in colour, such as an arrow or a box; they were painted over, and what lies "
+        "beneath them is lost. Send it without marks.",
+    ),
+    Notice("reduced_pages", "Smaller copies of the pages of a TIFF were left out."),
+)
 
 
 def read_scan(files, spacing_mm=None, limits=DEFAULT, progress=None):
-    """Decode an upload: a picture or a stack of them, a DICOM file, a DICOM series, or a ZIP of either.
+    """Decode an upload: a picture or a stack of them, a DICOM file or series, a volume, or a ZIP of these.
 
     Parameters
     ----------
@@ -47,11 +57,14 @@ def read_scan(files, spacing_mm=None, limits=DEFAULT, progress=None):
     if not kinds:
         raise ScanError("no_file", "No file was sent; choose a CT image first.")
     _check_spacing(spacing_mm)
-    kinds = _without_strays(kinds)
+    kinds = _without_strays(_without_gzip(kinds, limits))
     if "zip" in kinds.values():
-        dicom, pictures = _unzip(kinds, limits)
+        kinds = _unzip(kinds, limits)
+        dicom, pictures = _of_zip(kinds)
     else:
         dicom, pictures = _sort_out(kinds)
+    if not dicom and "volume" in kinds.values():
+        return _volume_scan(kinds, spacing_mm, limits)
     if dicom:
         return _dicom_scan(dicom, spacing_mm, limits, progress or (lambda done, total: None))
     return _picture_scan(pictures, spacing_mm, limits)
@@ -68,16 +81,32 @@ def _without_strays(kinds):
     return {source: kind for source, kind in kinds.items() if not source.is_stray} or kinds
 
 
+def _without_gzip(kinds, limits):
+    """With what files packed by gzip hold in their place."""
+    packed = [source for source, kind in kinds.items() if kind == "gzip"]
+    unpacked = dict(zip(packed, gunzipped(packed, limits), strict=True))
+    return {
+        unpacked.get(source, source): unpacked[source].kind() if source in unpacked else kind
+        for source, kind in kinds.items()
+    }
+
+
 def _unzip(kinds, limits):
-    """DICOM files and pictures in a ZIP; where both are, the pictures are a CD's previews."""
+    """The files in a ZIP and their kinds."""
     if len(kinds) > 1:
         raise ScanError("mixed_series", "Send a ZIP by itself: either one ZIP, or the files without it.")
     files = members(next(iter(kinds)), limits)
-    kinds = _without_strays({source: source.kind() for source in files})
+    return _without_strays(_without_gzip({source: source.kind() for source in files}, limits))
+
+
+def _of_zip(kinds):
+    """DICOM files and pictures of a ZIP; where both are, the pictures are a CD's previews."""
     dicom = _dicom_files(kinds)
     pictures = [source for source, kind in kinds.items() if kind == "picture"]
-    if not dicom and not pictures:
-        message = "The ZIP holds neither DICOM files nor pictures; ZIPs within it are not opened."
+    if not dicom and not pictures and "volume" not in kinds.values():
+        message = (
+            "The ZIP holds neither DICOM files nor pictures nor a volume; ZIPs within it are not opened."
+        )
         raise ScanError("unsupported_file", message)
     return dicom, [] if dicom else pictures
 
@@ -85,14 +114,18 @@ def _unzip(kinds, limits):
 def _sort_out(kinds):
     """DICOM files or pictures among loose files."""
     dicom = _dicom_files(kinds)
-    if dicom and "picture" in kinds.values():
-        raise ScanError("mixed_series", "The upload mixes DICOM files and pictures; send one or the other.")
-    if dicom:
+    others = {"picture": "pictures", "volume": "volumes"}
+    mixed = ["DICOM files"] * bool(dicom) + [many for one, many in others.items() if one in kinds.values()]
+    if len(mixed) > 1:
+        message = f"The upload mixes {' and '.join(mixed)}; send one or the other."
+        raise ScanError("mixed_series", message)
+    if dicom or "volume" in kinds.values():
         return dicom, []
     if "empty" in kinds.values():
         raise ScanError("corrupt_file", "The file is empty.")
     if "archive" in kinds.values():
-        raise ScanError("unsupported_file", "Of archives, only ZIP is opened; pack the series as a ZIP.")
+        message = "Of archives, only ZIP is opened; unpack this one, and send its files or a ZIP of them."
+        raise ScanError("unsupported_file", message)
     return [], list(kinds)
 
 
@@ -106,11 +139,12 @@ def _dicom_files(kinds):
 
 def _dicom_scan(sources, spacing_mm, limits, progress):
     found = read_headers(sources, _counter(progress, 0, 2 * len(sources)), limits)
-    slices = one_series(found)
+    slices, said = one_series(found)
     limits.check_slices(len(slices), *slices[0].shape)
     series = in_order(slices, same_contents)
     n_slices = len(series.slices)
-    volume = read_volume(series.slices, _counter(progress, n_slices, 2 * n_slices))
+    notes = set()
+    volume = read_volume(series.slices, _counter(progress, n_slices, 2 * n_slices), notes)
     frames = [header.frame for header in series.slices]
     is_hu = all(header.is_hu for header in series.slices)
     spacing = next((frame.spacing_mm for frame in frames if frame.spacing_mm), None)
@@ -121,12 +155,36 @@ def _dicom_scan(sources, spacing_mm, limits, progress):
         spacing,
         spacing_mm,
         is_hu,
-        series_notices(series, found.left_out),
+        [*said, *series_notices(series, found.left_out, notes)],
         orientation=display_orientation(orientation_of(series.slices)),
         positions_mm=series.positions_mm,
         thickness_mm=float(np.median(thickness)) if thickness else None,
         references=references_of(header.reference for header in series.slices),
         contrast=any(header.contrast for header in series.slices),
+    )
+
+
+def _volume_scan(kinds, spacing_mm, limits):
+    volumes = [source for source, kind in kinds.items() if kind == "volume"]
+    if len(volumes) > 1:
+        raise ScanError("mixed_series", f"The upload holds {len(volumes)} volumes; send one at a time.")
+    others = {
+        source.name.replace("\\", "/").rpartition("/")[2].lower(): lambda source=source: source.open().read()
+        for source in kinds
+        if source is not volumes[0]
+    }
+    found = slices_of(read_grid(volumes[0].open().read(), others, limits))
+    limits.check_image(*found.pixels.shape[1:])
+    low, high = SPACING_BOUNDS_MM
+    spacing = found.spacing_mm if low <= min(found.spacing_mm) and max(found.spacing_mm) <= high else None
+    refuse_other_regions(found.pixels, spacing or (ASSUMED_SPACING_MM,) * 2, True)
+    return _scan(
+        found.pixels,
+        spacing,
+        spacing_mm,
+        True,
+        [*found.notices, *tilt_notice(found.tilt_degrees)],
+        positions_mm=found.positions_mm,
     )
 
 
@@ -137,9 +195,9 @@ def _counter(progress, done, total):
 
 
 def _picture_scan(sources, spacing_mm, limits):
-    slices, pixels = [], 0
+    slices, pixels, notes = [], 0, set()
     for source in sorted(sources, key=lambda source: natural_key(source.name)):
-        pages = read_picture(source.open().read(), limits, pixels)
+        pages = read_picture(source.open().read(), limits, pixels, notes)
         pixels += sum(page.size for page in pages)
         slices += pages
     if len({pixels.shape for pixels in slices}) > 1:
@@ -148,7 +206,8 @@ def _picture_scan(sources, spacing_mm, limits):
         )
     stack = np.stack(slices)
     refuse_other_pictures(stack)
-    return _scan(stack, None, spacing_mm, False, [])
+    said = [notice for notice in PICTURE_NOTICES if notice.code in notes]
+    return _scan(stack, None, spacing_mm, False, said)
 
 
 def _scan(slices, found, given, is_hu, notices, **geometry):
@@ -156,7 +215,8 @@ def _scan(slices, found, given, is_hu, notices, **geometry):
     assumed = spacing is None
     if assumed:
         spacing = (ASSUMED_SPACING_MM, ASSUMED_SPACING_MM)
-        message = f"The file does not say how large a pixel is; {ASSUMED_SPACING_MM} mm was assumed."
+        so = " in a way that is understood" if any(notice.code == "odd_numbers" for notice in notices) else ""
+        message = f"The file does not say{so} how large a pixel is; {ASSUMED_SPACING_MM} mm was assumed."
         notices = [*notices, Notice("spacing_assumed", message)]
     elif not LIDC_SPACING_MM[0] <= min(spacing) <= max(spacing) <= LIDC_SPACING_MM[1]:
         message = "A pixel is {:g} x {:g} mm; the models were trained on {} to {} mm.".format(

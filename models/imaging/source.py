@@ -8,11 +8,15 @@ from typing import BinaryIO
 
 from models.imaging.dicom import looks_like_dicom
 from models.imaging.spool import Part
+from models.imaging.tiff import TIFF_STARTS
+from models.imaging.volumes.formats import is_volume
 
 HEAD_BYTES = 512  # enough to tell the kind of a file
-PICTURE_STARTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM")
+PICTURE_STARTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", *TIFF_STARTS, b"BM")
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-OTHER_ARCHIVES = (b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
+OTHER_ARCHIVES = (b"Rar!", b"7z\xbc\xaf", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
+TAR_AT, TAR = 257, b"ustar"
+GZIP_START = b"\x1f\x8b"
 STRAY = re.compile(r"(^|/)(__MACOSX/|\.(?!\.?/)|Thumbs\.db$|desktop\.ini$|DICOMDIR$)", re.IGNORECASE)
 DICOM_NAME = re.compile(r"\.(dcm|dicom|ima)$", re.IGNORECASE)
 
@@ -59,7 +63,7 @@ class Source:
         return bool(STRAY.search(self.name.replace("\\", "/")))
 
     def kind(self):
-        """What the first bytes say: empty, dicom, zip, archive (of another kind), picture or other."""
+        """What the first bytes say: empty, dicom, zip, gzip, archive (another), picture, volume or other."""
         return kind_of(self.open().read(HEAD_BYTES))
 
 
@@ -71,10 +75,14 @@ def kind_of(head):
         return "dicom"
     if head.startswith(ZIP_STARTS):
         return "zip"
-    if head.startswith(OTHER_ARCHIVES):
+    if head.startswith(GZIP_START):
+        return "gzip"
+    if head.startswith(OTHER_ARCHIVES) or head[TAR_AT:].startswith(TAR):
         return "archive"
     if head.startswith(PICTURE_STARTS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
         return "picture"
+    if is_volume(head):
+        return "volume"
     return "dicom" if looks_like_dicom(head) else "other"
 
 

@@ -13,8 +13,13 @@ CLIPPED = 0.01  # of a slice's range of grey values: so near its end a pixel is 
 WHITE_FROM, BLACK_FROM = 0.2, 0.4  # share of the nodule, and of the patch
 ORDER = (  # first what may void the answer, then what blurs a part of it, last what is good to know
     "sample",
+    "region_label",
     "unlike_training",
     "spacing_assumed",
+    "odd_numbers",
+    "signed_values",
+    "coloured_marks",
+    "units_assumed",
     "size_out_of_range",
     "window_saturated",
     "cut_off",
@@ -23,6 +28,8 @@ ORDER = (  # first what may void the answer, then what blurs a part of it, last 
     "spacing_unusual",
     "thick_slices",
     "missing_slices",
+    "slices_left_out",
+    "series_merged",
     "not_outlined",
     "contrast",
     "irregular_spacing",
@@ -31,7 +38,9 @@ ORDER = (  # first what may void the answer, then what blurs a part of it, last 
     "duplicate_slices",
     "not_hu",
     "size_unknown",
+    "no_identifiers",
     "left_out",
+    "reduced_pages",
 )
 
 

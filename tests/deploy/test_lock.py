@@ -9,7 +9,7 @@ PIN = re.compile(r"^([\w.-]+)==([\w.]+)", re.MULTILINE)
 
 def test_the_lock_is_of_the_requirements_and_has_hashes_for_all():
     """Where this fails: .deploy/README.md has the command that makes it anew."""
-    lock = (ROOT / "requirements.lock").read_text()
+    lock = (ROOT / ".deploy/requirements.lock").read_text()
     asked = PIN.findall((ROOT / "requirements.txt").read_text())
     assert set(asked) <= set(PIN.findall(lock))
     for entry in re.split(r"\n(?=\S)", re.sub(r"(?m)^\s*#.*\n?", "", lock).strip()):

@@ -2,12 +2,16 @@
 
 import base64
 import functools
+import gzip
 import io
 import struct
 import zipfile
 import zlib
 
+import imagecodecs
+import nibabel
 import numpy as np
+import tifffile
 from PIL import Image
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
@@ -28,9 +32,10 @@ from pydicom.uid import (
 )
 
 from models.imaging.phantom import draw_phantom
-from tests.imaging.dicom_files import chest_slice, make_ct, transcoded, without_meta
+from tests.imaging.dicom_files import chest_slice, make_ct, transcoded, with_text, without_meta
 from tests.imaging.series_files import make_enhanced, make_slice, marked
 from tests.imaging.test_syntaxes import HIGH_THROUGHPUT
+from tests.imaging.volumes.test_volumes import meta, nrrd_file
 
 EDGE = 64  # of the pictures, in pixels: a crop, quick to decode
 LONG_AGO = (2020, 1, 1, 0, 0, 0)
@@ -58,8 +63,7 @@ def seeds():
     dict of str to tuple of (str, bytes)
         By what is particular about them, the files of one request: name and contents.
     """
-    pictures, slices = _pictures(), _slices()
-    found = {name: ((name, data),) for name, data in [*pictures, *slices]}
+    found = {name: ((name, data),) for name, data in [*_pictures(), *_slices(), *_volumes()]}
     series = tuple((f"IM{7 * i % 5}.dcm", _fixed(make_slice(i), i)) for i in range(5))
     stack = tuple((f"slice-{i}.png", encode(draw_phantom("smooth", EDGE, seed=i))) for i in range(3))
     found |= {"parts-dicom": series, "parts-png": stack}
@@ -104,10 +108,45 @@ def _pictures():
         ("deep.tif", encode(deep, "TIFF")),
         ("float.tif", encode(grey.astype(np.float32), "TIFF")),
         ("big-endian.tif", big_endian_tiff(deep)),
+        ("big.tif", tiff(deep, bigtiff=True)),
+        ("double.tif", tiff(deep.astype(np.float64), compression="zlib", predictor=True)),
+        ("white.tif", tiff(65535 - deep, photometric="miniswhite", compression="lzw")),
+        ("deep-rgb.tif", tiff(np.dstack([deep] * 3), photometric="rgb", tile=(16, 16))),
+        ("deep-rgb.png", imagecodecs.png_encode(np.dstack([deep] * 3))),
+        ("marked.png", encode(marked_in_colour(grey))),
         ("grey.bmp", encode(grey, "BMP")),
         ("colour.bmp", encode(image.convert("RGB"), "BMP")),
         ("lossy.webp", encode(alpha[..., :3], "WEBP", quality=90)),
         ("lossless.webp", encode(alpha, "WEBP", lossless=True)),
+    ]
+
+
+def tiff(pixels, bigtiff=False, **options):
+    """A TIFF file as tifffile writes it."""
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer, bigtiff=bigtiff) as writer:
+        writer.write(pixels, metadata=None, **options)
+    return buffer.getvalue()
+
+
+def marked_in_colour(grey):
+    """A picture with a box drawn in red."""
+    pixels = np.dstack([grey] * 3)
+    pixels[8:40, [8, 39]] = pixels[[8, 39], 8:40] = (255, 0, 0)
+    return pixels
+
+
+def _volumes():
+    values = np.stack([marked(i) for i in range(3)]).T
+    affine = np.diag([-0.7, -0.7, 2.0, 1.0])
+    image = nibabel.Nifti1Image(values, affine)
+    lps = np.diag([0.7, 0.7, 2.0, 1.0])
+    return [
+        ("volume.nii", image.to_bytes()),
+        ("volume.nii.gz", gzip.compress(image.to_bytes(), mtime=0)),
+        ("volume.nrrd", nrrd_file(values, lps, encoding="raw")),
+        ("volume.mha", meta(values, lps)),
+        ("packed.mha", meta(values, lps, packed=True)),
     ]
 
 
@@ -130,6 +169,8 @@ def _slices():
         ("enhanced-rle.dcm", transcoded(many, RLELossless)),
         ("enhanced-j2k.dcm", transcoded(many, JPEG2000Lossless)),
         ("bare", without_meta(plain)),
+        ("endless.dcm", transcoded(plain, JPEGLSLossless)[:-8]),
+        ("odd-numbers.dcm", with_text(plain, "UT", PixelSpacing="0,7\\0,7", RescaleIntercept="-1024,0")),
     ]
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import gdcm
 import numpy as np
 from pydicom import dcmread, dcmwrite
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, RLELossless, generate_uid
 
 AIR, TISSUE, LUNG, NODULE = -1000, 40, -850, 60
@@ -85,6 +87,22 @@ def rewritten(data, **tags):
         else:
             setattr(dataset, keyword, value)
     return _written(dataset, None)
+
+
+def with_text(data, vr="DS", **texts):
+    """The same file with elements whose values are written as these texts (or bytes), whatever they are."""
+    dataset = dcmread(io.BytesIO(data))
+    for keyword, text in texts.items():
+        value = text.encode("latin-1") if isinstance(text, str) else text
+        value += b" " * (len(value) % 2)
+        tag = Tag(keyword)
+        dataset[tag] = RawDataElement(tag, vr, len(value), value, 0, False, True)
+    return _written(dataset, None)
+
+
+def header_of(data):
+    """The elements of a file, as pydicom reads them."""
+    return dcmread(io.BytesIO(data))
 
 
 def transcoded(data, syntax):

@@ -24,7 +24,7 @@ from pydicom.uid import (
 
 from models.errors import ScanError
 from models.imaging.dicom import decode, is_left_out, looks_like_dicom, read_header, refuse_other_objects
-from tests.imaging.dicom_files import make_ct, rewritten, transcoded, without_meta
+from tests.imaging.dicom_files import make_ct, rewritten, transcoded, with_text, without_meta
 from tests.imaging.series_files import make_enhanced, marked
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
@@ -134,11 +134,11 @@ def test_the_header_tells_that_there_are_pixels_and_does_not_hold_them():
 
 
 def test_values_that_cannot_be_read_are_left_out_of_the_header():
-    data = make_ct(HU, SeriesNumber=3, SliceThickness=1.25)
-    assert data.count(b"DS\x04\x001.25") == 1
-    dataset = read_header(io.BytesIO(data.replace(b"DS\x04\x001.25", b"FD\x04\x001.25")))  # an FD has 8 bytes
-    assert "SliceThickness" not in dataset
+    data = with_text(make_ct(HU, SeriesNumber=3), "FD", RevolutionTime="0.50", SliceThickness="1.25")
+    dataset = read_header(io.BytesIO(data))  # an FD has 8 bytes
+    assert "RevolutionTime" not in dataset
     assert dataset.SeriesNumber == 3
+    assert dataset.SliceThickness == "1.25"  # of numbers that are text, the text stays
 
 
 @pytest.mark.parametrize("kind", ["file", "spooled"])
@@ -180,7 +180,50 @@ def test_a_file_cut_anywhere_is_refused(syntax):
     for percent in range(100):
         code = code_of(data[: len(data) * percent // 100])
         assert code in ("corrupt_file", "no_pixels")
-    assert code_of(data[:-9]) == "corrupt_file"
+    assert code_of(data[:-11]) == "corrupt_file"  # 8 of the delimiter, at most one of padding
+
+
+ENDS = {  # what is written in place of the sequence delimiter
+    "nothing": b"",
+    "half": bytes.fromhex("feffdde0"),
+    "zeros": bytes(8),
+    "many zeros": bytes(100),
+    "end of an item": bytes.fromhex("feff0de000000000"),
+    "of a length": bytes.fromhex("feffdde002000000"),
+    "big endian": bytes.fromhex("fffee0dd00000000"),
+    "trailing padding": bytes.fromhex("fcfffcff4f42000004000000") + bytes(4),
+}
+COMPRESSED = [RLELossless, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless]
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("syntax", COMPRESSED, ids=lambda uid: uid.keyword)
+def test_whole_frames_without_a_proper_delimiter_are_read(syntax, end):
+    data = transcoded(make_ct(HU, bits=12), syntax)
+    assert data[-8:] == bytes.fromhex("feffdde000000000")
+    np.testing.assert_array_equal(read(data[:-8] + ENDS[end]), HU)
+
+
+@pytest.mark.parametrize("syntax", COMPRESSED, ids=lambda uid: uid.keyword)
+def test_many_whole_frames_without_a_delimiter_are_read_and_cut_ones_are_refused(syntax):
+    data = transcoded(make_enhanced([0, 2, 4]), syntax)[:-8]
+    for numbers in (None, [2], [1, 0]):
+        frames = decode(io.BytesIO(data), numbers)
+        for pixels, number in zip(frames, numbers or range(3), strict=True):
+            np.testing.assert_array_equal(pixels, marked(number))
+    for cut in (3, 40, len(data) // 8):
+        with pytest.raises(ScanError) as caught:
+            list(decode(io.BytesIO(data[:-cut])))
+        assert caught.value.code == "corrupt_file"
+
+
+@pytest.mark.parametrize("syntax", COMPRESSED, ids=lambda uid: uid.keyword)
+def test_a_sequence_of_defined_length_is_read(syntax):
+    data = transcoded(make_ct(HU, bits=12), syntax)
+    start = data.rindex(bytes.fromhex("e07f1000")) + 8
+    for items in (data[start + 4 : -8], data[start + 4 :]):
+        told = data[:start] + len(items).to_bytes(4, "little") + items
+        np.testing.assert_array_equal(read(told), HU)
 
 
 @pytest.mark.parametrize("name", ["CT_small.dcm", "693_J2KI.dcm"])

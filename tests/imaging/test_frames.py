@@ -7,7 +7,7 @@ from pydicom.uid import LegacyConvertedEnhancedCTImageStorage
 from models.errors import ScanError
 from models.imaging.dicom import Frame, frames_of, read_header
 from models.imaging.dicom.frames import MAX_FRAMES
-from tests.imaging.dicom_files import make_ct
+from tests.imaging.dicom_files import make_ct, with_text
 from tests.imaging.series_files import group, make_enhanced, marked
 
 
@@ -33,7 +33,8 @@ def test_a_classic_slice_is_one_frame():
         ([0.1, 5.0], (0.1, 5.0)),
         (None, None),
         ("", None),
-        ([0.7], None),
+        ([0.7], (0.7, 0.7)),
+        ([0.7, 0.7, 0.7], None),
         ([0.0, 0.0], None),
         ([-0.7, 0.7], None),
         ([0.7, 70.0], None),
@@ -105,6 +106,16 @@ def test_a_classic_file_with_several_frames_does_not_say_where_they_are():
     assert [frame.number for frame in found] == [0, 1, 2]
     assert [frame.position for frame in found] == [None] * 3
     assert [frame.spacing_mm for frame in found] == [(0.7, 0.7)] * 3
+
+
+@pytest.mark.parametrize("count", ["1,0", "1.0", " 1 "])
+def test_an_oddly_written_number_of_frames_is_read(count):
+    assert len(frames(with_text(make_ct(marked(0)), "IS", NumberOfFrames=count))) == 1
+
+
+def test_a_number_of_frames_that_is_none_is_quoted():
+    with pytest.raises(ScanError, match='Number of Frames is written as "1x", which makes no sense'):
+        frames(with_text(make_ct(marked(0)), "IS", NumberOfFrames="1x"))
 
 
 @pytest.mark.parametrize(("count", "code"), [(-1, "corrupt_file"), (MAX_FRAMES + 1, "too_large")])

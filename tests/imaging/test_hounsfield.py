@@ -9,6 +9,7 @@ from pydicom.uid import ImplicitVRLittleEndian, RLELossless
 from models.errors import ScanError
 from models.imaging.dicom import decode, read_header
 from models.imaging.dicom.hounsfield import is_hounsfield
+from models.imaging.read import read_scan
 from tests.imaging.dicom_files import make_ct, rewritten, transcoded
 from tests.imaging.series_files import group, make_enhanced, marked
 
@@ -87,8 +88,8 @@ def test_12_bits_reach_their_ends():
 
 
 def test_whole_numbers_beyond_16_bits_are_float32():
-    hu = np.array([[0, 40_000], [1, 2]])
-    pixels = read(make_ct(hu, intercept=0))
+    hu = np.array([[0, 40_000], [2, 4]])
+    pixels = read(make_ct(hu, slope=2, intercept=0))
     assert pixels.dtype == np.float32
     np.testing.assert_array_equal(pixels, hu)
 
@@ -203,6 +204,54 @@ def test_rescale_values_that_make_no_sense_are_refused(tags):
     with pytest.raises(ScanError) as caught:
         read(make_ct(small(), **tags))
     assert caught.value.code == "corrupt_file"
+
+
+def stored_as(hu, bits, intercept, slope=1.0):
+    """A file that says its values are unsigned, though they are stored in two's complement."""
+    stored = np.round((hu - intercept) / slope).astype(np.int64) % 2**bits
+    tags = {"RescaleIntercept": intercept, "RescaleSlope": slope}
+    return make_ct(np.zeros(hu.shape), bits=bits, PixelData=stored.astype("<u2").tobytes(), **tags)
+
+
+@pytest.mark.parametrize("rle", [False, True])
+@pytest.mark.parametrize(
+    ("hu", "bits", "intercept", "slope"),
+    [
+        (small(-1000, 1900), 16, 0, 1),
+        (small(-1000, 1900), 12, 0, 1),
+        (small(-1000, 1900), 16, -24, 1),
+        (small(-1000, 3000).round(-1), 16, 0, 0.5),
+        (np.where(small() < -900, -3024, small()), 16, -1024, 1),  # but for the padding, nothing is negative
+    ],
+)
+def test_signed_values_are_read_though_the_header_denies_their_sign(hu, bits, intercept, slope, rle):
+    notes, data = set(), stored_as(hu, bits, intercept, slope)
+    data = transcoded(data, RLELossless) if rle else data
+    (pixels,) = decode(io.BytesIO(data), notes=notes)
+    np.testing.assert_array_equal(pixels, np.where(hu < -1500, -1024, hu))
+    assert notes == {"signed_values"}
+
+
+@pytest.mark.parametrize(
+    ("hu", "bits", "intercept", "slope"),
+    [
+        (small(-1024, 3071), 12, -1024, 1),  # bone and metal have the highest bit
+        (small(-1024, 30710), 16, -1024, 1),
+        (small(-1024, 30710).round(-1) - 4, 12, -1024, 10),
+        (small(0, 2000), 12, 0, 1),  # a phantom
+    ],
+)
+def test_unsigned_values_stay_unsigned(hu, bits, intercept, slope):
+    notes, hu = set(), np.floor((hu - intercept) / slope) * slope + intercept
+    (pixels,) = decode(io.BytesIO(make_ct(hu, bits=bits, intercept=intercept, slope=slope)), notes=notes)
+    np.testing.assert_array_equal(pixels, hu)
+    assert notes == set()
+
+
+def test_a_lost_sign_is_said_to_the_user(chest):
+    scan = read_scan([("a.dcm", stored_as(chest.astype(float), 16, 0))])
+    np.testing.assert_array_equal(scan.slices[0], chest)
+    assert [notice.code for notice in scan.notices] == ["signed_values"]
 
 
 def test_every_frame_has_its_own_rescale_values():

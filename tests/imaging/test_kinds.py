@@ -4,6 +4,7 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.uid import (
+    CTImageStorage,
     EnhancedCTImageStorage,
     LegacyConvertedEnhancedCTImageStorage,
     MRImageStorage,
@@ -13,10 +14,11 @@ from pydicom.uid import (
 from models.errors import ScanError
 from models.imaging.dicom import is_left_out, read_header, refuse_other_objects
 from models.imaging.read import read_scan
-from tests.imaging.dicom_files import make_ct
-from tests.imaging.series_files import SUPINE, make_enhanced, marked
+from tests.imaging.dicom_files import head_slice, header_of, make_ct
+from tests.imaging.series_files import SUPINE, make_enhanced, make_slice, marked, numbers
 
 CORONAL, SAGITTAL, OBLIQUE = (1, 0, 0, 0, 0, -1), (0, 1, 0, 0, 0, -1), (1, 0, 0, 0, 0.7071, -0.7071)
+LABELS = "Such labels are often wrong: see that it is the chest."
 PLANE = "coronal, sagittal or oblique plane"
 
 
@@ -53,7 +55,6 @@ def listed(**tags):
         ({"SOPClassUID": MRImageStorage}, "not_ct", "MR Image"),
         ({"SOPClassUID": SecondaryCaptureImageStorage}, "not_ct", "Secondary Capture Image"),
         ({"SOPClassUID": "1.2.3"}, "not_ct", "object of an unknown class"),
-        ({"SOPClassUID": None}, "not_ct", "CT Image"),
         ({"SegmentSequence": listed(SegmentNumber=1)}, "not_ct", "segmentation"),
         ({"StructureSetROISequence": listed(ROINumber=1)}, "not_ct", "radiotherapy structure set"),
         ({"GraphicAnnotationSequence": listed(GraphicLayer="A")}, "not_ct", "presentation state"),
@@ -70,15 +71,10 @@ def listed(**tags):
         ({"ImageOrientationPatient": CORONAL}, "not_axial", PLANE),
         ({"ImageOrientationPatient": SAGITTAL}, "not_axial", PLANE),
         ({"ImageOrientationPatient": OBLIQUE}, "not_axial", PLANE),
-        ({"BodyPartExamined": "HEAD"}, "not_chest", "image of the head"),
-        ({"BodyPartExamined": "brain"}, "not_chest", "image of the head"),
-        ({"BodyPartExamined": "TEMPORAL BONE"}, "not_chest", "image of the head"),
-        ({"BodyPartExamined": "KNEE"}, "not_chest", "image of an arm or a leg"),
-        ({"BodyPartExamined": "LOWER_EXTREMITY"}, "not_chest", "image of an arm or a leg"),
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_another_object_than_an_axial_chest_ct_is_refused_and_named(tags, code, noun):
+def test_another_object_than_an_axial_ct_is_refused_and_named(tags, code, noun):
     tags = {keyword: list(value) if isinstance(value, tuple) else value for keyword, value in tags.items()}
     dataset = header(**tags)
     error = refusal(dataset)
@@ -148,6 +144,76 @@ def test_what_an_anonymised_or_unusual_chest_ct_has_or_lacks_is_forgiven(tags):
     dataset = header(**tags)
     refuse_other_objects(dataset)
     assert is_left_out(dataset) is None
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
+@pytest.mark.parametrize(
+    ("label", "region"),
+    [
+        ("HEAD", "the head"),
+        ("brain", "the head"),
+        ("TEMPORAL BONE", "the head"),
+        ("KNEE", "an arm or a leg"),
+        ("LOWER_EXTREMITY", "an arm or a leg"),
+        ("CHEST", None),
+        (None, None),
+    ],
+)
+def test_a_label_of_another_region_is_a_warning_and_what_is_seen_decides(chest_hu, label, region):
+    label = {"BodyPartExamined": label} if label else {}
+    scan = read_scan([("a.dcm", make_ct(chest_hu, **label))])
+    said = {notice.code: notice.message for notice in scan.notices}
+    assert said == ({"region_label": f"The file says that it shows {region}. {LABELS}"} if region else {})
+    with pytest.raises(ScanError) as caught:
+        read_scan([("a.dcm", make_ct(head_slice(), **label))])
+    assert caught.value.code == "not_chest"
+
+
+def test_slices_of_a_series_that_are_labelled_otherwise_stay_in_it():
+    files = [("", make_slice(i, BodyPartExamined="HEAD" if i in (3, 4, 7) else "CHEST")) for i in range(12)]
+    scan = read_scan(files)
+    assert numbers(scan) == list(range(12))
+    assert [notice.message for notice in scan.notices] == [
+        f"3 of 12 files say that they show the head. {LABELS}"
+    ]
+
+
+MEDIA, CLASS = "MediaStorageSOPClassUID", "SOPClassUID"
+
+
+@pytest.mark.parametrize(
+    ("classes", "is_read"),
+    [
+        ({MEDIA: CTImageStorage, CLASS: None}, True),
+        ({MEDIA: CTImageStorage, CLASS: ""}, True),
+        ({MEDIA: CTImageStorage, CLASS: "1.2.840.10008.5.1.4.1.1.999"}, True),
+        ({MEDIA: CTImageStorage, CLASS: SecondaryCaptureImageStorage}, True),
+        ({MEDIA: EnhancedCTImageStorage, CLASS: None}, True),
+        ({MEDIA: SecondaryCaptureImageStorage, CLASS: CTImageStorage}, True),
+        ({MEDIA: None, CLASS: None}, True),  # but for the modality
+        ({MEDIA: None, CLASS: None, "Modality": None}, False),
+        ({MEDIA: SecondaryCaptureImageStorage, CLASS: None}, False),
+        ({MEDIA: SecondaryCaptureImageStorage, CLASS: SecondaryCaptureImageStorage}, False),
+        ({MEDIA: CTImageStorage, CLASS: None, "Modality": "MR"}, False),
+    ],
+    ids=str,
+)
+def test_the_class_of_the_data_set_or_of_the_file_meta_information_is_enough(classes, is_read):
+    dataset = header_of(make_ct(marked(0)))
+    for keyword, value in classes.items():
+        part = dataset.file_meta if keyword == MEDIA else dataset
+        if value is None:
+            del part[keyword]
+        else:
+            setattr(part, keyword, value)
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, enforce_file_format=False)
+    if is_read:
+        assert numbers(read_scan([("a.dcm", buffer.getvalue())])) == [0]
+        return
+    with pytest.raises(ScanError) as caught:
+        read_scan([("a.dcm", buffer.getvalue())])
+    assert caught.value.code == "not_ct"
 
 
 @pytest.mark.parametrize(

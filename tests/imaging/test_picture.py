@@ -2,13 +2,18 @@ import io
 import struct
 import zlib
 
+import imagecodecs
 import numpy as np
 import pytest
-from PIL import Image
+import tifffile
+from PIL import Image, ImageDraw, ImageOps
 
 from models.errors import ScanError
 from models.imaging.limits import Limits
+from models.imaging.phantom import draw_phantom
 from models.imaging.picture import read_picture
+from models.imaging.read import read_scan
+from tests.imaging.series_files import make_zip
 
 ROOM = Limits()
 
@@ -182,9 +187,163 @@ def test_a_colour_photograph_is_no_ct_image():
 def test_a_grey_picture_with_a_coloured_mark_is_read(grey):
     colour = np.dstack([grey] * 3)
     colour[:4, :4] = (255, 0, 0)
-    (pixels,) = read_picture(saved(Image.fromarray(colour), "png"), ROOM)
+    notes = set()
+    (pixels,) = read_picture(saved(Image.fromarray(colour), "png"), ROOM, notes=notes)
     np.testing.assert_array_equal(pixels[4:], grey[4:])
-    assert pixels[0, 0] == 76  # 0.299 * 255, ITU-R 601
+    np.testing.assert_array_equal(pixels[:4, 4:], grey[:4, 4:])
+    assert np.isin(pixels[:4, :4], [*grey[4, :5], *grey[:5, 4]]).all()  # what is beside it
+    assert notes == {"coloured_marks"}
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+def test_an_arrow_or_a_box_in_colour_is_painted_over_and_said(kind):
+    grey = draw_phantom("smooth", size=256)
+    drawing = Image.fromarray(grey).convert("RGB")
+    pen = ImageDraw.Draw(drawing)
+    pen.rectangle((90, 90, 170, 170), outline=(255, 255, 0), width=2)
+    pen.line((30, 30, 88, 88), fill=(255, 0, 0), width=3)
+    scan = read_scan([("a", saved(drawing, kind))], spacing_mm=0.7)
+    assert [notice.code for notice in scan.notices] == ["coloured_marks"]
+    (without,) = read_scan([("a", saved(Image.fromarray(grey), kind))], spacing_mm=0.7).slices
+    marked = np.asarray(drawing.convert("L")).astype(float)
+    assert (abs(marked - without) > 60).sum() > 500
+    assert (abs(scan.slices[0] - without) > 60).sum() < 100
+
+
+DEEP = (np.arange(48 * 64, dtype=np.uint16) * 21).reshape(48, 64)
+
+
+def tiff(*pages, **options):
+    buffer = io.BytesIO()
+    file = {name: options.pop(name) for name in ("bigtiff", "byteorder") if name in options}
+    with tifffile.TiffWriter(buffer, **file) as writer:
+        for page in pages:
+            more = page[1] if isinstance(page, tuple) else {}
+            writer.write(page[0] if isinstance(page, tuple) else page, metadata=None, **options | more)
+    return buffer.getvalue()
+
+
+def deep_png(*channels):
+    return imagecodecs.png_encode(np.dstack(channels))
+
+
+OPAQUE = np.full_like(DEEP, 65535)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        deep_png(DEEP, DEEP, DEEP),
+        deep_png(DEEP, OPAQUE),
+        deep_png(DEEP, DEEP, DEEP, OPAQUE),
+        tiff(np.dstack([DEEP] * 3), photometric="rgb"),
+        tiff(np.dstack([DEEP] * 3), photometric="rgb", compression="zlib", predictor=True),
+        tiff(np.stack([DEEP] * 3), photometric="rgb", planarconfig="separate"),
+        tiff(np.dstack([DEEP, OPAQUE]), photometric="minisblack", extrasamples=["unassalpha"]),
+        tiff(np.dstack([DEEP] * 3 + [OPAQUE]), photometric="rgb", extrasamples=["unassalpha"]),
+        tiff(np.dstack([DEEP] * 3 + [OPAQUE // 3]), photometric="rgb", extrasamples=["unspecified"]),
+    ],
+    ids=["png rgb", "png la", "png rgba", "rgb", "deflate", "planar", "la", "rgba", "extra"],
+)
+def test_deep_pictures_of_several_channels_keep_all_bits(data):
+    (pixels,) = read_picture(data, ROOM)
+    np.testing.assert_array_equal(pixels, DEEP)
+
+
+def test_transparency_and_colour_count_in_deep_pictures_too():
+    clear = np.where(np.indices(DEEP.shape)[1] < 9, 0, 65535).astype(np.uint16)
+    (pixels,) = read_picture(deep_png(DEEP, DEEP, DEEP, clear), ROOM)
+    np.testing.assert_array_equal(pixels, np.where(clear, DEEP, 0))
+    noise = np.random.default_rng(0).integers(0, 65536, (48, 64, 3)).astype(np.uint16)
+    assert refused(imagecodecs.png_encode(noise)).code == "not_ct_image"
+    assert refused(tiff(noise, photometric="rgb")).code == "not_ct_image"
+    colour, notes = np.dstack([DEEP] * 3), set()
+    colour[20:30, 20:30] = (65535, 0, 0)
+    (pixels,) = read_picture(imagecodecs.png_encode(colour), ROOM, notes=notes)
+    assert notes == {"coloured_marks"}
+    np.testing.assert_array_equal(pixels[:20], DEEP[:20])
+
+
+@pytest.mark.parametrize("data", [deep_png(DEEP, DEEP, DEEP), tiff(np.dstack([DEEP] * 3), photometric="rgb")])
+def test_deep_pictures_are_bounded_and_may_be_damaged(data):
+    assert refused(data, at_most(48 * 64 - 1)).code == "too_large"
+    for share in (0.3, 0.6, 0.9):
+        assert refused(data[: int(len(data) * share)]).code == "corrupt_file"
+
+
+@pytest.mark.parametrize(("dtype", "white"), [("u1", 255), ("u2", 65535), ("u4", 2**32 - 1)])
+def test_pictures_in_which_0_is_white_are_turned_round_at_any_depth(dtype, white):
+    values = (DEEP % 251).astype(dtype)
+    (pixels,) = read_picture(tiff(white - values, photometric="miniswhite"), ROOM)
+    np.testing.assert_allclose(pixels, values, atol=0 if white < 2**24 else 256)
+
+
+def test_12_bits_in_which_0_is_white_are_turned_round():
+    values = (DEEP % 4096).astype(np.uint16)
+    data = tiff(4095 - values, photometric="miniswhite", bitspersample=12)
+    np.testing.assert_array_equal(read_picture(data, ROOM)[0], values)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u4", "u8"])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bigtiff", [False, True])
+def test_numbers_of_every_size_are_read(grey, dtype, order, bigtiff):
+    values = (grey // 3).astype(dtype) - np.array(60 if dtype[0] != "u" else 0, dtype)
+    data = tiff(values, byteorder=order, bigtiff=bigtiff)
+    (pixels,) = read_picture(data, ROOM)
+    np.testing.assert_array_equal(pixels, values)
+    scan = read_scan([("a.zip", make_zip([("1.tif", data), ("2.tif", data), ("notes.txt", b"-")]))])
+    np.testing.assert_array_equal(scan.slices, [values, values])
+
+
+@pytest.mark.parametrize("dtype", ["c8", "c16"])
+def test_numbers_that_are_no_grey_are_refused_with_the_reason(dtype):
+    error = refused(tiff(DEEP.astype(dtype)))
+    assert (error.code, "of a kind that is not read here" in error.message) == ("unsupported_file", True)
+
+
+@pytest.mark.parametrize(
+    "compression", ["lzw", "zlib", "packbits", "zstd", "lzma", "jpeg2000", "png", "webp", "jpeg"]
+)
+def test_compressed_tiff_is_read(grey, compression):
+    values = grey if compression in ("webp", "jpeg") else DEEP
+    values = np.dstack([values] * 3) if compression == "webp" else values
+    more = {"compressionargs": {"lossless": True}} if compression == "webp" else {}
+    (pixels,) = read_picture(tiff(values, compression=compression, **more), ROOM)
+    wanted = values if values.ndim == 2 else values[..., 0]
+    assert np.abs(pixels - wanted).mean() < (3 if compression == "jpeg" else 1e-6)
+
+
+@pytest.mark.parametrize("flagged", [True, False])
+@pytest.mark.parametrize("n_pages", [1, 3])
+def test_thumbnails_pyramids_and_masks_are_no_slices(flagged, n_pages):
+    reduced = {"subfiletype": 1} if flagged else {}
+    pages = [DEEP + i for i in range(n_pages)]
+    others = [(DEEP[::2, ::2], reduced), (DEEP[::4, ::4], reduced)]
+    if flagged:
+        others.append((DEEP > 9, {"subfiletype": 4, "photometric": "mask"}))
+    for order in ([*pages, *others], [*others, *pages]):
+        notes = set()
+        slices = read_picture(tiff(*order), ROOM, notes=notes)
+        np.testing.assert_array_equal(slices, pages)
+        assert notes == (set() if flagged else {"reduced_pages"})
+
+
+def test_pages_that_differ_otherwise_are_no_stack(grey):
+    for other in (DEEP[:, :40], DEEP[:30]):
+        assert len(read_picture(tiff(DEEP, other), ROOM)) == 2
+        with pytest.raises(ScanError) as caught:
+            read_scan([("a.tif", tiff(DEEP, other))])
+        assert caught.value.code == "mixed_series"
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_is_turned_as_its_orientation_says(grey, orientation):
+    data = tiff(grey, extratags=[(274, 3, 1, orientation, True)])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    wanted = ImageOps.exif_transpose(Image.open(io.BytesIO(saved(Image.fromarray(grey), "png", exif=exif))))
+    np.testing.assert_array_equal(read_picture(data, ROOM)[0], np.asarray(wanted))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB", "I;16"])

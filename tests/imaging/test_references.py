@@ -10,7 +10,7 @@ from models.imaging.phantom import draw_phantom
 from models.imaging.read import read_scan
 from models.imaging.reference import Reference
 from tests.conftest import encode
-from tests.imaging.dicom_files import rewritten
+from tests.imaging.dicom_files import header_of, rewritten, with_text
 from tests.imaging.series_files import group, make_enhanced, make_series, make_slice
 
 STUDY, SERIES = "1.2.826.0.1.1", "1.2.826.0.1.2"
@@ -60,9 +60,52 @@ def test_a_malformed_name_is_no_reference_and_no_error(keyword, uid):
 
 
 def test_the_longest_name_that_is_allowed_is_one():
-    uid = "1." + "2" * 62
+    uid = "2." + "2" * 62
     (reference,) = read_scan([("a", make_slice(0, **NAMED | {"StudyInstanceUID": uid}))]).references
     assert reference.study_uid == uid
+
+
+@pytest.mark.parametrize(
+    ("keyword", "name"),
+    [
+        ("StudyInstanceUID", "Study Instance UID"),
+        ("SeriesInstanceUID", "Series Instance UID"),
+        ("SOPInstanceUID", "SOP Instance UID"),
+    ],
+)
+@pytest.mark.parametrize(
+    "uid",
+    ["1.2.03", "9.999.1", "3.1", "1.40.1", "0.77", "1.2." + "3" * 61, "1.2.", "1..2", "2", "abc", "1.2.3a"],
+)
+def test_an_identifier_that_is_none_is_named_and_refers_to_nothing(keyword, name, uid):
+    scan = read_scan([("a", with_text(make_slice(0, **NAMED), "UI", **{keyword: uid}))])
+    assert scan.references is None
+    message = f"No DICOM reports can be made of this scan: {name} is not written as the standard has it."
+    assert {notice.code: notice.message for notice in scan.notices} == {"no_identifiers": message}
+
+
+@pytest.mark.parametrize(
+    "uid", ["1.2.3", "0.39.1", "1.0.0", "2.999.1", "2.25.329800735698586629295641978511506172918"]
+)
+def test_an_identifier_as_the_standard_has_it_is_one(uid):
+    scan = read_scan([("a", make_slice(0, **NAMED | {"StudyInstanceUID": uid}))])
+    assert (scan.references[0].study_uid, scan.notices) == (uid, ())
+
+
+def test_slices_with_one_identifier_between_them_are_said():
+    files = [("", make_slice(i, **NAMED, SOPInstanceUID="1.2.3")) for i in range(3)]
+    scan = read_scan(files)
+    assert scan.references is None
+    assert "several of its images have the same identifier" in scan.notices[0].message
+
+
+def test_what_the_data_set_lacks_is_taken_from_the_file_meta_information():
+    dataset = header_of(make_slice(0, **NAMED, SOPInstanceUID="1.2.3"))
+    del dataset.SOPInstanceUID, dataset.SOPClassUID
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, enforce_file_format=False)
+    (reference,) = read_scan([("a", buffer.getvalue())]).references
+    assert (reference.sop_instance_uid, reference.sop_class_uid) == ("1.2.3", CTImageStorage)
 
 
 def test_one_file_without_a_name_leaves_the_whole_scan_without():

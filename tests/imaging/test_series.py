@@ -4,6 +4,7 @@ import pytest
 from models.errors import ScanError
 from models.imaging.read import read_scan
 from models.imaging.scan import Orientation
+from tests.imaging.dicom_files import without_meta
 from tests.imaging.series_files import make_series, make_slice, marked, numbers
 
 CORONAL = [1, 0, 0, 0, 0, -1]
@@ -93,6 +94,138 @@ def test_without_positions_and_numbers_the_names_count():
     assert numbers(read_scan(sorted(files))) == list(range(12))
 
 
+BY_NUMBER = "they are in the order of their numbers."
+BY_LOCATION = "they are in the order of Slice Location."
+
+
+def at(places, positions=(), locations=None, **tags):
+    """Slices at places whose positions, and Slice Locations, are written as given; numbers run backwards."""
+    files = []
+    for i, (z, position) in enumerate(zip(places, positions or [...] * len(places), strict=True)):
+        more = {} if position is ... else {"ImagePositionPatient": position}
+        more |= {} if locations is None or locations[i] is None else {"SliceLocation": locations[i]}
+        number = {"InstanceNumber": len(places) - i}
+        files.append((f"{i}", make_slice(i, z=z, **number | tags | more)))
+    return files
+
+
+@pytest.mark.parametrize("position", [None, "", [-180, -180], [-180]], ids=str)
+@pytest.mark.parametrize("where", [0, 3, 7])
+def test_a_slice_without_position_is_left_out_and_said(where, position):
+    positions = [position if i == where else ... for i in range(8)]
+    scan = read_scan(at(range(0, 16, 2), positions, locations=range(8)))
+    assert numbers(scan) == [i for i in range(8) if i != where]
+    assert (
+        notices(scan)["slices_left_out"]
+        == "1 slice was left out: it does not say where in the series to put it."
+    )
+    assert scan.positions_mm == tuple(2.0 * i for i in range(8) if i != where)
+
+
+def test_where_most_positions_are_missing_slice_location_orders():
+    positions = [... if i in (1, 4) else None for i in range(8)]
+    for sign in (1, -1):  # the two that are there tell which way it counts
+        scan = read_scan(at(range(0, 16, 2), positions, locations=[sign * (2 * i + 5) for i in range(8)]))
+        assert numbers(scan) == list(range(8))
+        assert notices(scan) == {"order_assumed": f"The slices' positions are wanting; {BY_LOCATION}"}
+        assert scan.slice_spacing_mm == 2
+
+
+def test_without_positions_slice_location_orders():
+    scan = read_scan(at(range(6), [None] * 6, locations=[3 * i - 7 for i in range(6)]))
+    assert numbers(scan) == list(range(6))
+    assert scan.positions_mm == (-7, -4, -1, 2, 5, 8)
+    assert notices(scan) == {"order_assumed": f"The files do not say where the slices lie; {BY_LOCATION}"}
+
+
+@pytest.mark.parametrize("position", [[-180, -180, -90], [0, 0, 0]])
+@pytest.mark.parametrize(
+    ("locations", "order", "by"),
+    [([2 * i for i in range(6)], [0, 1, 2, 3, 4, 5], BY_LOCATION), (None, [5, 4, 3, 2, 1, 0], BY_NUMBER)],
+)
+def test_where_all_positions_are_alike_others_order(position, locations, order, by):
+    scan = read_scan(at(range(6), [position] * 6, locations=locations))
+    assert numbers(scan) == order
+    assert notices(scan) == {"order_assumed": f"The slices' positions are wanting; {by}"}
+
+
+def test_where_positions_are_cut_to_whole_numbers_slice_location_orders():
+    places = [0.6 * i for i in range(10)]
+    scan = read_scan(at(places, [[-180, -180, int(z)] for z in places], locations=places))
+    assert numbers(scan) == list(range(10))
+    assert scan.slice_spacing_mm == pytest.approx(0.6)
+
+
+def test_one_place_that_was_scanned_again_and_again_is_no_stack():
+    files = at(range(6), [[-180, -180, -90]] * 6, locations=[-90] * 6, hu=None)
+    assert "phases" in refusal(files).message
+
+
+def test_series_of_one_slice_each_are_one_where_the_rest_fits():
+    files = [("", make_slice(i, SeriesInstanceUID=f"1.2.{i + 1}")) for i in (3, 0, 2, 1, 4)]
+    scan = read_scan(files)
+    assert numbers(scan) == [0, 1, 2, 3, 4]
+    assert list(notices(scan)) == ["series_merged"]
+    files = [
+        (f, make_slice(i, SeriesInstanceUID=f"1.2.{i + 1}", ImagePositionPatient=None))
+        for i, f in enumerate("abc")
+    ]
+    assert list(notices(read_scan(files))) == ["series_merged", "order_assumed"]
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"PatientID": "2"},
+        {"StudyDate": "20000102"},
+        {"SeriesNumber": 4},
+        {"ConvolutionKernel": "B70f"},
+        {"SliceThickness": 5},
+        {"PixelSpacing": [0.8, 0.8]},
+        {"shape": (24, 30)},
+        {"ImageOrientationPatient": [-1, 0, 0, 0, -1, 0]},
+        {"z": -90},
+        {"z": -83.1},
+        {"ImagePositionPatient": None, "InstanceNumber": 1},
+    ],
+    ids=str,
+)
+def test_series_of_one_slice_each_stay_apart_where_anything_does_not_fit(tags):
+    files = [("", make_slice(i, SeriesInstanceUID=f"1.2.{i + 1}")) for i in range(4)]
+    error = refusal([*files, ("", make_slice(4, SeriesInstanceUID="1.2.9", **tags))])
+    assert error.code == "mixed_series"
+    assert "5 series" in error.message
+
+
+def test_series_that_read_the_same_are_told_apart():
+    def one(uid, first):
+        return [("", make_slice(i, SeriesInstanceUID=uid)) for i in range(first, first + 3)]
+
+    message = refusal(one("1.2.3.4711", 0) + one("1.2.3.4712", 6)).message
+    assert "series 3 with 3 slices of 1.25 mm, from -90.0 to -86.0 mm; series 3" in message
+    assert "from -78.0 to -74.0 mm. Send" in message
+    message = refusal(one("1.2.3.4711", 0) + one("1.2.3.4712", 0)).message
+    assert "identifier ends in 2.3.4711;" in message
+    assert "identifier ends in 2.3.4712." in message
+
+
+@pytest.mark.parametrize("start", [b"\x08\0\x05\0CS\x0a\0", b"\x02\0\0\0UL\4\0", b"\x08\0\x10\0\x0c\0\0\0"])
+def test_a_stray_file_that_begins_like_dicom_is_left_out_and_said(start):
+    stray = ("notes.bin", start + b"what a program keeps for itself" * 30)
+    scan = read_scan([*make_series(4), stray])
+    assert numbers(scan) == [0, 1, 2, 3]
+    assert notices(scan) == {
+        "left_out": "Not read, because no axial CT slices: file that is no DICOM image (1)."
+    }
+    assert refusal([stray]).code == "corrupt_file"
+
+
+def test_a_slice_without_preamble_that_is_cut_is_missed():
+    files = [(f"IM{i}", without_meta(data)) for i, (_, data) in enumerate(make_series(4))]
+    files[2] = ("IM2", files[2][1][:300])
+    assert "1 of 4 DICOM file is damaged" in refusal(files).message
+
+
 def test_anonymised_files_are_read():
     bare = dict.fromkeys(
         ("SeriesInstanceUID", "SeriesNumber", "InstanceNumber", "SliceThickness", "ImageType", "Modality")
@@ -136,20 +269,33 @@ def test_a_long_list_of_series_ends():
     assert "and 12 more." in message
 
 
-@pytest.mark.parametrize(
-    ("tags", "said"),
-    [
-        ({"shape": (24, 30)}, "3 of 32 x 24 pixels and 1 of 30 x 24 pixels"),
-        ({"ImageOrientationPatient": [-1, 0, 0, 0, -1, 0]}, "turned or tilted"),
-        ({"ImageOrientationPatient": [1, 0, 0, 0, 0.9848, -0.1736]}, "turned or tilted"),
-        ({"PixelSpacing": [0.7, 0.8]}, "0.7 to 0.8 mm"),
-    ],
-    ids=str,
-)
-def test_slices_of_one_series_that_make_no_stack_are_refused(tags, said):
-    error = refusal([*make_series(3), ("x", make_slice(3, **tags))])
+OTHERS = [
+    ({"shape": (24, 30)}, "2 of 32 x 24 pixels and 2 of 30 x 24 pixels", "of another size."),
+    ({"ImageOrientationPatient": [-1, 0, 0, 0, -1, 0]}, "turned or tilted", "turned or tilted against"),
+    ({"ImageOrientationPatient": [1, 0, 0, 0, 0.9848, -0.1736]}, "turned or tilted", "turned or tilted"),
+    ({"PixelSpacing": [0.7, 0.8]}, "0.7 to 0.8 mm", "with pixels of another size."),
+]
+
+
+@pytest.mark.parametrize(("tags", "said", "_"), OTHERS, ids=str)
+@pytest.mark.parametrize("n_slices", [1, 2])
+def test_slices_of_one_series_that_make_no_stack_are_refused(n_slices, tags, said, _):
+    others = [("x", make_slice(i, **tags)) for i in range(n_slices, 2 * n_slices)]
+    error = refusal([*make_series(n_slices), *others])
     assert error.code == "mixed_series"
-    assert said in error.message
+    if n_slices == 2:
+        assert said in error.message
+
+
+@pytest.mark.parametrize(("tags", "_", "said"), OTHERS, ids=str)
+@pytest.mark.parametrize(("n_slices", "n_others"), [(2, 1), (11, 1), (19, 2)])
+def test_a_few_slices_that_do_not_fit_are_left_out_and_said(n_slices, n_others, tags, _, said):
+    others = [("", make_slice(40 + i, **tags)) for i in range(n_others)]
+    scan = read_scan([*others, *make_series(n_slices)])
+    assert numbers(scan) == list(range(n_slices))
+    assert list(notices(scan)) == ["slices_left_out"]
+    were = "1 slice was" if n_others == 1 else "2 slices were"
+    assert notices(scan)["slices_left_out"].startswith(f"{were} left out: {said}")
 
 
 def test_rounding_makes_no_other_series():

@@ -7,6 +7,7 @@ from models.imaging.dicom.damage import PIXELS, refusing_damage
 from models.imaging.dicom.frames import Frame, count_frames, frames_of
 from models.imaging.dicom.hounsfield import is_hounsfield, to_hounsfield
 from models.imaging.dicom.kinds import is_left_out, refuse_other_objects
+from models.imaging.dicom.numbers import keep_as_text
 from models.imaging.dicom.part10 import open_file
 from models.imaging.dicom.pixel_data import stored_frames
 
@@ -65,7 +66,7 @@ def read_header(stream, name=""):
     -------
     pydicom.Dataset
         The pixel data element is there where the file has one, but empty; elements whose values cannot
-        be read are left out.
+        be read are left out, but for numbers, which stay as they are written (see `numbers.written`).
 
     Raises
     ------
@@ -78,13 +79,14 @@ def read_header(stream, name=""):
         try:
             _ = dataset[tag]
         except Exception:  # pydicom raises many kinds on a value that is not what its VR says
-            del dataset[tag]
+            if not keep_as_text(dataset, tag):
+                del dataset[tag]
     if element:
         dataset.add_new(element.keyword, "OW", b"")
     return dataset
 
 
-def decode(stream, numbers=None):
+def decode(stream, numbers=None, notes=None):
     """Decode the slices of one CT file.
 
     Parameters
@@ -92,6 +94,8 @@ def decode(stream, numbers=None):
     stream : seekable binary stream
     numbers : sequence of int, optional
         0-based numbers of the frames wanted, in any order; all of them by default.
+    notes : set, optional
+        See `models.imaging.dicom.hounsfield.to_hounsfield`.
 
     Yields
     ------
@@ -110,4 +114,4 @@ def decode(stream, numbers=None):
     with refusing_damage(PIXELS):
         numbers = range(count_frames(dataset)) if numbers is None else list(numbers)
         for number, stored in zip(numbers, stored_frames(dataset, stream, element, numbers), strict=True):
-            yield to_hounsfield(stored, dataset, number)
+            yield to_hounsfield(stored, dataset, number, notes)

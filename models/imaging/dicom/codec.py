@@ -59,7 +59,7 @@ class Codec:
         Returns
         -------
         ndarray of shape (rows, columns), read-only
-            Values as stored.
+            Cells as coded; see `models.imaging.dicom.code_stream.stored_values`.
 
         Raises
         ------

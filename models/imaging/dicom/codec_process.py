@@ -16,6 +16,11 @@ from models.imaging.dicom.syntaxes import decoder_for
 
 MAX_MEMORY = 4 * 2**30  # bytes; damaged code streams ask for anything
 SINGLE = {"number_of_frames": 1, "samples_per_pixel": 1, "index": 0, "raw": True}
+AS_CODED = {  # what lies above Bits Stored, and the sign, is seen to once for all decoders, by `code_stream`
+    "correct_unused_bits": False,
+    "apply_j2k_sign_correction": False,
+    "apply_jls_sign_correction": False,
+}
 
 
 def main():
@@ -42,11 +47,13 @@ def serve(source, answers, before=lambda: None):
 
 
 def decode(data, options):
-    """Pixels of one frame, (rows, columns), by pydicom's decoder of its transfer syntax."""
+    """Cells of one frame, (rows, columns), as coded, by pydicom's decoder of its transfer syntax."""
     size = _get_jpg_parameters(data)  # GDCM would fill in or cut off what JPEG-LS has less or more
     if size and (size["height"], size["width"]) != (options["rows"], options["columns"]):
         raise ValueError("The code stream is of another size than the header says.")
-    options = {**options, **SINGLE, "transfer_syntax_uid": UID(options["transfer_syntax_uid"])}
+    if options["bits_stored"] < size.get("precision", 0) <= options["bits_allocated"]:
+        options = {**options, "bits_stored": size["precision"]}  # else GDCM drops what lies above
+    options = {**options, **SINGLE, **AS_CODED, "transfer_syntax_uid": UID(options["transfer_syntax_uid"])}
     return decoder_for(options["transfer_syntax_uid"]).as_array(encapsulate([data]), **options)[0]
 
 

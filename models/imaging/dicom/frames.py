@@ -1,12 +1,13 @@
 """The frames of a DICOM CT object: one in a classic file, many in an Enhanced one (PS3.3 C.7.6.16)."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
+from pydicom import Dataset
 
 from models.errors import ScanError
 from models.imaging.dicom.damage import refusing_damage
+from models.imaging.dicom.numbers import numbers, oddity, whole_in, written
 from models.imaging.scan import SPACING_BOUNDS_MM
 
 MAX_FRAMES = 10_000  # more than any CT has; a header that claims more must not cost memory
@@ -32,6 +33,10 @@ class Frame:
         Between rows, then between columns; None where it is absent or absurd.
     thickness_mm : float or None
         Nominal slice thickness.
+    location_mm : float or None
+        Slice Location, which counts along the body in a direction that is not told.
+    odd : tuple of str
+        Sentences on numbers that are not written as they should be.
     """
 
     number: int
@@ -39,6 +44,8 @@ class Frame:
     orientation: tuple[float, ...] | None = None
     spacing_mm: tuple[float, float] | None = None
     thickness_mm: float | None = None
+    location_mm: float | None = None
+    odd: tuple[str, ...] = ()
 
 
 @refusing_damage()
@@ -61,7 +68,11 @@ def frames_of(dataset):
 @refusing_damage()
 def count_frames(dataset):
     """Number of Frames (0028,0008), 1 where it is absent, empty or 0."""
-    count = int(dataset.get("NumberOfFrames") or 1)
+    count = whole_in(dataset, "NumberOfFrames")
+    if count is None and (text := written(dataset, "NumberOfFrames")):
+        said = oddity("NumberOfFrames", text, 1, is_used=False).partition(";")[0]
+        raise ScanError("corrupt_file", f"The DICOM file's {said}, which makes no sense.")
+    count = count or 1
     if count < 1:
         raise ScanError("corrupt_file", "The DICOM file's number of frames is negative.")
     if count > MAX_FRAMES:
@@ -69,7 +80,7 @@ def count_frames(dataset):
     return count
 
 
-def frame_value(dataset, number, sequence, keyword):
+def frame_value(dataset, number, sequence, keyword, get=Dataset.get):
     """What is said of one frame: by its own functional group, the shared one, or the whole object.
 
     Parameters
@@ -81,6 +92,8 @@ def frame_value(dataset, number, sequence, keyword):
         Keyword of the macro's sequence, e.g. ``PixelMeasuresSequence``.
     keyword : str
         Keyword of the attribute within it.
+    get : callable
+        Gives an attribute of a dataset by its keyword: its value, or as `numbers.written` what is written.
 
     Returns
     -------
@@ -94,27 +107,40 @@ def frame_value(dataset, number, sequence, keyword):
         if index < len(items):
             for name in (sequence, UNASSIGNED.format(legacy)):
                 for item in items[index].get(name) or ():
-                    if item.get(keyword) not in (None, ""):
-                        return item.get(keyword)
-    return dataset.get(keyword)
+                    if (value := get(item, keyword)) not in (None, ""):
+                        return value
+    return get(dataset, keyword)
 
 
 def _frame(dataset, number, placed):
-    def floats(sequence, keyword, length):
-        return _floats(frame_value(dataset, number, sequence, keyword), length)
+    odd = []
+
+    def floats(sequence, keyword, length, makes_sense=lambda values: True):
+        text = frame_value(dataset, number, sequence, keyword, written)
+        values = numbers(text, length)
+        is_used = values is not None and makes_sense(values)
+        odd.append(oddity(keyword, text, length, is_used))
+        return values if is_used else None
 
     position = floats("PlanePositionSequence", "ImagePositionPatient", 3) if placed else None
-    orientation = floats("PlaneOrientationSequence", "ImageOrientationPatient", 6)
+    orientation = floats("PlaneOrientationSequence", "ImageOrientationPatient", 6, _is_grid)
     thickness = floats("PixelMeasuresSequence", "SliceThickness", 1)
-    spacing = floats("PixelMeasuresSequence", "PixelSpacing", 2)
-    low, high = SPACING_BOUNDS_MM
+    spacing = floats("PixelMeasuresSequence", "PixelSpacing", 2, _is_sane)
+    location = floats("PlanePositionSequence", "SliceLocation", 1) if placed else None
     return Frame(
         number,
         position,
-        orientation if orientation and _is_grid(orientation) else None,
-        spacing if spacing and all(low <= value <= high for value in spacing) else None,
+        orientation,
+        spacing,
         thickness[0] if thickness and thickness[0] > 0 else None,
+        location[0] if location else None,
+        tuple(filter(None, odd)),
     )
+
+
+def _is_sane(spacing):
+    low, high = SPACING_BOUNDS_MM
+    return all(low <= value <= high for value in spacing)
 
 
 def _is_grid(orientation):
@@ -122,13 +148,3 @@ def _is_grid(orientation):
     across, down = np.reshape(orientation, (2, 3))
     lengths = np.linalg.norm(across), np.linalg.norm(down)
     return min(lengths) > 0.5 and np.linalg.norm(np.cross(across, down)) > 0.9 * lengths[0] * lengths[1]
-
-
-def _floats(value, length):
-    """A tuple of so many finite numbers, or None."""
-    values = [value] if length == 1 else value
-    try:
-        numbers = tuple(float(item) for item in values)
-    except (TypeError, ValueError):
-        return None
-    return numbers if len(numbers) == length and all(map(math.isfinite, numbers)) else None

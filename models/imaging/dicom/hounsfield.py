@@ -1,18 +1,20 @@
 """Stored pixel values to Hounsfield units (DICOM PS3.3 C.7.6.3, C.7.5.1.1.2 and C.11.1)."""
 
-import math
-
 import numpy as np
 from scipy import ndimage
 
 from models.errors import ScanError
 from models.imaging.dicom.damage import refusing_damage
 from models.imaging.dicom.frames import count_frames, frame_value
+from models.imaging.dicom.numbers import number_in, numbers, oddity, written
 
 AIR_HU = -1024
 PADDING_BELOW_HU = -1500  # scanners fill the corners outside the round field with -2000 or -3024
+MOST_HU = 2**15 - 1  # beyond all extended scales; metal reaches 30,710
+NO_AIR_HU, LEAST_HU = -500, -4096
 TISSUE_HU = (-900, 3000)  # padding declared in this range may be a mistake and hit lung or tissue
 TRANSFORMATION = "PixelValueTransformationSequence"
+RESCALE = {"RescaleSlope": 1.0, "RescaleIntercept": 0.0}  # and what holds where nothing is written
 
 
 @refusing_damage()
@@ -28,7 +30,13 @@ def is_hounsfield(dataset):
     return all(_says_hu(dataset, number) for number in range(count_frames(dataset)))
 
 
-def to_hounsfield(stored, dataset, number=0):
+def odd_rescale(dataset, number):
+    """Sentences on rescale values of a frame that are not written as they should be."""
+    found = (oddity(keyword, _rescale_text(dataset, number, keyword), 1) for keyword in RESCALE)
+    return tuple(filter(None, found))
+
+
+def to_hounsfield(stored, dataset, number=0, notes=None):
     """One frame in HU, what lies outside the scanner's field as air.
 
     Parameters
@@ -39,6 +47,8 @@ def to_hounsfield(stored, dataset, number=0):
         The header.
     number : int
         0-based number of the frame, whose rescale values may be its own.
+    notes : set, optional
+        ``signed_values`` is added where values have a sign that the header denies.
 
     Returns
     -------
@@ -54,6 +64,11 @@ def to_hounsfield(stored, dataset, number=0):
     """
     if stored.ndim != 2:
         raise ScanError("corrupt_file", "The DICOM file's pixel data are not one grey image.")
+    signed = _with_lost_sign(stored, dataset, number)
+    if signed is not None:
+        stored = signed
+        if notes is not None:
+            notes.add("signed_values")
     values, is_hu = _rescaled(stored, dataset, number)
     padding = _declared_padding(stored, dataset, number, is_hu)
     if is_hu:
@@ -81,6 +96,12 @@ def significant_bits(stored, dataset, aligned=False):
     high = bits - 1 if aligned else int(dataset.get("HighBit") or bits - 1)
     if not bits - 1 <= high < allocated:
         high = bits - 1
+    return bits_up_to(stored, bits, high)
+
+
+def bits_up_to(stored, bits, high):
+    """Values of so many bits up to bit number `high`, extended by their sign where the type has one."""
+    allocated = stored.dtype.itemsize * 8
     if bits == allocated:
         return stored
     if not 1 <= bits < allocated:
@@ -89,11 +110,13 @@ def significant_bits(stored, dataset, aligned=False):
 
 
 def _says_hu(dataset, number):
-    slope, intercept, kind = (
-        frame_value(dataset, number, TRANSFORMATION, f"Rescale{name}")
-        for name in ("Slope", "Intercept", "Type")
-    )
-    return slope not in (None, "") and intercept not in (None, "") and _is_hu(kind or "HU")
+    slope, intercept = (_rescale_text(dataset, number, name) for name in RESCALE)
+    kind = frame_value(dataset, number, TRANSFORMATION, "RescaleType")
+    return slope is not None and intercept is not None and _is_hu(kind or "HU")
+
+
+def _rescale_text(dataset, number, keyword):
+    return frame_value(dataset, number, TRANSFORMATION, keyword, written)
 
 
 def _is_hu(kind):
@@ -114,13 +137,39 @@ def _rescaled(stored, dataset, number):
 
 def _rescale(dataset, number):
     """Slope and intercept of a frame; 1 and 0 where absent or empty."""
-    slope = frame_value(dataset, number, TRANSFORMATION, "RescaleSlope")
-    intercept = frame_value(dataset, number, TRANSFORMATION, "RescaleIntercept")
-    slope = 1.0 if slope in (None, "") else float(slope)
-    intercept = 0.0 if intercept in (None, "") else float(intercept)
-    if slope == 0 or not (math.isfinite(slope) and math.isfinite(intercept)):
-        raise ScanError("corrupt_file", "The DICOM file's rescale slope or intercept makes no sense.")
-    return slope, intercept
+    found = []
+    for keyword, default in RESCALE.items():
+        text = _rescale_text(dataset, number, keyword)
+        values = (default,) if text is None else numbers(text)
+        if values is None or keyword == "RescaleSlope" and values[0] == 0:
+            said = oddity(keyword, text, 1, is_used=False).partition(";")[0]
+            message = (
+                f"The DICOM file's {said}, which makes no sense; there are no Hounsfield units without it."
+            )
+            raise ScanError("corrupt_file", message)
+        found.append(values[0])
+    return tuple(found)
+
+
+def _with_lost_sign(stored, dataset, number):
+    """Values that are signed though Pixel Representation says that they are not; None where they are not.
+
+    Seen by what no CT has as unsigned: HU beyond 16 bits, or no HU that could be air where signed values
+    have it.
+    """
+    if stored.dtype.kind != "u" or "ModalityLUTSequence" in dataset or not _says_hu(dataset, number):
+        return None
+    bits = int(dataset.BitsStored)
+    negative = stored >= 2 ** (bits - 1)
+    slope, intercept = _rescale(dataset, number)
+    if slope < 0 or not negative.any():
+        return None
+    wide = stored.astype(np.int64) - (negative.astype(np.int64) << bits)
+    lowest = wide.min() * slope + intercept
+    has_no_air = intercept > NO_AIR_HU and LEAST_HU <= lowest <= NO_AIR_HU
+    if stored.max() * slope + intercept <= MOST_HU and not has_no_air:
+        return None
+    return wide.astype(f"i{stored.dtype.itemsize}")
 
 
 def _looked_up(stored, lut, dataset):
@@ -131,20 +180,20 @@ def _looked_up(stored, lut, dataset):
         order = "<" if dataset.original_encoding[1] is not False else ">"
         data = np.frombuffer(data, "u1" if len(data) == entries else f"{order}u2")
     table = np.atleast_1d(np.asarray(data, np.int32))[: (entries & 0xFFFF) or 65536]
-    index = stored.astype(np.int32) - _stored_value(first, dataset)
+    index = stored.astype(np.int32) - _stored_value(first, dataset, stored)
     return table[np.clip(index, 0, len(table) - 1)]
 
 
 def _declared_padding(stored, dataset, number, is_hu):
     """Where Pixel Padding Value, or its range, says that nothing was reconstructed; None for nowhere."""
     kind = "Float" if stored.dtype == np.float32 else "DoubleFloat" if stored.dtype == np.float64 else ""
-    value = dataset.get(f"{kind}PixelPaddingValue")
-    if value in (None, ""):
+    value = number_in(dataset, f"{kind}PixelPaddingValue")
+    if value is None:
         return None
-    limit = dataset.get(f"{kind}PixelPaddingRangeLimit")
-    ends = [value, value if limit in (None, "") else limit]
+    limit = number_in(dataset, f"{kind}PixelPaddingRangeLimit")
+    ends = [value, value if limit is None else limit]
     if not kind:
-        ends = [_stored_value(int(end), dataset) for end in ends]
+        ends = [_stored_value(int(end), dataset, stored) for end in ends]
     low, high = sorted(ends)
     padding = (stored >= low) & (stored <= high)
     if is_hu and "ModalityLUTSequence" not in dataset:
@@ -155,11 +204,11 @@ def _declared_padding(stored, dataset, number, is_hu):
     return _touching_border(padding)
 
 
-def _stored_value(value, dataset):
-    """A header's value as the pixels store it; some files write it with the other sign."""
+def _stored_value(value, dataset, stored):
+    """A header's value as the pixels `stored` hold it; some files write it with the other sign."""
     cell = int(dataset.BitsAllocated)
     pixels = np.array([value % 2**cell], f"u{cell // 8}")
-    if dataset.PixelRepresentation == 1:
+    if stored.dtype.kind == "i":
         pixels = pixels.view(f"i{cell // 8}")
     return int(significant_bits(pixels, dataset, aligned=True)[0])
 

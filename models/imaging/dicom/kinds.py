@@ -1,4 +1,4 @@
-"""What kind of DICOM object a header describes, and whether it is an axial CT image of the chest."""
+"""What kind of DICOM object a header describes, and whether it is an axial CT image."""
 
 import re
 
@@ -62,7 +62,7 @@ LIMB = re.compile(
 
 
 def refuse_other_objects(dataset):
-    """Refuse what its header shows to be no axial CT image of the chest.
+    """Refuse what its header shows to be no axial CT image.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def refuse_other_objects(dataset):
     Raises
     ------
     ScanError
-        ``not_ct``, ``no_pixels``, ``not_axial``, ``not_chest`` or ``corrupt_file``.
+        ``not_ct``, ``no_pixels``, ``not_axial`` or ``corrupt_file``.
     """
     objection = _objection(dataset)
     if objection:
@@ -81,7 +81,7 @@ def refuse_other_objects(dataset):
 
 
 def is_left_out(dataset):
-    """Why an object of a many-file upload is no axial CT slice of the chest, or None where it may be one.
+    """Why an object of a many-file upload is no axial CT slice, or None where it may be one.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def is_left_out(dataset):
 @refusing_damage()
 def _objection(dataset):
     """(noun, code, sentence) of the first thing that speaks against a slice, or None."""
-    checks = (_other_object, _no_image, _other_plane, _other_region)
+    checks = (_other_object, _no_image, _other_plane)
     return next((objection for check in checks if (objection := check(dataset))), None)
 
 
@@ -112,7 +112,7 @@ def _other_object(dataset):
         noun = "DICOMDIR"
     elif any(keyword in dataset for keyword in HIDDEN):
         noun = next(noun for keyword, noun in HIDDEN.items() if keyword in dataset)
-    elif dataset.get("SOPClassUID") not in CT_CLASSES:
+    elif not ct_class(dataset):
         return _other_class(dataset)
     elif "ContentSequence" in dataset and not _has_pixels(dataset):
         noun = "structured report"
@@ -166,18 +166,41 @@ def _other_plane(dataset):
     return noun, "not_axial", f"The image is a {noun}; send an axial slice."
 
 
-def _other_region(dataset):
+def labelled_region(dataset):
+    """Which part of the body the header names, where that is none with lung; else None.
+
+    Scanners write what the protocol was made for, and chests are labelled HEAD or EXTREMITY: what the pixels
+    show decides, and this is worth a warning.
+
+    Returns
+    -------
+    str or None
+        ``the head`` or ``an arm or a leg``.
+    """
     region = re.sub("[^A-Z]", "", str(dataset.get("BodyPartExamined") or "").upper())
-    for names, where in ((HEAD, "the head"), (LIMB, "an arm or a leg")):
-        if names.fullmatch(region):
-            sentence = f"The file says that it shows {where}; send an axial slice of the chest."
-            return f"image of {where}", "not_chest", sentence
-    return None
+    regions = ((HEAD, "the head"), (LIMB, "an arm or a leg"))
+    return next((where for names, where in regions if names.fullmatch(region)), None)
+
+
+def ct_class(dataset):
+    """The SOP class of a CT image, by the data set or else by the file meta information; None for others.
+
+    Programs that anonymise or convert lose or change the one in the data set; a file of which neither says
+    anything is believed its modality.
+    """
+    uids = [str(uid or "").strip(" \0") for uid in _sop_classes(dataset)]
+    found = next((uid for uid in uids if uid in CT_CLASSES), None)
+    modality = str(dataset.get("Modality") or "").strip().upper()
+    return found or ("1.2.840.10008.5.1.4.1.1.2" if modality == "CT" and not any(uids) else None)
 
 
 def _sop_class(dataset):
+    return next(filter(None, _sop_classes(dataset)), None)
+
+
+def _sop_classes(dataset):
     meta = getattr(dataset, "file_meta", None) or {}
-    return dataset.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID")
+    return dataset.get("SOPClassUID"), meta.get("MediaStorageSOPClassUID")
 
 
 def _has_pixels(dataset):
@@ -218,4 +241,4 @@ def _image_type(dataset):
 
 
 def _with_article(noun):
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    return f"{'an' if noun[0] in 'aeiouX' else 'a'} {noun}"

@@ -2,13 +2,17 @@
 
 import re
 
+from pydicom.datadict import dictionary_description
 from pydicom.multival import MultiValue
 
 from models.imaging.dicom.frames import count_frames, frame_value
+from models.imaging.dicom.kinds import ct_class
 from models.imaging.reference import Reference
 
-UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID")
-UID = re.compile(r"(?=.{1,64}\Z)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")  # PS3.5 section 9.1
+UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+UID = re.compile(  # PS3.5 section 9.1; of the second part of root 0 or 1, ISO/IEC 9834-1 has 40
+    r"(?=.{1,64}\Z)([01]\.([0-9]|[1-3][0-9])|2\.(0|[1-9][0-9]*))(\.(0|[1-9][0-9]*))*"
+)
 NO_AGENT = re.compile(r"|0|-+|N|NO|NON|NONE|NIL|NATIVE|N/?A|W/?O|WITHOUT( CONTRAST)?|NO CONTRAST")
 
 
@@ -27,10 +31,28 @@ def reference_of(dataset, number):
     Reference or None
         None where an identifier is missing or malformed.
     """
-    uids = [dataset.get(keyword) for keyword in UIDS]
-    if not all(isinstance(uid, str) and UID.fullmatch(uid) for uid in uids):
+    study, series, instance = (_uid(dataset, keyword) for keyword in UIDS)
+    sop_class = ct_class(dataset)
+    if not all((study, series, instance, sop_class)):
         return None
-    return Reference(*map(str, uids), number + 1 if count_frames(dataset) > 1 else None)
+    return Reference(study, series, sop_class, instance, number + 1 if count_frames(dataset) > 1 else None)
+
+
+def malformed_uids(dataset):
+    """Names of the identifiers that are written, but not as the standard has them."""
+    return tuple(
+        dictionary_description(keyword)
+        for keyword in UIDS
+        if dataset.get(keyword) and not _uid(dataset, keyword)
+    )
+
+
+def _uid(dataset, keyword):
+    uid = dataset.get(keyword)
+    if not uid and keyword == "SOPInstanceUID":
+        uid = dataset.file_meta.get("MediaStorageSOPInstanceUID")
+    uid = uid.strip(" \0") if isinstance(uid, str) else ""
+    return str(uid) if UID.fullmatch(uid) else None
 
 
 def contrast_given(dataset, number):

@@ -20,9 +20,11 @@ from pydicom.uid import (
 
 from models.errors import ScanError
 from models.imaging.dicom.damage import HEADER, refusing_damage
+from models.imaging.dicom.numbers import mend_counts
 
 KEYWORDS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
 PIXEL_VRS = (b"OB", b"OW", b"OF", b"OD", b"UN")
+NOTHING_SAID = "The DICOM file is damaged or cut short: it has no image, and does not say what else it holds."
 UNDEFINED = 0xFFFFFFFF  # length of what is read up to its delimiter
 MAX_INFLATED = 2**28  # bytes of a deflated file: 500 slices
 
@@ -73,9 +75,10 @@ def open_file(stream):
     implicit = syntax in (None, "", ImplicitVRLittleEndian)  # a guess: read_dataset looks for itself
     dataset = read_dataset(stream, implicit and little, little, stop_when=_at_pixels)
     dataset.file_meta = meta
+    mend_counts(dataset)
     element = _pixel_element(stream, little)
     if element is None and _is_cut(dataset):
-        raise ScanError("corrupt_file", HEADER)
+        raise ScanError("corrupt_file", NOTHING_SAID if len(dataset) else HEADER)
     return dataset, stream, element
 
 

@@ -1,5 +1,6 @@
 """Stored pixel values, frame by frame: what is cut short is refused, what is compressed goes to the codec."""
 
+import io
 import os
 import struct
 from itertools import islice
@@ -9,6 +10,7 @@ from pydicom.pixels.utils import as_pixel_options
 from pydicom.uid import RLELossless
 
 from models.errors import ScanError
+from models.imaging.dicom.code_stream import code_stream_of, stored_values
 from models.imaging.dicom.codec import decode_frame
 from models.imaging.dicom.damage import PIXELS
 from models.imaging.dicom.frames import count_frames
@@ -17,6 +19,7 @@ from models.imaging.dicom.part10 import UNDEFINED
 from models.imaging.dicom.syntaxes import decoder_for, syntax_of
 
 ITEM, DELIMITER = 0xFFFEE000, 0xFFFEE0DD
+END_OF_IMAGE = b"\xff\xd9"
 MAX_FRAME_PIXELS = 4096 * 4096  # no CT has more; a header that claims more must not cost memory
 
 
@@ -44,15 +47,18 @@ def stored_frames(dataset, stream, element, numbers=None):
     decoder_for(syntax)  # or missing_decoder, before anything else
     if int(dataset.Rows) * int(dataset.Columns) > MAX_FRAME_PIXELS:
         raise ScanError("too_large", f"An image has more than {MAX_FRAME_PIXELS / 1e6:.0f} million pixels.")
-    _refuse_cut(dataset, stream, element, count, syntax)
+    if syntax.is_encapsulated:
+        stream = _encapsulated(stream, element, count, syntax)
+    else:
+        _refuse_cut(dataset, stream, element, count)
+        stream.seek(element.offset)
     options = as_pixel_options(dataset, number_of_frames=count, transfer_syntax_uid=syntax)
     options["pixel_keyword"] = element.keyword
     options.setdefault("photometric_interpretation", "MONOCHROME2")
     options.setdefault("samples_per_pixel", 1)
-    stream.seek(element.offset)
     order = None if numbers is None or list(numbers) == list(range(count)) else list(numbers)
     if syntax.is_encapsulated and syntax != RLELossless:
-        return _compressed(stream, options, order)
+        return _compressed(dataset, stream, options, order)
     return _plain(dataset, stream, {**options, "pixel_vr": element.vr}, order)
 
 
@@ -65,8 +71,8 @@ def _plain(dataset, stream, options, order):
         yield significant_bits(pixels, dataset) if pixels.dtype.kind in "iu" else pixels
 
 
-def _compressed(stream, options, order):
-    """Frames whose code streams go to the codec, which sees to their sign and precision."""
+def _compressed(dataset, stream, options, order):
+    """Frames whose code streams go to the codec."""
     places = {
         "number_of_frames": options["number_of_frames"],
         "extended_offsets": options.pop("extended_offsets", None),
@@ -76,33 +82,72 @@ def _compressed(stream, options, order):
     else:
         frames = (get_frame(stream, number, **places) for number in order)
     for data in frames:
-        yield decode_frame(data, options)
+        cells, syntax = decode_frame(data, options), options["transfer_syntax_uid"]
+        yield stored_values(cells, code_stream_of(data, syntax), dataset, syntax)
 
 
-def _refuse_cut(dataset, stream, element, count, syntax):
-    """Refuse pixel data that end early: decoders would fill in the rest."""
+def _refuse_cut(dataset, stream, element, count):
+    """Refuse uncompressed pixel data that end early: decoders would fill in the rest."""
     size = stream.seek(0, os.SEEK_END)
-    if syntax.is_encapsulated:
-        complete = element.length == UNDEFINED and _fragments(stream, element.offset) >= count
-    else:
-        expected = int(dataset.Rows) * int(dataset.Columns) * count * int(dataset.BitsAllocated) // 8
-        complete = element.length != UNDEFINED and expected <= min(element.length, size - element.offset)
-    if not complete:
+    expected = int(dataset.Rows) * int(dataset.Columns) * count * int(dataset.BitsAllocated) // 8
+    if element.length == UNDEFINED or expected > min(element.length, size - element.offset):
         raise ScanError("corrupt_file", PIXELS)
 
 
-def _fragments(stream, offset):
-    """How many complete fragments there are up to the delimiter; 0 without one (PS3.5 A.4)."""
-    size, found = stream.seek(0, os.SEEK_END), -1  # the first item is the offset table
+def _encapsulated(stream, element, count, syntax):
+    """The stream, at the offset table of compressed frames that are all there (PS3.5 A.4).
+
+    Where the sequence has no proper delimiter, which many writers forget, it is a copy that has one, unless
+    a frame may have been cut short.
+    """
+    fragments, is_ended = _fragments(stream, element)
+    if len(fragments) - 1 < count:  # the first item is the offset table
+        raise ScanError("corrupt_file", PIXELS)
+    if not is_ended:
+        stream = _with_delimiter(stream, fragments)
+        if syntax != RLELossless and not all(map(_is_whole, _code_streams(stream, count))):
+            raise ScanError("corrupt_file", PIXELS)
+        stream.seek(0)
+    else:
+        stream.seek(element.offset)
+    return stream
+
+
+def _fragments(stream, element):
+    """Places (offset, length) of the items, the last one perhaps cut, and whether a delimiter follows."""
+    end, found, offset = stream.seek(0, os.SEEK_END), [], element.offset
+    if element.length != UNDEFINED:
+        end = min(end, offset + element.length)
     while True:
         stream.seek(offset)
         head = stream.read(8)
-        if len(head) < 8:
-            return 0
+        if offset + len(head) > end or len(head) < 8:
+            return found, False
         group, number, length = struct.unpack("<HHL", head)
         if group << 16 | number == DELIMITER:
-            return found
-        offset += 8 + length
-        if group << 16 | number != ITEM or offset > size:
-            return 0
-        found += 1
+            return found, element.length == UNDEFINED
+        offset += 8
+        if group << 16 | number != ITEM:
+            return found, False
+        found.append((offset, min(length, end - offset)))
+        offset += length
+
+
+def _with_delimiter(stream, fragments):
+    copy = io.BytesIO()
+    for offset, length in fragments:
+        stream.seek(offset)
+        copy.write(struct.pack("<HHL", ITEM >> 16, ITEM & 0xFFFF, length) + stream.read(length))
+    copy.write(struct.pack("<HHL", DELIMITER >> 16, DELIMITER & 0xFFFF, 0))
+    copy.seek(0)
+    return copy
+
+
+def _code_streams(stream, count):
+    frames = list(generate_frames(stream, number_of_frames=count))
+    return frames if len(frames) >= count else [b""]
+
+
+def _is_whole(data):
+    """Whether a code stream of the JPEG family ends as it should (EOI or EOC), padding aside."""
+    return data.rstrip(b"\0").endswith(END_OF_IMAGE)

@@ -7,14 +7,26 @@ from dataclasses import dataclass, field
 from models.errors import ScanError
 from models.imaging.dicom import is_left_out, read_header, refuse_other_objects
 from models.imaging.dicom.frames import Frame, count_frames, frames_of
-from models.imaging.dicom.hounsfield import is_hounsfield
-from models.imaging.dicom.kinds import is_text_likely
-from models.imaging.dicom.origin import contrast_given, reference_of
+from models.imaging.dicom.hounsfield import is_hounsfield, odd_rescale
+from models.imaging.dicom.kinds import is_text_likely, labelled_region
+from models.imaging.dicom.numbers import whole_in
+from models.imaging.dicom.origin import contrast_given, malformed_uids, reference_of
 from models.imaging.geometry import is_axial
 from models.imaging.reference import Reference
-from models.imaging.source import Source
+from models.imaging.source import DICOM_NAME, Source
 
 OTHER_FRAMES = "frame in another plane"
+NO_DICOM = "file that is no DICOM image"
+SETTING = (
+    "PatientID",
+    "StudyDate",
+    "SeriesNumber",
+    "Manufacturer",
+    "ManufacturerModelName",
+    "KVP",
+    "ConvolutionKernel",
+    "SliceThickness",
+)
 KERNEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,11}")
 
 
@@ -41,6 +53,14 @@ class SliceHeader:
         Whether contrast agent was given, as far as the file says so.
     is_text_likely : bool
         Whether text may be burned into the pixels.
+    region : str, optional
+        Part of the body without lung that the file is labelled with.
+    malformed : tuple of str
+        Names of the identifiers that are not as the standard has them.
+    odd : tuple of str
+        Sentences on numbers that are not written as they should be.
+    setting : int
+        The same for slices whose scanner, patient and protocol are, as far as the files say so.
     """
 
     source: Source
@@ -55,6 +75,10 @@ class SliceHeader:
     reference: Reference | None
     contrast: bool
     is_text_likely: bool
+    region: str | None = None
+    malformed: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
+    setting: int = 0
 
 
 @dataclass
@@ -88,16 +112,26 @@ def read_headers(sources, step, limits):
     ScanError
         ``too_large``.
     """
-    found = Headers(n_files=len(sources))
+    found, strays = Headers(n_files=len(sources)), []
     for source in sources:
         try:
             _add(found, source, read_header(source.open(), source.name), limits)
         except ScanError as error:
             if error.code not in ("corrupt_file", "no_pixels"):
                 raise
-            found.damaged.append(error)
+            (found.damaged if _is_marked(source) else strays).append(error)
         step()
+    if found.slices and all(_is_marked(header.source) for header in found.slices):
+        found.n_files -= len(strays)
+        found.left_out += Counter({NO_DICOM: len(strays)} if strays else {})
+    else:
+        found.damaged += strays
     return found
+
+
+def _is_marked(source):
+    """Whether a file says that it is DICOM, rather than only beginning like it."""
+    return bool(DICOM_NAME.search(source.name)) or source.open().read(132)[128:] == b"DICM"
 
 
 def _add(found, source, dataset, limits):
@@ -129,17 +163,20 @@ def _refusal(dataset):
 
 
 def _slice_headers(source, dataset):
-    number = whole(dataset.get("SeriesNumber"))
+    number = whole_in(dataset, "SeriesNumber")
     uid = str(dataset.get("SeriesInstanceUID") or "").strip()
     shared = {
         "shape": (int(dataset.Rows), int(dataset.Columns)),
         "series": (uid,) if uid else ("", str(dataset.get("StudyInstanceUID") or ""), number),
         "series_number": number,
-        "acquisition": whole(dataset.get("AcquisitionNumber")),
-        "instance": whole(dataset.get("InstanceNumber")),
+        "acquisition": whole_in(dataset, "AcquisitionNumber"),
+        "instance": whole_in(dataset, "InstanceNumber"),
         "kernel": _kernel(dataset.get("ConvolutionKernel")),
         "is_hu": is_hounsfield(dataset),
         "is_text_likely": is_text_likely(dataset),
+        "region": labelled_region(dataset),
+        "malformed": malformed_uids(dataset),
+        "setting": hash(tuple(str(dataset.get(keyword)) for keyword in SETTING)),
     }
     return [
         SliceHeader(
@@ -148,17 +185,10 @@ def _slice_headers(source, dataset):
             **shared,
             reference=reference_of(dataset, frame.number),
             contrast=contrast_given(dataset, frame.number),
+            odd=frame.odd + odd_rescale(dataset, frame.number),
         )
         for frame in frames_of(dataset)
     ]
-
-
-def whole(value):
-    """An Integer String's value; None where it is missing or no number."""
-    try:
-        return int(str(value).strip())
-    except ValueError:
-        return None
 
 
 def _kernel(value):

@@ -1,8 +1,11 @@
 """What the reader of a series should be told about it, in words: gaps, repeats, tilt, thickness."""
 
+from collections import Counter
+
 import numpy as np
 
 from models.imaging.geometry import gaps, tilt_degrees, uneven
+from models.imaging.reference import references_of
 from models.imaging.scan import Notice
 from models.imaging.series.order import orientation_of
 
@@ -12,7 +15,7 @@ TILT_DEGREES = 1.0
 MANY_GAPS = 0.2  # of the distances: more wide ones are no missing slices but an irregular series
 
 
-def series_notices(series, left_out):
+def series_notices(series, left_out, notes=()):
     """Warnings about a series.
 
     Parameters
@@ -20,27 +23,74 @@ def series_notices(series, left_out):
     series : models.imaging.series.order.Series
     left_out : Counter
         Objects beside it that were not read, by kind.
+    notes : set of str
+        Codes of what was found while the pixels were decoded.
 
     Returns
     -------
     list of Notice
-        Of the codes ``left_out``, ``order_assumed``, ``duplicate_slices``, ``burned_in_text``,
+        Of the codes ``left_out``, ``slices_left_out``, ``order_assumed``, ``duplicate_slices``,
+        ``burned_in_text``, ``signed_values``, ``odd_numbers``, ``region_label``, ``no_identifiers``,
         ``missing_slices``, ``irregular_spacing``, ``gantry_tilt``, ``thick_slices`` and ``not_hu``.
     """
     notices = []
+    if series.n_unplaced:
+        one, many = "1 slice was left out: it does", f"{series.n_unplaced} slices were left out: they do"
+        message = f"{one if series.n_unplaced == 1 else many} not say where in the series to put it."
+        notices.append(
+            Notice("slices_left_out", message if series.n_unplaced == 1 else message[:-3] + "them.")
+        )
     if left_out:
         kinds = ", ".join(f"{kind} ({count})" for kind, count in sorted(left_out.items()))
         notices.append(Notice("left_out", f"Not read, because no axial CT slices: {kinds}."))
-    if series.positions_mm is None and len(series.slices) > 1:
-        message = "The files do not say where the slices lie; they are in the order of their numbers."
-        notices.append(Notice("order_assumed", message))
+    if series.evidence != "position" and len(series.slices) > 1:
+        places = any(header.frame.position for header in series.slices)
+        why = "The slices' positions are wanting" if places else "The files do not say where the slices lie"
+        by = "Slice Location" if series.evidence == "location" else "their numbers"
+        notices.append(Notice("order_assumed", f"{why}; they are in the order of {by}."))
     if series.repeated_mm:
         message = f"Slices that are there more than once were read once: {_at(series.repeated_mm)}."
         notices.append(Notice("duplicate_slices", message))
     if any(header.is_text_likely for header in series.slices):
         message = "Text may be burned into the image: check that no name is in it before you pass it on."
         notices.append(Notice("burned_in_text", message))
+    if "signed_values" in notes:
+        message = (
+            "The pixel values have a sign though the header says that they have none; they were read so."
+        )
+        notices.append(Notice("signed_values", message))
+    notices += [*_odd(series), *_region(series), *_identifiers(series)]
     return [*notices, *_spacing(series), *_tilt(series), *_thick(series), *_units(series)]
+
+
+def _odd(series):
+    sentences = list(dict.fromkeys(sentence for header in series.slices for sentence in header.odd))
+    more = [f"So are {len(sentences) - LISTED} more numbers."] if len(sentences) > LISTED else []
+    if sentences:
+        yield Notice("odd_numbers", " ".join(sentences[:LISTED] + more))
+
+
+def _region(series):
+    regions = Counter(header.region for header in series.slices if header.region)
+    if regions:
+        region, count = regions.most_common(1)[0]
+        what = "The file says" if len(series.slices) == 1 else f"{count} of {len(series.slices)} files say"
+        shows = "it shows" if len(series.slices) == 1 else "they show"
+        message = f"{what} that {shows} {region}. Such labels are often wrong: see that it is the chest."
+        yield Notice("region_label", message)
+
+
+def _identifiers(series):
+    malformed = {name for header in series.slices for name in header.malformed}
+    references = [header.reference for header in series.slices]
+    if malformed:
+        names = _listed(sorted(malformed))
+        why = f"{names} {'is' if len(malformed) == 1 else 'are'} not written as the standard has it"
+    elif None not in references and references_of(references) is None:
+        why = "several of its images have the same identifier"
+    else:
+        return
+    yield Notice("no_identifiers", f"No DICOM reports can be made of this scan: {why}.")
 
 
 def _spacing(series):
@@ -61,7 +111,11 @@ def _tilt(series):
     places = [header.frame.position for header in series.slices]
     if None in places:
         places = [(0.0, 0.0, 0.0)]  # only the slices' own tilt is known
-    degrees = tilt_degrees(places, orientation_of(series.slices))
+    return tilt_notice(tilt_degrees(places, orientation_of(series.slices)))
+
+
+def tilt_notice(degrees):
+    """A warning where slices are tilted, or shifted against one another, by so many degrees."""
     if degrees > TILT_DEGREES:
         message = f"The slices are tilted by {degrees:.1f} degrees (gantry tilt)."
         yield Notice("gantry_tilt", message)

@@ -13,7 +13,7 @@ from models.imaging.series.order import damaged
 THREADS = 2  # unpacking and decompressing leave the interpreter to the other one
 
 
-def read_volume(slices, step):
+def read_volume(slices, step, notes=None):
     """Decode the slices of a series.
 
     Parameters
@@ -22,6 +22,8 @@ def read_volume(slices, step):
         In order.
     step : callable
         Called without arguments, in the calling thread, for each slice.
+    notes : set, optional
+        See `models.imaging.dicom.hounsfield.to_hounsfield`.
 
     Returns
     -------
@@ -33,7 +35,7 @@ def read_volume(slices, step):
     ScanError
         ``corrupt_file`` that says how many of the files are damaged, or what `decode` raises.
     """
-    volume, by_source = Volume(len(slices), slices[0].shape), defaultdict(list)
+    volume, by_source = Volume(len(slices), slices[0].shape, notes), defaultdict(list)
     for index, header in enumerate(slices):
         by_source[header.source].append((index, header.frame.number))
     if len(by_source) == 1:  # many frames, whose steps would come too late
@@ -60,9 +62,9 @@ def _fill_all(volume, by_source, step):
 class Volume:
     """Slices that several threads decode; float32 from the first slice on that is not of whole numbers."""
 
-    def __init__(self, n_slices, shape):
+    def __init__(self, n_slices, shape, notes=None):
         self.pixels = np.empty((n_slices, *shape), np.int16)
-        self._lock = threading.Lock()
+        self._lock, self._notes = threading.Lock(), notes
 
     def fill(self, source, places, step=lambda: None):
         """Decode frames of one file.
@@ -82,7 +84,7 @@ class Volume:
         """
         stream = source.open()
         try:
-            frames = decode(stream, [number for _, number in places])
+            frames = decode(stream, [number for _, number in places], self._notes)
             for (index, _), pixels in zip(places, frames, strict=True):
                 self._put(index, pixels)
                 step()

@@ -12,7 +12,7 @@ from models.imaging.isolation.decoder import IS_ISOLATED, Decoder
 from tests.conftest import post, upload
 from tests.training.score.lists import KINDS, table
 from training.score.__main__ import CANNOT, COMPLETE, WITH_ERRORS
-from training.score.manifest import Group, Nodule
+from training.score.manifest import Group, Nodule, read_manifest
 from training.score.rows import COLUMNS
 from training.score.worker import Scorer
 
@@ -96,6 +96,12 @@ def test_files_that_are_not_decoded_in_time_get_their_rows(app, tmp_path):
         (b"file,row,col,slice\n", "lists no nodules"),
         (b"file\na.png,1\n", "Line 2"),
         (b"file\n\xff\n", "UTF-8"),
+        (b"file,row,col,slice,diagnosis\na.png,1,2,,x\n", "a column 'diagnosis', which is not known here"),
+        (b"file,x,y\na.png,1,2\n", "a column 'x', which is not known here"),
+        (b"file,,row\na.png,,2\n", "a column without a name"),
+        (b"file,row,Row\na.png,1,2\n", "the column 'row' twice"),
+        (b"file,row,col\n,1,2\n", "Line 2"),
+        (b"sep=;\n\nfile;row;col\na.png;1;2\n;1;2\n", "Line 5"),
     ],
 )
 def test_a_list_that_cannot_be_read_is_refused(score, tmp_path, text, words):
@@ -105,6 +111,44 @@ def test_a_list_that_cannot_be_read_is_refused(score, tmp_path, text, words):
     assert status == CANNOT
     assert words in said
     assert not list(tmp_path.glob("scores*"))
+
+
+ROWS = [["a b.png", "360", "341,5", "12", "0.68"], ["c.png", "1", "2", "", ""]]
+
+
+def listed(separator, header="file row col slice spacing_mm", blanks="", end="\n"):
+    lines = [header.split(), *([value.replace("12", "12.0") for value in row] for row in ROWS)]
+    quoted = [[f'"{value}"' if separator.strip(" ") in value else value for value in line] for line in lines]
+    return "".join(f"{(blanks + separator + blanks).join(line)}{blanks}{end}" for line in quoted)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        listed(","),
+        listed(", "),
+        listed(",", blanks="  "),
+        listed(";", end="\r\n"),
+        listed("\t", end="\r"),
+        listed(";", header=" FILE Row COL Slice Spacing_MM"),
+        "sep=;\n" + listed(";"),
+        '"sep=\t"\r\n' + listed("\t"),
+        "\n\n" + listed(",", end=",,\n") + ",,,,,,\n  \n",
+    ],
+)
+def test_lists_are_read_as_people_write_them(tmp_path, text, encoding):
+    path = tmp_path / "list.csv"
+    path.write_bytes(text.encode(encoding))
+    fields = [list(nodule.fields.values()) for nodule in read_manifest(path).nodules]
+    assert fields == ROWS
+
+
+def test_columns_may_come_in_any_order_and_be_absent(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("col; file\n341; é.dcm\n", encoding="utf-8")
+    (nodule,) = read_manifest(path).nodules
+    assert nodule.fields == {"file": "é.dcm", "row": "", "col": "341", "slice": "", "spacing_mm": ""}
 
 
 def test_a_table_that_is_none_is_not_replaced(score, crops, tmp_path):
