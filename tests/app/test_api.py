@@ -67,7 +67,7 @@ def test_without_a_spacing_the_answer_says_that_it_was_assumed(finder, crop_png)
 
 
 def test_a_given_place_is_used_and_reported(client, slice_png):
-    body = post(client, upload(slice_png), row="127.5", col="127,5").json
+    body = post(client, upload(slice_png), row="127.5", col="127.5").json
     assert (body["nodule"]["row"], body["nodule"]["col"]) == (127.5, 127.5)
     assert body["nodule"]["source"] == "given"
     assert body["verdict"] == "malignant"
