@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from models.trained import FOLDER
@@ -83,7 +84,8 @@ class ZygoteProcess:
         with self._lock:
             if self._socket is not to_zygote or to_zygote is None:
                 return  # another thread has done it
-            if self._was_ready():
+            was_ready = self._was_ready()
+            if was_ready or self._end_was_a_signal():
                 log.error("The process that forks the decoders is gone; it is started again.")
             else:
                 log.error("The process that forks the decoders does not start: uploads cannot be read.")
@@ -102,6 +104,12 @@ class ZygoteProcess:
             return self._socket.recv(len(READY), socket.MSG_DONTWAIT) == READY
         except OSError:
             return False
+
+    def _end_was_a_signal(self):
+        """Whether somebody, or the lack of memory, ended it, which says nothing of the next one."""
+        with suppress(subprocess.TimeoutExpired):
+            return self._owner == os.getpid() and self._process.wait(timeout=1) < 0
+        return False
 
     def _start(self):
         if time.monotonic() < self._not_before:
@@ -137,6 +145,3 @@ def zygote_of(weights):
     process = ZygoteProcess(weights)
     atexit.register(process.close)
     return process
-
-
-zygote = zygote_of(FOLDER)

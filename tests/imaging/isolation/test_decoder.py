@@ -16,13 +16,14 @@ from PIL import Image
 
 from models.errors import ScanError
 from models.imaging.isolation.decoder import IS_ISOLATED, Decoder
-from models.imaging.isolation.process import ONE_THREAD, PASSED_ON, ROOT, ZygoteProcess, zygote
+from models.imaging.isolation.process import ONE_THREAD, PASSED_ON, ROOT, ZygoteProcess, zygote_of
 from models.imaging.isolation.zygote import _codec_seconds
 from models.imaging.limits import Limits
 from models.imaging.phantom import draw_phantom
 from models.imaging.read import read_scan
 from models.imaging.source import Source
 from models.imaging.spool import Spool
+from models.trained import FOLDER
 from tests.imaging.dicom_files import chest_slice, make_ct
 from tests.imaging.series_files import make_series, make_slice, make_zip, png
 from tests.reports.dicom.conftest import KINDS
@@ -39,7 +40,7 @@ def decoder():
 
 def family():
     """The zygote and its children, all of which the system knows by number alone."""
-    process = psutil.Process(zygote._process.pid)
+    process = psutil.Process(zygote_of(FOLDER)._process.pid)
     return process, process.children(recursive=True)
 
 
@@ -199,11 +200,12 @@ def test_uploads_wait_for_their_turn_and_one_that_waits_too_long_is_refused(deco
 ORPHANS = """
 import os
 from models.imaging.isolation.decoder import Decoder
-from models.imaging.isolation.process import zygote
+from models.imaging.isolation.process import zygote_of
+from models.trained import FOLDER
 from models.imaging.phantom import draw_phantom
 from models.imaging.display import to_png
 Decoder().read([("a.png", to_png(draw_phantom("smooth")))])
-print(zygote._process.pid, flush=True)
+print(zygote_of(FOLDER)._process.pid, flush=True)
 os.kill(os.getpid(), 9)
 """
 
