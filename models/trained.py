@@ -42,13 +42,17 @@ def read_file(folder, name):
     WeightsError
         The file or the manifest is missing or damaged, or the one is not in the other.
     """
-    content = _bytes(Path(folder) / name)
-    listed = as_report(_bytes(Path(folder) / MANIFEST), MANIFEST, Manifest)["sha256"]
-    if name not in listed:
+    content, known = bytes_of(Path(folder) / name), listed(folder)
+    if name not in known:
         raise WeightsError(f"{name} is not listed in {MANIFEST}.")
-    if hashlib.sha256(content).hexdigest() != listed[name]:
+    if hashlib.sha256(content).hexdigest() != known[name]:
         raise WeightsError(f"{name} is damaged: its checksum is not the one in {MANIFEST}.")
     return content
+
+
+def listed(folder):
+    """The checksums in the manifest, by file; WeightsError where it is missing or damaged."""
+    return as_report(bytes_of(Path(folder) / MANIFEST), MANIFEST, Manifest)["sha256"]
 
 
 def read_as(folder, key, kind):
@@ -61,7 +65,7 @@ def read_report(folder, key):
 
     For the training, which writes these files; the application uses `read_as`.
     """
-    return as_report(_bytes(Path(folder) / f"{key}.json"), f"{key}.json", dict[str, Any])
+    return as_report(bytes_of(Path(folder) / f"{key}.json"), f"{key}.json", dict[str, Any])
 
 
 def as_report(content, name, kind):
@@ -97,7 +101,8 @@ def as_report(content, name, kind):
     return report
 
 
-def _bytes(path):
+def bytes_of(path):
+    """What a file holds, a `Path`; WeightsError where it is missing."""
     try:
         return path.read_bytes()
     except OSError as error:

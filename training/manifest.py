@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from models.trained import MANIFEST, WeightsError, read_file
+from models.trained import MANIFEST, WeightsError, listed, read_file
 
 
 def write_manifest(folder: Path) -> dict[str, str]:
@@ -35,11 +35,11 @@ def write_manifest(folder: Path) -> dict[str, str]:
 def problems(folder: Path) -> list[str]:
     """A sentence for each file that is not as the manifest says, or that only the manifest knows."""
     try:
-        listed = json.loads((folder / MANIFEST).read_text())["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
+        known = listed(folder)
+    except WeightsError:
         return [f"{MANIFEST} is missing or damaged."]
     found = []
-    for name in sorted({path.name for path in _files(folder)} | set(listed)):
+    for name in sorted({path.name for path in _files(folder)} | set(known)):
         try:
             read_file(folder, name)
         except WeightsError as error:

@@ -15,7 +15,7 @@ from models.imaging.series.notices import series_notices, tilt_notice
 from models.imaging.series.order import in_order, one_series, orientation_of
 from models.imaging.series.volume import read_volume, same_contents
 from models.imaging.source import DICOM_NAME, Source, natural_key
-from models.imaging.volumes.formats import read_grid
+from models.imaging.volumes.formats import own_name, read_grid
 from models.imaging.volumes.scan import slices_of
 
 LIDC_SPACING_MM = (0.46, 0.98)
@@ -169,7 +169,7 @@ def _volume_scan(kinds, spacing_mm, limits):
     if len(volumes) > 1:
         raise ScanError("mixed_series", f"The upload holds {len(volumes)} volumes; send one at a time.")
     others = {
-        source.name.replace("\\", "/").rpartition("/")[2].lower(): lambda source=source: source.open().read()
+        own_name(source.name): lambda source=source: source.open().read()
         for source in kinds
         if source is not volumes[0]
     }

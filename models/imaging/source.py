@@ -9,14 +9,13 @@ from typing import BinaryIO
 from models.imaging.dicom import looks_like_dicom
 from models.imaging.spool import Part
 from models.imaging.tiff import TIFF_STARTS
-from models.imaging.volumes.formats import is_volume
+from models.imaging.volumes.formats import GZIP_START, is_volume
 
 HEAD_BYTES = 512  # enough to tell the kind of a file
 PICTURE_STARTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", *TIFF_STARTS, b"BM")
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 OTHER_ARCHIVES = (b"Rar!", b"7z\xbc\xaf", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 TAR_AT, TAR = 257, b"ustar"
-GZIP_START = b"\x1f\x8b"
 STRAY = re.compile(r"(^|/)(__MACOSX/|\.(?!\.?/)|Thumbs\.db$|desktop\.ini$|DICOMDIR$)", re.IGNORECASE)
 DICOM_NAME = re.compile(r"\.(dcm|dicom|ima)$", re.IGNORECASE)
 

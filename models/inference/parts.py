@@ -1,9 +1,10 @@
 """What the models answer without, though worse."""
 
 from models.inference import reports
+from models.inference.evaluation_report import EvaluationReport
 
 PARTS = {  # by name: the form of its report, and what is lost with it
-    "evaluation": (reports.EvaluationReport, "There are no measured results"),
+    "evaluation": (EvaluationReport, "There are no measured results"),
     "saliency": (reports.SaliencyReport, "Answers cannot be explained"),
     "cases": (reports.CasesReport, "Similar cases cannot be told"),
     "localiser": (reports.LocaliserReport, "Nodules cannot be looked for or outlined"),

@@ -4,7 +4,7 @@ import hashlib
 import io
 from pathlib import Path
 
-from models.trained import WeightsError
+from models.trained import WeightsError, bytes_of
 
 
 class _Named(io.BytesIO):
@@ -23,10 +23,7 @@ def read_checked(path, report):
 
     What was checked is what is used: a file that changes later changes nothing.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise WeightsError(f"{path.name} is missing.") from error
+    content = bytes_of(path)
     if hashlib.sha256(content).hexdigest() != report.get("sha256"):
         name = path.name.partition(".")[0]
         raise WeightsError(f"{path.name} is damaged: its checksum is not the one in {name}.json.")

@@ -1,9 +1,9 @@
 """A bound on the readings under way or waiting; one more is refused at once, so that nobody waits long."""
 
 import threading
-from collections import Counter
 
 from models.errors import ScanError
+from models.imaging.isolation.turns import Shares
 
 
 class Queue:
@@ -12,21 +12,19 @@ class Queue:
     Parameters
     ----------
     most : int
-        Places, of which one quarter, as far as there are so many, is left by each visitor to others.
+        See `Shares`.
     on_change : callable, optional
         Told how many more are taken: 1 or -1.
     """
 
     def __init__(self, most, on_change=lambda taken: None):
-        self._free, self._share, self._lock = most, max(1, most - most // 4), threading.Lock()
-        self._taken = Counter()  # places by key
+        self._shares, self._lock = Shares(most), threading.Lock()
         self._on_change = on_change
         self._mine = threading.local()
 
     def refuse_when_full(self, visitor=()):
         """ScanError ``busy`` where there is no place for a visitor at the moment; takes none."""
-        has_most = any(self._taken[key] >= self._share for key in visitor)
-        if (self._free < 1 or has_most) and not self._depth:
+        if not (self._depth or self._shares.has_place(visitor)):
             raise ScanError("busy", "The server is busy with other images; try again in a few seconds.")
 
     def enter(self, visitor=()):
@@ -40,8 +38,7 @@ class Queue:
         with self._lock:
             self.refuse_when_full(visitor)
             if not self._depth:
-                self._free -= 1
-                self._taken.update(visitor)
+                self._shares.take(visitor)
                 self._mine.visitor = visitor
         self._mine.depth = self._depth + 1
         if self._depth == 1:
@@ -53,9 +50,7 @@ class Queue:
             self._mine.depth -= 1
             if not self._depth:
                 with self._lock:
-                    self._free += 1
-                    self._taken.subtract(self._mine.visitor)
-                    self._taken += Counter()  # without those that have none
+                    self._shares.give_back(self._mine.visitor)
                 self._on_change(-1)
 
     def __enter__(self):

@@ -7,6 +7,7 @@ until it does, a scan that was removed stays in memory.
 import gc
 import os
 import threading
+import time
 import weakref
 
 LOOK_SECONDS = 0.25
@@ -32,7 +33,7 @@ class Mapped:
     def _look(self):
         """While there are maps, look every now and then whether their scans are gone."""
         while True:
-            threading.Event().wait(LOOK_SECONDS)
+            time.sleep(LOOK_SECONDS)
             with self._lock:
                 self._maps = [each for each in self._maps if each[0]() is not None]
                 if not self._maps:

@@ -77,7 +77,7 @@ def test_many_threads_never_have_more_places_than_there_are():
         served = list(pool.map(visit, range(2000)))
     assert any(served)
     assert most <= 3
-    assert queue._free == 3
+    assert queue._shares._free == 3
 
 
 def test_one_visitor_leaves_a_quarter_of_the_places_to_others():

@@ -7,7 +7,7 @@ from pydicom import Dataset
 
 from models.errors import ScanError
 from models.imaging.dicom.damage import refusing_damage
-from models.imaging.dicom.numbers import numbers, oddity, whole_in, written
+from models.imaging.dicom.numbers import numbers, oddity, quoted, whole_in, written
 from models.imaging.scan import SPACING_BOUNDS_MM
 
 MAX_FRAMES = 10_000  # more than any CT has; a header that claims more must not cost memory
@@ -70,7 +70,7 @@ def count_frames(dataset):
     """Number of Frames (0028,0008), 1 where it is absent, empty or 0."""
     count = whole_in(dataset, "NumberOfFrames")
     if count is None and (text := written(dataset, "NumberOfFrames")):
-        said = oddity("NumberOfFrames", text, 1, is_used=False).partition(";")[0]
+        said = quoted("NumberOfFrames", text)
         raise ScanError("corrupt_file", f"The DICOM file's {said}, which makes no sense.")
     count = count or 1
     if count < 1:

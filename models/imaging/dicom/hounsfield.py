@@ -6,7 +6,7 @@ from scipy import ndimage
 from models.errors import ScanError
 from models.imaging.dicom.damage import refusing_damage
 from models.imaging.dicom.frames import count_frames, frame_value
-from models.imaging.dicom.numbers import number_in, numbers, oddity, written
+from models.imaging.dicom.numbers import number_in, numbers, oddity, quoted, written
 
 AIR_HU = -1024
 PADDING_BELOW_HU = -1500  # scanners fill the corners outside the round field with -2000 or -3024
@@ -142,10 +142,8 @@ def _rescale(dataset, number):
         text = _rescale_text(dataset, number, keyword)
         values = (default,) if text is None else numbers(text)
         if values is None or keyword == "RescaleSlope" and values[0] == 0:
-            said = oddity(keyword, text, 1, is_used=False).partition(";")[0]
-            message = (
-                f"The DICOM file's {said}, which makes no sense; there are no Hounsfield units without it."
-            )
+            said = f"The DICOM file's {quoted(keyword, text)}, which makes no sense"
+            message = f"{said}; there are no Hounsfield units without it."
             raise ScanError("corrupt_file", message)
         found.append(values[0])
     return tuple(found)

@@ -108,9 +108,14 @@ def oddity(keyword: str, text: str | None, length: int, is_used: bool = True) ->
     parts = text.split("\\")
     if values and len(parts) == length and all(PROPER.fullmatch(part) for part in parts):
         return None
-    quoted = f'is written as "{text}"' if QUOTABLE.fullmatch(text) else "is no number"
     read = f"it was read as {', '.join(f'{value:.9g}' for value in values)}" if values else "it was not used"
-    return f"{dictionary_description(Tag(keyword))} {quoted}; {read}."
+    return f"{quoted(keyword, text)}; {read}."
+
+
+def quoted(keyword: str, text: str) -> str:
+    """How a number is written, as the beginning of a sentence; what might be a name is not repeated."""
+    how = f'is written as "{text}"' if QUOTABLE.fullmatch(text) else "is no number"
+    return f"{dictionary_description(Tag(keyword))} {how}"
 
 
 def keep_as_text(dataset, tag) -> bool:

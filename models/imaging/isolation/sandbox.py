@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, FILTER_MODE = 38, 22, 2  # prctl(2)
+PR_SET_NO_NEW_PRIVS, PR_GET_SECCOMP, PR_SET_SECCOMP, FILTER_MODE = 38, 21, 22, 2  # prctl(2)
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # of Landlock; system calls of all machines
 VERSION, PATH_BENEATH = 1, 1
@@ -164,7 +164,7 @@ def _landlock_version():
 
 def _has_seccomp():
     """Whether filters can be set, and this machine's system calls are known."""
-    return platform.machine() in MACHINES and LIBC.prctl(21, 0, 0, 0, 0) >= 0  # PR_GET_SECCOMP
+    return platform.machine() in MACHINES and LIBC.prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0
 
 
 def _let_read(rules, path):

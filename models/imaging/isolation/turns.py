@@ -6,8 +6,8 @@ from collections import Counter
 from contextlib import contextmanager
 
 
-class Turns:
-    """Places that are waited for; those who have fewest come first, then those who waited longest.
+class Shares:
+    """Places, of which each visitor leaves some to others; who uses it holds a lock.
 
     Parameters
     ----------
@@ -16,8 +16,39 @@ class Turns:
     """
 
     def __init__(self, most):
-        self._free, self._share = most, max(1, most - most // 4)
-        self._taken, self._waiting = Counter(), {}  # places by key; keys by number of who waits
+        self._free, self._share, self._taken = most, max(1, most - most // 4), Counter()
+
+    def has_place(self, keys):
+        """Whether there is a place for a visitor, who is known by these keys, each of which has a share."""
+        return self._free > 0 and all(self._taken[key] < self._share for key in keys)
+
+    def taken(self, keys):
+        """How many places a visitor has, added up over the keys."""
+        return sum(self._taken[key] for key in keys)
+
+    def take(self, keys):
+        """Take a place."""
+        self._free -= 1
+        self._taken.update(keys)
+
+    def give_back(self, keys):
+        """Give a place back."""
+        self._free += 1
+        self._taken.subtract(keys)
+        self._taken += Counter()  # without those that have none
+
+
+class Turns:
+    """Places that are waited for; those who have fewest come first, then those who waited longest.
+
+    Parameters
+    ----------
+    most : int
+        See `Shares`.
+    """
+
+    def __init__(self, most):
+        self._shares, self._waiting = Shares(most), {}  # keys by number of who waits
         self._numbers, self._changed = itertools.count(), threading.Condition()
 
     @contextmanager
@@ -43,19 +74,16 @@ class Turns:
             self._changed.notify_all()
             if not is_mine:
                 raise TimeoutError
-            self._free -= 1
-            self._taken.update(keys)
+            self._shares.take(keys)
         try:
             yield
         finally:
             with self._changed:
-                self._free += 1
-                self._taken.subtract(keys)
-                self._taken += Counter()  # without those that have none
+                self._shares.give_back(keys)
                 self._changed.notify_all()
 
     def _next(self):
         """The number of who is next; None where nobody may."""
-        held = {number: [self._taken[key] for key in keys] for number, keys in self._waiting.items()}
-        able = [(sum(held[n]), n) for n in held if self._free and max(held[n], default=0) < self._share]
+        shares = self._shares
+        able = [(shares.taken(keys), n) for n, keys in self._waiting.items() if shares.has_place(keys)]
         return min(able)[1] if able else None

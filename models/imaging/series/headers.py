@@ -121,9 +121,11 @@ def read_headers(sources, step, limits):
                 raise
             (found.damaged if _is_marked(source) else strays).append(error)
         step()
+    if not strays:
+        return found
     if found.slices and all(_is_marked(header.source) for header in found.slices):
         found.n_files -= len(strays)
-        found.left_out += Counter({NO_DICOM: len(strays)} if strays else {})
+        found.left_out += Counter({NO_DICOM: len(strays)})
     else:
         found.damaged += strays
     return found

@@ -35,11 +35,12 @@ def series_notices(series, left_out, notes=()):
     """
     notices = []
     if series.n_unplaced:
-        one, many = "1 slice was left out: it does", f"{series.n_unplaced} slices were left out: they do"
-        message = f"{one if series.n_unplaced == 1 else many} not say where in the series to put it."
-        notices.append(
-            Notice("slices_left_out", message if series.n_unplaced == 1 else message[:-3] + "them.")
+        message = (
+            f"{series.n_unplaced} slices were left out: they do not say where in the series to put them."
         )
+        if series.n_unplaced == 1:
+            message = "1 slice was left out: it does not say where in the series to put it."
+        notices.append(Notice("slices_left_out", message))
     if left_out:
         kinds = ", ".join(f"{kind} ({count})" for kind, count in sorted(left_out.items()))
         notices.append(Notice("left_out", f"Not read, because no axial CT slices: {kinds}."))

@@ -131,10 +131,10 @@ def _nrrd(data, others, limits):
     skip = int(header.get("byte skip", header.get("byteskip", 0)))
     encoding = str(header.get("encoding", "")).lower()
     if encoding in ("gzip", "gz") and (name is None or values.startswith(GZIP_START)):  # else it was unpacked
-        values = _inflated(values, n_bytes + max(skip, 0), zlib.MAX_WBITS | 32)
+        values = _inflated(values, n_bytes + max(skip, 0))
     elif encoding not in ("raw", "gzip", "gz"):
         raise not_read("The NRRD is packed in a way that is not read here")
-    values = values[-n_bytes:] if skip == -1 else values[skip:]
+    values = _behind(values, skip, n_bytes)
     signs = SPACES.get(str(header.get("space", "")).lower())
     directions, origin = header.get("space directions"), header.get("space origin", (0, 0, 0))
     if directions is None:
@@ -162,9 +162,9 @@ def _meta(data, others, limits):
         raise not_read("The MetaImage's values are in several files")
     values = data[end:] if where.upper() == "LOCAL" else _beside(where, others)
     if fields.get("compresseddata", "False").lower() == "true":
-        values = _inflated(values, n_bytes, zlib.MAX_WBITS | 32)
+        values = _inflated(values, n_bytes)
     elif skip:
-        values = values[-n_bytes:] if skip == -1 else values[skip:]
+        values = _behind(values, skip, n_bytes)
     spacing = _floats(fields.get("elementspacing", fields.get("elementsize", "1 1 1")), 3)
     turns = next(
         (fields[name] for name in ("transformmatrix", "rotation", "orientation") if name in fields), ""
@@ -198,9 +198,14 @@ def _floats(text, count):
     return values
 
 
+def own_name(name: str) -> str:
+    """A file's name in lower case, without folders, by which a header and the files beside it are joined."""
+    return str(name).replace("\\", "/").rpartition("/")[2].lower()
+
+
 def _beside(name, others):
     """The bytes of a file beside a header, by the last part of the name that the header gives."""
-    name = str(name).replace("\\", "/").rpartition("/")[2].lower()
+    name = own_name(name)
     name = name if name in others else name.removesuffix(".gz")  # of which files are named once unpacked
     if name not in others:
         raise ScanError(
@@ -211,6 +216,11 @@ def _beside(name, others):
     return others[name]()
 
 
-def _inflated(data, n_bytes, bits):
+def _behind(data, skip, n_bytes):
+    """What lies behind so many bytes; behind all that are not needed for -1."""
+    return data[-n_bytes:] if skip == -1 else data[skip:]
+
+
+def _inflated(data, n_bytes):
     """So many bytes of what is packed by zlib or gzip."""
-    return zlib.decompressobj(bits).decompress(data, n_bytes)
+    return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(data, n_bytes)

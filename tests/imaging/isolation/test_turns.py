@@ -65,5 +65,5 @@ def test_a_place_comes_back_after_a_mistake_and_nothing_is_kept_of_who_had_it():
         raise KeyError
     with turns.take(ME, 0):
         pass
-    assert not turns._taken
+    assert not turns._shares._taken
     assert not turns._waiting
