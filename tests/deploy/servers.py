@@ -15,6 +15,7 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import stream_encode_multipart
 
@@ -65,11 +66,11 @@ class Gunicorn:
         self.wait_for_workers(workers)
 
     def wait_for_workers(self, n, but=()):
-        """Wait until so many processes answer, those in `but` not counted; their IDs."""
+        """Wait until so many processes answer and those in `but` have ended; their IDs."""
         for _ in range(1800):
             started = self.metric("nodule_process_start_seconds")
             pids = {int(labels["pid"]) for labels, _ in started}.difference(but)
-            if len(pids) == n:
+            if len(pids) == n and not any(psutil.pid_exists(pid) for pid in but):
                 return sorted(pids)
             if self.process.poll() is not None:
                 break
