@@ -55,6 +55,14 @@ def listed(folder):
     return as_report(bytes_of(Path(folder) / MANIFEST), MANIFEST, Manifest)["sha256"]
 
 
+def is_absent(folder, name):
+    """Whether a file is neither in the folder nor missing from it: the manifest does not list it."""
+    try:
+        return name not in listed(folder) and not (Path(folder) / name).exists()
+    except WeightsError:
+        return False
+
+
 def read_as(folder, key, kind):
     """What ``<key>.json`` says, if it is as the manifest says and of a form; see `read_file`, `as_report`."""
     return as_report(read_file(folder, f"{key}.json"), f"{key}.json", kind)

@@ -46,7 +46,8 @@ ROOMS = {  # room: the rooms it may import besides itself
 ROOMS["app"] = set(ROOMS) - {"training"}
 TENSORFLOW_ROOMS = ("models.networks", "training")
 TENSORFLOW_MODULES = {
-    "models.inference." + name for name in ("bank", "evidence", "forward", "localiser", "passes", "steps")
+    "models.inference." + name
+    for name in ("bank", "evidence", "forward", "localiser", "passes", "recognition", "steps")
 }
 FILES = sorted([*(ROOT / "models").rglob("*.py"), *(ROOT / "training").rglob("*.py"), *ROOT.glob("app.py")])
 MODULES = {

@@ -12,10 +12,10 @@ import numpy as np
 
 from models.errors import ScanError
 from models.imaging.patch import PATCH
-from models.inference import localiser, neighbours
+from models.inference import localiser, neighbours, recognition
 from models.inference.calibration import Abstention, Calibration, consensus_score
 from models.inference.forward import building, one_thread_an_operation
-from models.inference.parts import PARTS
+from models.inference.parts import MAY_BE_ABSENT, PARTS
 from models.inference.passes import Passes
 from models.inference.reports import ConsensusReport, ModelReport
 from models.inference.saliency import Explainer, joined
@@ -23,7 +23,7 @@ from models.inference.steps import Steps
 from models.inference.weights import fill
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES, malignancy_score, unscale_descriptors
-from models.trained import WeightsError, read_as
+from models.trained import WeightsError, is_absent, read_as
 
 CONSENSUS = "consensus"
 CONSENSUS_TITLE = "Consensus of the five"
@@ -78,6 +78,8 @@ class ModelBank:
         Finds and outlines nodules; None where its weights cannot be used.
     cases : CaseTable or None
         Finds similar training nodules; None where the table cannot be used.
+    recogniser : Recogniser or None
+        Tells whether there is a nodule at all; None where its weights cannot be used.
     """
 
     def __init__(self, folder):
@@ -96,6 +98,7 @@ class ModelBank:
             for key in ARCHITECTURES:
                 self._try(key, partial(self._load, key))
             self.localiser = self._part("localiser", partial(localiser.Localiser, folder))
+            self.recogniser = self._part("recognition", lambda report: recognition.Recogniser(folder, report))
             self._passes.wait()
         log.info("%d models ready in %.1f s", len(self._passes), time.perf_counter() - start)
 
@@ -126,6 +129,8 @@ class ModelBank:
     def _part(self, name, opened=lambda report: report):
         """What is made of the report of one of `PARTS`; None where it cannot be used."""
         kind, loss = PARTS[name]
+        if name in MAY_BE_ABSENT and is_absent(self.folder, f"{name}.json"):
+            return None
         try:
             return opened(report=read_as(self.folder, name, kind))
         except WeightsError as error:
@@ -164,6 +169,10 @@ class ModelBank:
     def similar(self, features):
         """The most similar training nodules; None where they cannot be told."""
         return self.cases.nearest(features) if self.cases is not None else None
+
+    def recognise(self, scan, roi):
+        """Whether there is a nodule at a place of a scan, a `Recognition`; None where that cannot be told."""
+        return self.recogniser(scan, roi) if self.recogniser is not None else None
 
     def available(self, key):
         """Whether a model can answer; the consensus, whether it is calibrated and any model can."""

@@ -61,6 +61,10 @@ class Finding:
         The most similar training nodules; None where they cannot be told.
     saliency : Saliency, optional
         Of the model in front; None where it was not asked for.
+    nodule_probability : float, optional
+        That there is a nodule at all; None where that cannot be told.
+    recognised : bool
+        False where there seems to be none.
     """
 
     verdict: str
@@ -80,3 +84,5 @@ class Finding:
     spread: float | None = None
     neighbours: Neighbours | None = None
     saliency: object | None = None
+    nodule_probability: float | None = None
+    recognised: bool = True

@@ -73,6 +73,7 @@ def read_nodule(scan, roi, bank, explain=False):
     chosen = views_of_chosen(len(scan.slices), roi.slice)
     answers = bank.begin(patches, chosen, explain)
     outlining = meanwhile(_polygon, bank, scan, roi)  # by the core that has done its networks first
+    recognising = meanwhile(bank.recognise, scan, roi)
     predictions, saliency = answers()
     polygon = outlining.result()
     measurement = None if polygon is None else measure(polygon, scan, roi.slice)
@@ -92,6 +93,7 @@ def read_nodule(scan, roi, bank, explain=False):
         measurement=measurement,
         neighbours=neighbours,
         saliency=saliency,
+        recognition=recognising.result(),
     )
 
 
@@ -127,6 +129,8 @@ def finding_of(reading, model_key, bank):
         measurement=reading.measurement,
         neighbours=reading.neighbours,
         saliency=reading.saliency.get(model_key),
+        nodule_probability=None if reading.recognition is None else reading.recognition.probability,
+        recognised=reading.recognition is None or reading.recognition.is_nodule,
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from models.imaging.scan import Notice, Roi, Scan
 from models.inference.measure import Measurement
 from models.inference.neighbours import Neighbours
+from models.inference.recognition import Recognition
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Reading:
         The most similar training nodules; None where they cannot be told.
     saliency : dict of str to Saliency
         By model, and of the consensus; empty where it was not asked for.
+    recognition : Recognition, optional
+        Whether there is a nodule at all; None where that cannot be told.
     """
 
     scan: Scan
@@ -46,3 +49,4 @@ class Reading:
     measurement: Measurement | None = None
     neighbours: Neighbours | None = None
     saliency: dict = field(default_factory=dict)
+    recognition: Recognition | None = None

@@ -126,6 +126,13 @@ class LocaliserReport(Struct):
     measured: dict[Name, FoundAndOutlined] | UnsetType = UNSET
 
 
+class RecognitionReport(Struct):
+    """``recognition.json``; below the threshold there is no nodule."""
+
+    sha256: Checksum
+    threshold: Share
+
+
 class Proportion(Struct):
     """A share, its 95 % interval and of how many."""
 

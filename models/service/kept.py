@@ -11,6 +11,7 @@ from models.inference.bank import Prediction
 from models.inference.measure import Measurement
 from models.inference.neighbours import Neighbours
 from models.inference.reading import Reading
+from models.inference.recognition import Recognition
 from models.inference.saliency import Saliency
 from models.inference.views import patch_at
 
@@ -31,6 +32,7 @@ def note_of(reading):
         "measurement": reading.measurement and asdict(reading.measurement),
         "neighbours": reading.neighbours and asdict(reading.neighbours),
         "saliency": {key: asdict(one) | {"map": _text(one.map)} for key, one in reading.saliency.items()},
+        "recognition": reading.recognition and asdict(reading.recognition),
     }
 
 
@@ -54,6 +56,7 @@ def reading_of(note, scan):
             key: Saliency(**(values | {"map": _map(values["map"])}))
             for key, values in note["saliency"].items()
         },
+        recognition=note["recognition"] and Recognition(**note["recognition"]),
     )
 
 
