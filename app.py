@@ -41,6 +41,7 @@ from models.reports.result import result_page
 from models.reports.shown import slice_picture
 from models.service.answers import Answers
 from models.service.fields import (
+    asked_anyway,
     asked_place,
     asked_view,
     chosen_place,
@@ -143,11 +144,11 @@ def add_pages(app):
     @app.post("/predict")
     def predict():
         me = browser(new=True)
-        scan, spot, model = read_request(reporter(app.store, request.form.get("job"), me))
+        scan, spot, model, anyway = read_request(reporter(app.store, request.form.get("job"), me))
         whole = spot[:2] == (None, None) and not scan.is_crop
         roi = locate(scan, 0, 0, spot[2]) if whole else locate(scan, *spot)
         if not whole:
-            return new_finding(*app.answers.first(scan, me, roi, model, address()))
+            return new_finding(*app.answers.first(scan, me, roi, model, address(), anyway))
         token = app.store.put(scan, me, address())
         search = app.searches.start(token, me)
         if search and len(scan.slices) <= FEW_SLICES:
@@ -189,10 +190,10 @@ def add_scan_pages(app):
 
     @app.post("/scan/<token>/findings")
     def find(token):
-        scan, model = app.store.get(token, browser()), asked_model()
+        scan, model, anyway = app.store.get(token, browser()), asked_model(), asked_anyway(request.form)
         candidates = app.searches.state(token, browser())["candidates"]
         roi = chosen_place(request.form, scan, candidates)
-        return new_finding(token, *app.answers.new(token, browser(), roi, model))
+        return new_finding(token, *app.answers.new(token, browser(), roi, model, anyway))
 
     @app.route("/scan/<token>/finding/<int:index>", methods=["GET", "POST"])
     def finding(token, index):
@@ -269,9 +270,10 @@ def address():
 
 
 def read_request(report=None):
-    """The scan, the place (row, col, slice; None where not given) and the model of an upload."""
+    """Of an upload: the scan, the place (row, col, slice; None where not given), the model and `anyway`."""
     model, spacing, spot = asked_model(), number(request.form, "spacing_mm"), asked_place(request.form)
-    return decode(uploaded_files(), spacing, report, visitor()), spot, model
+    anyway = asked_anyway(request.form)
+    return decode(uploaded_files(), spacing, report, visitor()), spot, model, anyway
 
 
 def uploaded_files():
@@ -294,9 +296,10 @@ def asked_model():
     return model
 
 
-def answer(scan, place, model):
+def answer(scan, place, model, anyway=False):
     """The finding at a place (row, col, slice) of a scan that is not kept."""
-    return current_app.answers.once(scan, find_place(scan, current_app.bank.localiser, *place), model)
+    roi = find_place(scan, current_app.bank.localiser, *place)
+    return current_app.answers.once(scan, roi, model, anyway)
 
 
 def scan_page(token, error=None):
@@ -316,15 +319,16 @@ def scan_page(token, error=None):
 def new_finding(token, index, finding):
     """The page with a finding that was just made; its address for a script."""
     if is_program():
-        return jsonify({"location": f"/scan/{token}/finding/{index}"})
+        query = "?anyway=1" if finding.is_anyway else ""
+        return jsonify({"location": f"/scan/{token}/finding/{index}{query}"})
     return finding_page(token, index, finding)
 
 
 def kept_finding(token, index):
     """A finding of a kept scan, with the model in front that the request names."""
-    model = request.values.get("model")
+    model, anyway = request.values.get("model"), asked_anyway(request.values)
     try:
-        return current_app.answers.again(token, browser(), index, model and asked_model())
+        return current_app.answers.again(token, browser(), index, model and asked_model(), anyway)
     except IndexError:
         raise NotFound() from None
 
@@ -335,7 +339,7 @@ def finding_page(token, index, finding):
     case = case_of(finding, bank.evaluation, bank.localiser_report)
     is_drawn = request.args.get("overlay") != "off"
     context = result_page(finding, bank.evaluation, bank.saliency_report, case, is_drawn)
-    context["calculators"] = calculators_of(finding, request.form)
+    context["calculators"] = calculators_of(finding, request.form, request.args.get("calculator"))
     page = render_template("result.html", here_now=here, address=f"/scan/{token}", **context)
     return page, {"Content-Location": here}
 

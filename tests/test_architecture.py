@@ -13,8 +13,14 @@ ROOMS = {  # room: the rooms it may import besides itself
     "models.trained": {"models.errors"},
     "models.imaging": {"models.errors", "models.trained"},
     "models.networks": {"models.errors", "models.imaging"},
-    "models.inference": {"models.errors", "models.trained", "models.imaging", "models.networks"},
-    "models.clinical": {"models.errors", "models.imaging", "models.networks", "models.inference"},
+    "models.inference": {
+        "models.errors",
+        "models.trained",
+        "models.imaging",
+        "models.networks",
+        "models.clinical",
+    },
+    "models.clinical": {"models.errors"},
     "models.reports": {
         "models.errors",
         "models.imaging",
@@ -35,6 +41,7 @@ ROOMS = {  # room: the rooms it may import besides itself
     },
     "training": {
         "models.errors",
+        "models.clinical",
         "models.trained",
         "models.imaging",
         "models.networks",

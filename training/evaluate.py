@@ -3,10 +3,10 @@
     python -m training.evaluate --data patches.npz [--diagnoses diagnosis.csv] [--readme README.md]
 
 Reads ``training/held_out.csv`` (written by `training.predict`), fits what the app needs into
-``weights/<key>.json``, and writes ``weights/evaluation.json``. What is reported of a patient comes from
-choices that other patients made (cross-fitting, five parts by patient). What `training.texture` measured
-stays, and what `training.robustness` measured, too, unless what is fitted here, on which it depends, has
-changed.
+``weights/<key>.json``, and writes ``weights/evaluation.json`` and, with what a verdict adds at each size,
+``weights/reliability.json``. What is reported of a patient comes from choices that other patients made
+(cross-fitting, five parts by patient). What `training.texture` measured stays, and what `training.robustness`
+measured, too, unless what is fitted here, on which it depends, has changed.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from training.dataset import find, load
 from training.descriptors import descriptor_errors, read_answers, read_readings
 from training.evidence import abstention, curves, operating_point, performance
 from training.predict import HELD_OUT, INPUTS
+from training.reliability import reliability_table
 from training.reports import write_json, write_readme, write_report
 from training.robustness import read_choices
 from training.subgroups import by_subgroup
@@ -136,6 +137,13 @@ def _baselines(nodules, indices, judged):
     }
 
 
+def reliability(nodules, indices, scores):
+    """What the verdicts on held-out nodules add to their size; see `reliability_table`."""
+    patients, labels = nodules.patient[indices], nodules.label[indices]
+    answers = dict(zip(INPUTS, cross_fit(patients, labels, list(scores.values())), strict=True))
+    return reliability_table(nodules.diameter_mm[indices], labels, answers, KEYS)
+
+
 def measured_elsewhere(weights, choices):
     """What other commands wrote into ``evaluation.json`` and is still true with these choices."""
     try:
@@ -186,6 +194,7 @@ def main(argv=None):
     )
     choices = fit_all(nodules.label[indices], list(scores.values()))
     evaluation |= measured_elsewhere(args.weights, choices)
+    write_json(args.weights / "reliability.json", reliability(nodules, indices, scores))
     write_choices(args.weights, choices)
     write_json(args.weights / "evaluation.json", evaluation)
     if args.readme:

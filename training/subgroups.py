@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.inference.doubts import MASS_MM
+from models.clinical.mass import MASS_MM
 from models.networks.scales import DESCRIPTOR_SCALES, unscale_descriptors
 from models.reports.evaluation import CONSENSUS
 from training.baselines import auc_with_interval

@@ -78,6 +78,8 @@ class ModelBank:
         Finds and outlines nodules; None where its weights cannot be used.
     cases : CaseTable or None
         Finds similar training nodules; None where the table cannot be used.
+    reliability : dict
+        What ``reliability.json`` says, written by `training.evaluate`; empty where there is none.
     recogniser : Recogniser or None
         Tells whether there is a nodule at all; None where its weights cannot be used.
     """
@@ -91,6 +93,7 @@ class ModelBank:
         self._passes = Passes()
         self.evaluation = self._part("evaluation") or {}
         self.saliency_report = self._part("saliency") or {}
+        self.reliability = self._part("reliability") or {}
         self._try(CONSENSUS, self._read_consensus)
         self.cases = self._part("cases", partial(neighbours.CaseTable, folder))
         start = time.perf_counter()

@@ -4,15 +4,16 @@ import math
 
 import numpy as np
 
+from models.clinical.mass import MASS_MM, SOURCE, is_mass
 from models.imaging.patch import resample
 from models.imaging.scan import Notice
 from models.inference.outline import within
 
-MASS_MM = 30.0  # more is a mass and no nodule (Hansell et al., Radiology 246, 697, 2008)
 CLIPPED = 0.01  # of a slice's range of grey values: so near its end a pixel is cut off
 WHITE_FROM, BLACK_FROM = 0.2, 0.4  # share of the nodule, and of the patch
 ORDER = (  # first what may void the answer, then what blurs a part of it, last what is good to know
     "sample",
+    "mass",
     "region_label",
     "unlike_training",
     "spacing_assumed",
@@ -67,10 +68,12 @@ def doubts(scan, roi, outline, measurement, neighbours, evaluation):
     Returns
     -------
     tuple of Notice
-        Of the codes ``unlike_training``, ``size_out_of_range``, ``window_saturated`` and ``contrast``.
+        Of the codes ``mass``, ``unlike_training``, ``size_out_of_range``, ``window_saturated`` and
+        ``contrast``.
     """
     data = evaluation.get("data") or {}
     found = (
+        _mass(measurement),
         _unlike(neighbours),
         _size(measurement, data),
         _window(scan, roi, outline),
@@ -94,18 +97,25 @@ def _size(measurement, data):
     """LIDC's diameter is the longest one, so the long axis is held against it."""
     if measurement is None or measurement.long_axis_mm is None:
         return None
-    long, limits, sentences = measurement.long_axis_mm, data.get("diameter_mm"), []
-    if limits and not limits["low"] <= long <= limits["high"]:
-        sentences.append(
-            f"The nodule is {long:.1f} mm long; 99 of 100 nodules that the models learnt from are "
-            f"{limits['low']:.1f} to {limits['high']:.1f} mm. On other sizes they were hardly tested."
-        )
-    if measurement.mean_diameter_mm > MASS_MM:
-        sentences.append(
-            f"At a mean diameter of more than {MASS_MM:g} mm it is called a mass; "
-            "rules for nodules do not apply."
-        )
-    return Notice("size_out_of_range", " ".join(sentences)) if sentences else None
+    long, limits = measurement.long_axis_mm, data.get("diameter_mm")
+    if not limits or limits["low"] <= long <= limits["high"]:
+        return None
+    message = (
+        f"The nodule is {long:.1f} mm long; 99 of 100 nodules that the models learnt from are "
+        f"{limits['low']:.1f} to {limits['high']:.1f} mm. On other sizes they were hardly tested."
+    )
+    return Notice("size_out_of_range", message)
+
+
+def _mass(measurement):
+    """It is suspicious by its size; see `models.clinical.mass`."""
+    if measurement is None or not is_mass(measurement.long_axis_mm):
+        return None
+    message = (
+        f"A mass: {measurement.long_axis_mm:.1f} mm long, more than {MASS_MM:g} mm. It is suspicious by its "
+        f"size alone, whatever the models say, and rules for nodules do not apply ({SOURCE})."
+    )
+    return Notice("mass", message)
 
 
 def _window(scan, roi, outline):

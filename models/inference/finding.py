@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.clinical.mass import is_mass
 from models.imaging.scan import Notice, Roi, Scan
 from models.inference.measure import Measurement
 from models.inference.neighbours import Neighbours
+from models.inference.reliability import Reliability
 
 DISCLAIMER = (
     "Research use only, not a medical device. The probability is that radiologists would rate the nodule as "
@@ -16,11 +18,14 @@ DISCLAIMER = (
 
 @dataclass(frozen=True)
 class ModelAnswer:
-    """One model's answer; the three values are None where the model is unavailable."""
+    """One model's answer; the three values are None where the model is unavailable.
+
+    Where no nodule was recognised, its probability is None, unless it was asked for anyway.
+    """
 
     key: str
     title: str
-    verdict: str | None  # benign | malignant | indeterminate
+    verdict: str | None  # benign | malignant | indeterminate | no_nodule
     probability: float | None
     threshold: float | None
 
@@ -32,11 +37,13 @@ class Finding:
     Attributes
     ----------
     verdict : str
-        ``benign``, ``malignant``, or ``indeterminate``: the models cannot tell.
+        ``benign``, ``malignant``, ``indeterminate``: the models cannot tell; or ``no_nodule``: none is
+        recognised at this place.
     model, title : str
         The model asked for (or ``consensus``) and its name for people.
-    probability : float
-        Calibrated; of a malignant-looking rating, not of cancer.
+    probability : float or None
+        Calibrated; of a malignant-looking rating, not of cancer. Without a nodule None, as is all that would
+        be said of it, unless the scores were asked for anyway.
     threshold : float
         Operating point of that model: malignant from here on, where not indeterminate.
     models : tuple of ModelAnswer
@@ -65,12 +72,14 @@ class Finding:
         That there is a nodule at all; None where that cannot be told.
     recognised : bool
         False where there seems to be none.
+    reliability : Reliability, optional
+        What the verdict is worth at this size; None where that is not known.
     """
 
     verdict: str
     model: str
     title: str
-    probability: float
+    probability: float | None
     threshold: float
     models: tuple[ModelAnswer, ...]
     roi: Roi
@@ -86,3 +95,30 @@ class Finding:
     saliency: object | None = None
     nodule_probability: float | None = None
     recognised: bool = True
+    reliability: Reliability | None = None
+
+    @property
+    def is_anyway(self) -> bool:
+        """Whether no nodule is recognised, but its scores are given."""
+        return self.verdict == "no_nodule" and self.probability is not None
+
+    @property
+    def is_mass(self) -> bool:
+        """Whether it is too large for a nodule, by its long axis."""
+        return self.measurement is not None and is_mass(self.measurement.long_axis_mm)
+
+    @property
+    def headline(self) -> str:
+        """What the finding says in short, as a code: the verdict, or what is true of it at this size.
+
+        ``mass``: large enough to be suspicious whatever the models say; ``benign_as_most``,
+        ``malignant_as_most``: as most nodules of this size, and no more is known from the models;
+        ``benign_for_nothing``, ``malignant_for_nothing``: unlike most of this size, but the models' answers
+        are worth nothing there.
+        """
+        if self.is_mass and self.verdict == "indeterminate":
+            return "mass"
+        worth = self.reliability
+        if worth is None or worth.same is None or worth.adds:
+            return self.verdict
+        return f"{self.verdict}_{'as_most' if worth.most == self.verdict else 'for_nothing'}"

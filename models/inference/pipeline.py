@@ -1,5 +1,8 @@
 """The whole way from a scan and a place in it to a finding, on one page."""
 
+from dataclasses import replace
+
+from models.clinical.mass import is_mass
 from models.errors import ScanError
 from models.imaging.scan import Notice
 from models.inference.bank import CONSENSUS, CONSENSUS_TITLE
@@ -10,11 +13,21 @@ from models.inference.finding import Finding, ModelAnswer
 from models.inference.measure import measure
 from models.inference.outline import contour, reaches_edge
 from models.inference.reading import Reading
+from models.inference.reliability import reliability_of
 from models.inference.views import views, views_of_chosen
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
 
 MODEL_KEYS = (CONSENSUS, *ARCHITECTURES)
+NO_NODULE = "no_nodule"
+ABOUT_NODULE = (  # notices that mean nothing without one
+    "mass",
+    "unlike_training",
+    "size_out_of_range",
+    "cut_off",
+    "not_outlined",
+    "size_unknown",
+)
 
 
 def check_model(key, bank):
@@ -38,7 +51,7 @@ def citation_of(key):
     )
 
 
-def analyse(scan, roi, model_key, bank):
+def analyse(scan, roi, model_key, bank, anyway=False):
     """Answer on one nodule with all models, and with the one asked for in front.
 
     Parameters
@@ -48,6 +61,8 @@ def analyse(scan, roi, model_key, bank):
     model_key : str
         One of `MODEL_KEYS`.
     bank : ModelBank
+    anyway : bool
+        Give the scores although no nodule is recognised.
 
     Returns
     -------
@@ -59,7 +74,7 @@ def analyse(scan, roi, model_key, bank):
         ``unknown_model`` or ``model_unavailable``.
     """
     check_model(model_key, bank)
-    return finding_of(read_nodule(scan, roi, bank), model_key, bank)
+    return finding_of(read_nodule(scan, roi, bank), model_key, bank, anyway)
 
 
 def read_nodule(scan, roi, bank, explain=False):
@@ -97,9 +112,26 @@ def read_nodule(scan, roi, bank, explain=False):
     )
 
 
-def finding_of(reading, model_key, bank):
-    """The answer that follows from a reading, with one model in front; see `analyse`."""
+def finding_of(reading, model_key, bank, anyway=False):
+    """The answer that follows from a reading, with one model in front; see `analyse`.
+
+    Where no nodule is recognised, the verdict is ``no_nodule``, and nothing more is said of it but with
+    `anyway`.
+    """
     check_model(model_key, bank)
+    found = _finding(reading, model_key, bank)
+    if found.recognised:
+        return found
+    found = replace(
+        found,
+        verdict=NO_NODULE,
+        models=tuple(replace(one, verdict=one.verdict and NO_NODULE) for one in found.models),
+        reliability=None,
+    )
+    return found if anyway else _silent(found)
+
+
+def _finding(reading, model_key, bank):
     predictions = reading.predictions
     used = list(predictions) if model_key == CONSENSUS else [model_key]
     own = {key: prediction.probability for key, prediction in predictions.items()}
@@ -108,13 +140,16 @@ def finding_of(reading, model_key, bank):
         probability = bank.consensus([prediction.score for prediction in predictions.values()])
     else:
         probability = own[model_key]
+    long_axis_mm = reading.measurement.long_axis_mm if reading.measurement else None
+    verdict = _verdict(bank, model_key, probability, spread, long_axis_mm)
+    kind = "stack" if len(reading.scan.slices) > 1 else "middle"
     return Finding(
-        verdict=_verdict(bank, model_key, probability, spread),
+        verdict=verdict,
         model=model_key,
         title=title_of(model_key),
         probability=probability,
         threshold=bank.threshold(model_key),
-        models=tuple(_answer(bank, key, own.get(key), spread) for key in ARCHITECTURES),
+        models=tuple(_answer(bank, key, own.get(key), spread, long_axis_mm) for key in ARCHITECTURES),
         spread=spread,
         roi=reading.roi,
         scan=reading.scan,
@@ -131,6 +166,23 @@ def finding_of(reading, model_key, bank):
         saliency=reading.saliency.get(model_key),
         nodule_probability=None if reading.recognition is None else reading.recognition.probability,
         recognised=reading.recognition is None or reading.recognition.is_nodule,
+        reliability=reliability_of(bank.reliability, model_key, kind, long_axis_mm, verdict),
+    )
+
+
+def _silent(finding):
+    """A finding without all that would be said of a nodule."""
+    return replace(
+        finding,
+        probability=None,
+        models=tuple(replace(one, probability=None) for one in finding.models),
+        characteristics=dict.fromkeys(finding.characteristics),
+        notices=tuple(notice for notice in finding.notices if notice.code not in ABOUT_NODULE),
+        outline=None,
+        measurement=None,
+        spread=None,
+        neighbours=None,
+        saliency=None,
     )
 
 
@@ -139,17 +191,21 @@ def _polygon(bank, scan, roi):
     return None if outline is None else contour(outline)
 
 
-def _verdict(bank, key, probability, spread):
+def _verdict(bank, key, probability, spread, long_axis_mm):
+    """Of a mass never benign: its size speaks against it."""
     if bank.defers(key, probability, spread):
         return "indeterminate"
-    return "malignant" if probability >= bank.threshold(key) else "benign"
+    if probability >= bank.threshold(key):
+        return "malignant"
+    return "indeterminate" if is_mass(long_axis_mm) else "benign"
 
 
-def _answer(bank, key, probability, spread):
+def _answer(bank, key, probability, spread, long_axis_mm):
     title = ARCHITECTURES[key].title
     if probability is None:
         return ModelAnswer(key, title, None, None, None)
-    return ModelAnswer(key, title, _verdict(bank, key, probability, spread), probability, bank.threshold(key))
+    verdict = _verdict(bank, key, probability, spread, long_axis_mm)
+    return ModelAnswer(key, title, verdict, probability, bank.threshold(key))
 
 
 def _missing(predictions, model_key):

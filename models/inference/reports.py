@@ -4,7 +4,7 @@ A field that may be missing is written ``= UNSET``, one that may be null has Non
 are figures that were measured, by name: a page shows them, or a dash where one is null.
 """
 
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -131,6 +131,32 @@ class RecognitionReport(Struct):
 
     sha256: Checksum
     threshold: Share
+
+
+class SameVerdictReport(Struct):
+    """As `models.inference.reliability.SameVerdict`."""
+
+    nodules: Count
+    malignant: Count
+    low: Share
+    high: Share
+    adds: bool
+
+
+class AtSize(Struct):
+    """Verdicts on nodules of one size; see `models.inference.reliability.Reliability`."""
+
+    size_mm: Pair
+    nodules: Count
+    malignant: Count
+    recognised: Count
+    verdicts: dict[Literal["benign", "malignant"], SameVerdictReport]
+
+
+class ReliabilityReport(Struct):
+    """``reliability.json``: by model and by how nodules were read."""
+
+    models: ByModel[dict[Literal["stack", "middle"], list[AtSize]]]
 
 
 class Proportion(Struct):

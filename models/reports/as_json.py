@@ -12,6 +12,7 @@ def finding_as_json(finding):
         "verdict": finding.verdict,
         "model": finding.model,
         "probability": finding.probability,
+        "nodule_probability": finding.nodule_probability,
         "threshold": finding.threshold,
         "models": [
             {
@@ -45,12 +46,31 @@ def finding_as_json(finding):
         "disclaimer": DISCLAIMER,
         "version": {"app": __version__, "weights": finding.weights},
         "similar": _similar(finding.neighbours),
+        "reliability": _reliability(finding.reliability),
     }
 
 
 def _size(measurement):
     lengths = ("long_axis_mm", "short_axis_mm", "mean_diameter_mm", "equivalent_diameter_mm", "mean_hu")
     return {name: _tenths(getattr(measurement, name)) for name in lengths} | {"texture": measurement.texture}
+
+
+def _reliability(worth):
+    """How the models did on unseen nodules of this size, and on those of them with this verdict."""
+    if worth is None:
+        return None
+    counts = {name: getattr(worth, name) for name in ("adds", "nodules", "malignant", "recognised")}
+    same = worth.same
+    return counts | {
+        "size_mm": list(worth.size_mm),
+        "same_verdict": same
+        and {
+            "nodules": same.nodules,
+            "malignant": same.malignant,
+            "share_low": same.low,
+            "share_high": same.high,
+        },
+    }
 
 
 def _similar(neighbours):

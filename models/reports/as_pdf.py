@@ -60,7 +60,8 @@ def sheet_facts(finding, evaluation, saliency=None, case=None):
     page = result_page(finding, evaluation, saliency, case, overlay_on=False)
     del page["finding"]
     return page | {
-        "front": {name: getattr(finding, name) for name in ("verdict", "model", "title")},
+        "front": {name: getattr(finding, name) for name in ("verdict", "headline", "model", "title")},
+        "nodule_probability": finding.nodule_probability,
         "probability": finding.probability,
         "threshold": finding.threshold,
         "models": [asdict(answer) | auc_of(evaluation, answer.key) for answer in finding.models],

@@ -13,7 +13,7 @@ SPICULATED_FROM = 3  # of LIDC's five: half way
 LONGEST_TEXT = 40  # of what was typed and is shown again
 
 
-def calculators_of(finding, form=None):
+def calculators_of(finding, form=None, opened=None):
     """What `templates/result/_calculators.html` shows.
 
     Parameters
@@ -21,22 +21,24 @@ def calculators_of(finding, form=None):
     finding : Finding
     form : mapping of str to str, optional
         A form that was sent: ``calculator``, and the fields of that one by their names.
+    opened : str, optional
+        The calculator that a link leads to.
 
     Returns
     -------
     dict
-        ``asked``: whose form was sent, or None. ``forms``: for each calculator a dict of ``key``, ``fields``,
-        ``answer`` (a dict, or None) and ``refusal`` (a code, or None). A field is a dict of what
-        `models.clinical.forms.Field` has (``choices`` as a list), and ``value`` (a text), ``error`` (a code
-        of `read_fields`, or None), ``asked`` (whether it counts) and ``known``: ``measured``, ``impression``
-        or ``estimate`` where the value is still what was filled in, or None.
+        ``asked``: whose form was sent, or None; ``opened`` as given. ``forms``: for each calculator a dict of
+        ``key``, ``fields``, ``answer`` (a dict, or None) and ``refusal`` (a code, or None). A field is a
+        dict of what `models.clinical.forms.Field` has (``choices`` as a list), and ``value`` (a text),
+        ``error`` (a code of `read_fields`, or None), ``asked`` (whether it counts) and ``known``:
+        ``measured``, ``impression`` or ``estimate`` where the value is still what was filled in, or None.
     """
     asked = (form or {}).get("calculator")
     forms = [
         _form(key, calculator, _known(finding, key), form if key == asked else None)
         for key, calculator in CALCULATORS.items()
     ]
-    return {"asked": asked if asked in CALCULATORS else None, "forms": forms}
+    return {"asked": asked if asked in CALCULATORS else None, "opened": opened, "forms": forms}
 
 
 def _form(key, calculator, known, form):

@@ -2,8 +2,6 @@
 
 from bisect import bisect_left, bisect_right
 
-from models.inference.doubts import MASS_MM
-from models.reports.evaluation import FEW
 from models.reports.tables import part
 
 SMALL_MM = 6.0  # of the localiser's results
@@ -30,11 +28,14 @@ def case_of(finding, evaluation, localiser_report):
 
     Returns
     -------
-    dict
-        ``input`` (``stack`` or ``middle``: how the figures' nodules were read), ``histogram``, ``place``,
-        ``rates``, ``auc``, ``of_size`` and ``errors`` (``descriptors``, ``size``, ``texture``); each is None,
-        ``descriptors`` empty, where it was not measured. Shares are in [0, 1].
+    dict or None
+        None where nothing is said of the nodule. ``input`` (``stack`` or ``middle``: how the figures'
+        nodules were read), ``histogram``, ``place``, ``rates``, ``auc`` and ``errors`` (``descriptors``,
+        ``size``, ``texture``); each is None, ``descriptors`` empty, where it was not measured. Shares are in
+        [0, 1].
     """
+    if finding.probability is None:
+        return None
     kind = "stack" if len(finding.scan.slices) > 1 else "middle"
     result, mm = part(evaluation, "models", finding.model, kind), _long_axis(finding)
     return {
@@ -43,7 +44,6 @@ def case_of(finding, evaluation, localiser_report):
         "place": place(evaluation, finding.model, finding.probability),
         "rates": _rates(result),
         "auc": {name: result[name] for name in ("auc", "auc_low", "auc_high")} if result else None,
-        "of_size": of_size(evaluation, finding.model, mm),
         "errors": {
             "descriptors": descriptor_errors(evaluation, finding.model),
             "size": size_error(localiser_report, mm),
@@ -86,40 +86,6 @@ def place(evaluation, key, probability):
         }
         for name, values in given.items()
     } or None
-
-
-def of_size(evaluation, key, diameter_mm):
-    """A model's results on unseen nodules of about this size.
-
-    Returns
-    -------
-    dict or None
-        ``low_mm`` and ``high_mm`` (None: no end), ``n_nodules``, ``n_malignant``, ``n_benign``, ``few`` (too
-        few of either to say much), ``auc`` with its interval, ``sensitivity`` and ``specificity`` (None where
-        there is one class only).
-    """
-    rows = [row for row in evaluation.get("subgroups") or () if "low_mm" in row]
-    row = _row_of(rows, diameter_mm)
-    if row is None:
-        return None
-    n, malignant = row["n_nodules"], row["n_malignant"]
-    return {
-        "low_mm": row["low_mm"],
-        "high_mm": row["high_mm"],
-        "n_nodules": n,
-        "n_malignant": malignant,
-        "n_benign": n - malignant,
-        "few": min(malignant, n - malignant) < FEW,
-        "auc": part(row, "auc", key) or None,
-        "sensitivity": part(row, "rates", key).get("sensitivity"),
-        "specificity": part(row, "rates", key).get("specificity"),
-    }
-
-
-def _row_of(rows, mm):
-    """At an edge the larger nodules, but what has just the size of the largest nodule is no mass yet."""
-    fits = [r for r in rows if mm is not None and r["low_mm"] <= mm and (r["high_mm"] or mm) >= mm]
-    return fits[0 if mm == MASS_MM else -1] if fits else None
 
 
 def descriptor_errors(evaluation, key):

@@ -2,6 +2,7 @@
 
 from models.imaging.display import data_uri, to_png
 from models.networks.scales import DESCRIPTOR_SCALES
+from models.reports.as_text import worth_line
 from models.reports.overlay import legend, overlay
 from models.reports.pictures import PATCH_SHOWN, pictures
 from models.reports.sentences import diagnosed
@@ -9,6 +10,7 @@ from models.reports.tables import part
 from models.reports.worth import USELESS
 
 ENOUGH = 20  # nodules, for a share that says something
+VERDICTS = ("malignant", "benign", "indeterminate", "no_nodule")
 SIZES = ("long_axis_mm", "short_axis_mm", "mean_diameter_mm", "equivalent_diameter_mm")
 
 
@@ -33,6 +35,7 @@ def result_page(finding, evaluation, saliency=None, case=None, overlay_on=True):
     """
     return {
         "finding": finding,
+        "worth": worth_line(finding),
         "votes": votes(finding.models),
         "sizes": sizes(finding),
         "descriptors": descriptors(finding.characteristics, part(case or {}, "errors", "descriptors")),
@@ -49,7 +52,7 @@ def votes(answers):
     given = [answer.verdict for answer in answers if answer.verdict]
     probabilities = [answer.probability for answer in answers if answer.probability is not None]
     return {
-        "counts": {verdict: given.count(verdict) for verdict in ("malignant", "benign", "indeterminate")},
+        "counts": {verdict: given.count(verdict) for verdict in VERDICTS},
         "n": len(given),
         "lowest": min(probabilities, default=None),
         "highest": max(probabilities, default=None),

@@ -7,7 +7,7 @@ from models.service.kept import note_of, reading_of
 from models.telemetry.facts import stage
 
 NOTES = "findings"  # the list that a viewer shows: place, model and verdict of each finding
-KEPT = ("model", "title", "verdict", "probability")
+KEPT = ("model", "title", "verdict", "headline", "probability")
 
 
 class Answers:
@@ -24,25 +24,28 @@ class Answers:
     def __init__(self, store, bank, queue):
         self._store, self._bank, self._queue = store, bank, queue
 
-    def once(self, scan, roi, model):
-        """The finding at a place of a scan that is not kept, without an explanation."""
-        with self._queue, stage("predict"):
-            return analyse(scan, roi, model, self._bank)
+    def once(self, scan, roi, model, anyway=False):
+        """The finding at a place of a scan that is not kept, without an explanation.
 
-    def first(self, scan, owner, roi, model, address=""):
+        Scores are given `anyway`, here and below, although no nodule is recognised.
+        """
+        with self._queue, stage("predict"):
+            return analyse(scan, roi, model, self._bank, anyway)
+
+    def first(self, scan, owner, roi, model, address="", anyway=False):
         """Token, index and first finding of a scan that just came; without a finding it is not kept."""
         token = self._store.put(scan, owner, address)
         try:
-            return token, *self.new(token, owner, roi, model)
+            return token, *self.new(token, owner, roi, model, anyway)
         except ScanError:
             self._store.remove(token, owner)
             raise
 
-    def new(self, token, owner, roi, model):
+    def new(self, token, owner, roi, model, anyway=False):
         """The finding at a place of a kept scan, and its index; the reading is kept."""
         check_model(model, self._bank)
         reading = self._read(self._store.get(token, owner), roi)
-        finding = finding_of(reading, model, self._bank)
+        finding = finding_of(reading, model, self._bank, anyway)
         note = vars(roi) | {name: getattr(finding, name) for name in KEPT}
         index = self._store.append(token, owner, NOTES, note)
         self._store.write(token, owner, f"reading{index}", note_of(reading))
@@ -52,7 +55,7 @@ class Answers:
         """What a viewer shows of the findings of a scan: dicts of row, col, slice, source and `KEPT`."""
         return self._store.read(token, owner, NOTES, [])
 
-    def again(self, token, owner, index, model=None):
+    def again(self, token, owner, index, model=None, anyway=False):
         """A finding of a kept scan, with the model asked for first or another in front.
 
         Raises
@@ -70,7 +73,7 @@ class Answers:
         else:  # never finished, or of other weights
             reading = self._read(scan, Roi(*(listed[field] for field in ("row", "col", "slice", "source"))))
             self._store.write(token, owner, name, note_of(reading))
-        return finding_of(reading, model or listed["model"], self._bank)
+        return finding_of(reading, model or listed["model"], self._bank, anyway)
 
     def _read(self, scan, roi):
         with self._queue, stage("predict"):

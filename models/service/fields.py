@@ -13,7 +13,7 @@ from models.reports.shown import from_click
 LEVEL_AT_MOST, WIDTH_AT_MOST = 20_000, 40_000  # HU
 
 
-FIELDS = ("image", "model", "row", "col", "slice", "spacing_mm")  # of the JSON interface
+FIELDS = ("image", "model", "row", "col", "slice", "spacing_mm", "anyway")  # of the JSON interface
 WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 WITH_COMMA = re.compile(r"[+-]?[0-9]+,(?![0-9]{3}$)[0-9]+")  # 1,000 may be a thousand, or one
@@ -66,6 +66,13 @@ def refuse_odd_fields(query, form, files):
             raise ScanError("bad_field", f"The field {name} was sent more than once.")
         if name in ("row", "col", "spacing_mm") and "," in form[name]:
             raise bad_number(name)
+
+
+def asked_anyway(fields) -> bool:
+    """Whether scores are wanted although no nodule is recognised; ScanError ``bad_field`` for odd values."""
+    if (text := fields.get("anyway", "").strip()) not in ("", "1"):
+        raise ScanError("bad_field", "The field anyway must be 1, or left out.")
+    return text == "1"
 
 
 def asked_place(fields):

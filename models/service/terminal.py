@@ -21,7 +21,7 @@ def predict_command(decode, answer):
     decode : callable
         ``decode(sources, spacing_mm)`` gives a `Scan`.
     answer : callable
-        ``answer(scan, (row, col, slice), model)`` gives a `Finding`.
+        ``answer(scan, (row, col, slice), model, anyway)`` gives a `Finding`.
 
     Returns
     -------
@@ -34,11 +34,12 @@ def predict_command(decode, answer):
     @click.option("--col", type=float, help="Column of the nodule's centre, in pixels from 0.")
     @click.option("--slice", "index", type=int, help="Slice of the nodule, from 0.")
     @click.option("--spacing-mm", type=float, help="mm per pixel, for an image that does not carry it.")
+    @click.option("--anyway", is_flag=True, help="Give the scores although no nodule is recognised.")
     @click.option("--json", "as_json", is_flag=True, help="Print the answer of the JSON interface.")
-    def predict(files, model, row, col, index, spacing_mm, as_json):
+    def predict(files, model, row, col, index, spacing_mm, anyway, as_json):
         """Say whether the nodule in FILES (image, folder or ZIP of a series) looks benign or malignant."""
         try:
-            finding = answer(decode(sources(files), spacing_mm), (row, col, index), model)
+            finding = answer(decode(sources(files), spacing_mm), (row, col, index), model, anyway)
         except ScanError as error:
             raise click.ClickException(f"{error.message} ({error.code})") from error
         click.echo(json.dumps(finding_as_json(finding), indent=2) if as_json else finding_as_text(finding))

@@ -58,9 +58,11 @@ def _faults_of_finding(text):
     if keys != ["vgg16", "vgg19", "resnet", "alexnet", "efficientnet"]:
         yield f"The answer has the models {keys}."
     for model in [finding, *finding["models"]]:
+        if model["verdict"] == "no_nodule" and model["probability"] is None:
+            continue
         if not (math.isfinite(model["probability"]) and 0 <= model["probability"] <= 1):
             yield f"A probability is {model['probability']}."
-        if model["verdict"] not in ("benign", "malignant", "indeterminate"):
+        if model["verdict"] not in ("benign", "malignant", "indeterminate", "no_nodule"):
             yield f"A verdict is {model['verdict']}."
 
 

@@ -187,7 +187,7 @@ def test_a_map_without_anything_above_its_level_is_no_outline(outlined):
 
 def test_a_nodule_at_the_edge_of_the_image_may_be_larger(outlined):
     finding = outlined(DiscLocaliser(95.0))
-    assert added_codes(finding) == ["size_out_of_range", "cut_off"]
+    assert added_codes(finding) == ["mass", "size_out_of_range", "cut_off"]
     assert finding.measurement.long_axis_mm > 90
 
 

@@ -15,7 +15,6 @@ NOTHING = {
     "place": None,
     "rates": None,
     "auc": None,
-    "of_size": None,
     "errors": {"descriptors": {}, "size": None, "texture": None},
 }
 RATES = {"sensitivity": 0.8, "sensitivity_low": 0.7, "sensitivity_high": 0.9, "ppv_at_10": 0.4}
@@ -24,7 +23,6 @@ CURVES = {
     "histogram": {"edges": [0.0, 0.25, 0.5, 0.75, 1.0], "benign": [2, 1, 0, 1], "malignant": [0, 0, 1, 2]},
     "probabilities": {"benign": [0.1, 0.2, 0.3, 0.8], "malignant": [0.6, 0.8, 0.9]},
 }
-ENDS = [(0, 6), (6, 8), (8, 30), (30, None)]
 
 
 def finding_of(probability=0.5, n_slices=1, mm=None, model="vgg16"):
@@ -52,31 +50,13 @@ def evaluated(**parts):
     return {"models": {"vgg16": {"stack": STACK, "middle": middle, "curves": CURVES}}} | parts
 
 
-def row(n, low, high, n_nodules=40, n_malignant=15):
-    """A subgroup whose figures tell it from the others."""
-    return {
-        "heading": "Diameter",
-        "name": f"row {n}",
-        "low_mm": low,
-        "high_mm": high,
-        "n_nodules": n_nodules,
-        "n_malignant": n_malignant,
-        "auc": {"vgg16": {"auc": 0.9 + n / 100}, "consensus": {"auc": 0.5}},
-        "rates": {"vgg16": {"accuracy": 0.5, "sensitivity": 0.7 + n / 100, "specificity": 0.6 + n / 100}},
-    }
-
-
-SUBGROUPS = [row(n, *ends) for n, ends in enumerate(ENDS)] + [{"heading": "Texture", "name": "solid"}]
-
-
 def test_where_nothing_was_measured_all_is_none():
     assert case_of(finding_of(), {}, {}) == NOTHING
     assert case_of(finding_of(model="resnet", mm=7.0), evaluated(), {"measured": {}}) == NOTHING
 
 
-def test_a_nodule_that_was_not_outlined_has_no_size():
-    finding = Finding(**(vars(finding_of()) | {"measurement": None}))
-    assert case_of(finding, evaluated(subgroups=SUBGROUPS), {})["of_size"] is None
+def test_of_what_is_no_nodule_nothing_is_said():
+    assert case_of(finding_of(probability=None, mm=7.0), evaluated(), {}) is None
 
 
 @pytest.mark.parametrize(
@@ -110,40 +90,6 @@ def test_place_counts_neither_side_of_what_is_equal():
     assert place["malignant"] == {"lower": pytest.approx(1 / 3), "higher": pytest.approx(1 / 3)}
     outside = case_of(finding_of(0.0), evaluated(), {})["place"]
     assert outside == dict.fromkeys(("benign", "malignant"), {"lower": 0.0, "higher": 1.0})
-
-
-@pytest.mark.parametrize(
-    ("mm", "n"), [(3.0, 0), (5.99, 0), (6.0, 1), (8.0, 2), (30.0, 2), (30.01, 3), (70.0, 3)]
-)
-def test_nodules_of_this_size_are_found_by_the_long_axis(mm, n):
-    low, high = ENDS[n]
-    assert case_of(finding_of(mm=mm), evaluated(subgroups=SUBGROUPS), {})["of_size"] == {
-        "low_mm": low,
-        "high_mm": high,
-        "n_nodules": 40,
-        "n_malignant": 15,
-        "n_benign": 25,
-        "few": False,
-        "auc": {"auc": 0.9 + n / 100},
-        "sensitivity": 0.7 + n / 100,
-        "specificity": 0.6 + n / 100,
-    }
-
-
-@pytest.mark.parametrize(
-    ("n", "malignant", "few"), [(20, 10, False), (19, 10, True), (20, 9, True), (20, 11, True)]
-)
-def test_few_of_either_kind_are_flagged(n, malignant, few):
-    rows = [row(0, 0, None, n, malignant)]
-    assert case_of(finding_of(mm=9.0), evaluated(subgroups=rows), {})["of_size"]["few"] is few
-
-
-def test_a_size_with_one_kind_of_nodule_has_no_rates():
-    rows = [row(0, 0, None, 12, 0) | {"auc": {"vgg16": None}}]
-    del rows[0]["rates"]
-    found = case_of(finding_of(mm=4.0), evaluated(subgroups=rows), {})["of_size"]
-    assert (found["auc"], found["sensitivity"], found["specificity"]) == (None, None, None)
-    assert found["few"]
 
 
 def test_errors_of_descriptors_stand_next_to_a_constant_and_a_reader():

@@ -73,13 +73,13 @@ def answers(*verdicts):
 
 def test_votes_are_counted_of_the_models_that_could_answer():
     found = votes(answers("malignant", "benign", None, "malignant", "indeterminate"))
-    assert found["counts"] == {"malignant": 2, "benign": 1, "indeterminate": 1}
+    assert found["counts"] == {"malignant": 2, "benign": 1, "indeterminate": 1, "no_nodule": 0}
     assert (found["n"], found["lowest"], found["highest"]) == (4, 0.1, 0.5)
 
 
 def test_no_model_no_votes():
     assert votes(answers(None, None)) == {
-        "counts": {"malignant": 0, "benign": 0, "indeterminate": 0},
+        "counts": {"malignant": 0, "benign": 0, "indeterminate": 0, "no_nodule": 0},
         "n": 0,
         "lowest": None,
         "highest": None,

@@ -14,6 +14,7 @@ from pydicom.sr.codedict import codes
 
 from models.inference.finding import DISCLAIMER
 from models.inference.measure import Measurement
+from models.reports.as_text import worth_line
 from models.reports.dicom.common import PRODUCT, as_file, header, new_uid, source_of, version_of
 
 SCHEME = "99LUNGNODULE"
@@ -22,6 +23,8 @@ VERDICTS = {
     "benign": ("LOOKS_BENIGN", "Looks benign"),
     "malignant": ("LOOKS_MALIGNANT", "Looks malignant"),
     "indeterminate": ("INDETERMINATE", "Indeterminate: the models cannot tell"),
+    "mass": ("MASS", "A mass: suspicious by its size, whatever the models say"),
+    "no_nodule": ("NO_NODULE", "No nodule recognised here"),
 }
 MOST_VERTICES = 8000  # an element of explicit VR holds 64 KiB
 EMPTY = (  # Type 2: there, but nothing about the patient is kept
@@ -93,14 +96,23 @@ def _nodule(finding, source):
     frames = None if source.frame is None else [source.frame]
     image = sr.SourceImageForRegion(source.sop_class_uid, source.sop_instance_uid, frames)
     return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=sr.TrackingIdentifier(new_uid(), "Nodule"),
         referenced_region=_region(finding, image),
-        finding_type=codes.SCT.Nodule,
-        finding_sites=[sr.FindingSite(codes.SCT.Lung)],
+        **_called(finding),
         algorithm_id=_algorithm(finding, "Nodule localiser"),
         measurements=[*_sizes(finding.measurement or Measurement()), *_probabilities(finding)],
         qualitative_evaluations=_evaluations(finding),
     )
+
+
+def _called(finding):
+    """What was found, and where in the body; where no nodule is recognised, neither is said."""
+    if finding.verdict == "no_nodule":
+        return {"tracking_identifier": sr.TrackingIdentifier(new_uid(), "Location")}
+    return {
+        "tracking_identifier": sr.TrackingIdentifier(new_uid(), "Nodule"),
+        "finding_type": codes.SCT.Mass if finding.is_mass else codes.SCT.Nodule,
+        "finding_sites": [sr.FindingSite(codes.SCT.Lung)],
+    }
 
 
 def _region(finding, image):
@@ -131,10 +143,15 @@ def _sizes(found):
 
 
 def _probabilities(finding):
-    """Each model's answer; the consensus', where it is in front, comes first."""
+    """That there is a nodule, and each model's answer; the consensus', where it is in front, comes first."""
+    if finding.nodule_probability is not None:
+        there = _private("NODULE_PROBABILITY", "Probability that there is a nodule (research use only)")
+        algorithm = _algorithm(finding, "Nodule recognition")
+        value = round(finding.nodule_probability, 4)
+        yield sr.Measurement(there, value, codes.UCUM.NoUnits, algorithm_id=algorithm)
     name = _private("PROBABILITY", "Probability of a malignant-looking rating (research use only)")
     answers = [(a.title, a.probability, a.threshold) for a in finding.models if a.probability is not None]
-    if finding.model not in {answer.key for answer in finding.models}:
+    if answers and finding.model not in {answer.key for answer in finding.models}:
         answers.insert(0, (finding.title, finding.probability, finding.threshold))
     for title, probability, threshold in answers:
         algorithm = _algorithm(finding, title, f"operating point {threshold:.4f}")
@@ -143,7 +160,8 @@ def _probabilities(finding):
 
 def _evaluations(finding):
     verdict = _private("VERDICT", f"Verdict of {finding.title} (research use only)")
-    evaluations = [sr.QualitativeEvaluation(verdict, _private(*VERDICTS[finding.verdict]))]
+    code = "mass" if finding.headline == "mass" else finding.verdict
+    evaluations = [sr.QualitativeEvaluation(verdict, _private(*VERDICTS[code]))]
     texture = finding.measurement and finding.measurement.texture
     if texture:
         value = _private(TEXTURES[texture], texture.capitalize())
@@ -152,13 +170,14 @@ def _evaluations(finding):
 
 
 def _remarks(finding):
-    """Row 12 of TID 1500: what the numbers are, and every warning, as texts."""
+    """Row 12 of TID 1500: what the numbers are and the verdict is worth, and every warning, as texts."""
     contains = sr.RelationshipTypeValues.CONTAINS
     name = sr.CodedConcept("C0034375", "UMLS", "Qualitative Evaluations")
+    messages = (notice.message for notice in finding.notices)
     container = sr.ContainerContentItem(name, relationship_type=contains)
     container.ContentSequence = sr.ContentSequence(
         sr.TextContentItem(codes.DCM.Comment, text, relationship_type=contains)
-        for text in (DISCLAIMER, *(notice.message for notice in finding.notices))
+        for text in filter(None, (DISCLAIMER, worth_line(finding), *messages))
     )
     return container
 

@@ -101,6 +101,7 @@ def _form(most_files):
                 "0-based, feet to head; without it, a stack of crops is read around its middle."
             ),
             "spacing_mm": number(spacing, low, high),
+            "anyway": text("Give the scores although no nodule is recognised at the location.", ("1",)),
         },
         "dependentRequired": {"row": ["col"], "col": ["row"]},
         "additionalProperties": False,

@@ -10,6 +10,7 @@ FINDING = {
     "verdict": "malignant",
     "model": CONSENSUS,
     "probability": 0.88,
+    "nodule_probability": 0.98,
     "threshold": 0.21,
     "models": [
         {"key": key, "verdict": "malignant", "probability": probability, "threshold": 0.22}
@@ -56,5 +57,13 @@ FINDING = {
         "distance": 0.94,
         "farther_than": 0.41,
         "is_unlike": False,
+    },
+    "reliability": {
+        "adds": True,
+        "nodules": 62,
+        "malignant": 35,
+        "recognised": 29,
+        "size_mm": [10, 15],
+        "same_verdict": {"nodules": 38, "malignant": 29, "share_low": 0.6, "share_high": 0.89},
     },
 }

@@ -6,7 +6,7 @@ from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES, RATINGS
 from models.reports.openapi.shapes import array, integer, nullable, number, obj, ref, text, truth
 
-VERDICTS = ("benign", "malignant", "indeterminate")
+VERDICTS = ("benign", "malignant", "indeterminate", "no_nodule")
 SOURCES = ("given", "centre", "suggested")
 TEXTURES = ("solid", "part-solid", "ground glass")
 PROBABILITY = number("Calibrated; of a malignant-looking rating, not of cancer.", 0, 1)
@@ -18,9 +18,16 @@ def finding_schemas():
     return {
         "Finding": obj(
             "The answer on one nodule.",
-            verdict=text("indeterminate: the models can't tell.", VERDICTS),
+            verdict=text(
+                "indeterminate: the models can't tell, or say that a mass looks benign; no_nodule: none is "
+                "recognised at the location, and what would be said of one is null unless anyway is 1.",
+                VERDICTS,
+            ),
             model=text("The model asked for.", MODEL_KEYS),
-            probability=PROBABILITY,
+            probability=nullable(PROBABILITY),
+            nodule_probability=nullable(
+                number("That there is a nodule at the location; null where that cannot be told.", 0, 1)
+            ),
             threshold=THRESHOLD,
             models=array(
                 ref("ModelAnswer"),
@@ -39,9 +46,10 @@ def finding_schemas():
                 weights=text("Start of the checksum over the weights."),
             ),
             similar={"anyOf": [ref("Similar"), {"type": "null"}]},
+            reliability={"anyOf": [ref("Reliability"), {"type": "null"}]},
         ),
         "ModelAnswer": obj(
-            "One model's answer; null where the model is unavailable.",
+            "One model's answer; null where the model is unavailable, the probability as of the whole, too.",
             key=text("The model.", ARCHITECTURES),
             verdict=nullable(text("As of the whole.", VERDICTS)),
             probability=nullable(PROBABILITY),
@@ -55,6 +63,7 @@ def finding_schemas():
             message=text("For people."),
         ),
         "Similar": _similar(),
+        "Reliability": _reliability(),
     }
 
 
@@ -97,6 +106,28 @@ def _image():
         spacing_assumed=truth("Whether the spacing is a guess, since neither file nor request has it."),
         thickness_mm=nullable(number(f"Thickness of a slice. {mm}", 0)),
         slice_spacing_mm=nullable(number(f"Median distance of neighbouring slices. {mm}", 0)),
+    )
+
+
+def _reliability():
+    rated = "Of them, rated as malignant by radiologists."
+    end = nullable(number("mm; the last one null where there is no end.", 0))
+    same = obj(
+        "Of them, those that got this verdict; null where that is neither benign nor malignant.",
+        nodules=integer("All of them."),
+        malignant=integer(rated),
+        share_low=number("Share of the latter, lower end of the exact 95 % interval.", 0, 1),
+        share_high=number("Share of the latter, upper end of the exact 95 % interval.", 0, 1),
+    )
+    return obj(
+        "What the verdict is worth for this size, counted on nodules that the models had not seen. Null "
+        "where the size is not known, and without a nodule.",
+        adds=truth("Whether it changes the share of malignant-rated ones beyond its 95 % interval."),
+        nodules=integer("Unseen nodules of this size."),
+        malignant=integer(rated),
+        recognised=integer("Of the malignant-rated ones, those that the model asked for called malignant."),
+        size_mm=array(end, "Long axis, from and up to.", minItems=2, maxItems=2),
+        same_verdict=nullable(same),
     )
 
 
