@@ -194,6 +194,21 @@ def test_the_probabilities_are_those_of_the_histogram(case):
             assert given[kind] == sorted(given[kind])
 
 
+def test_what_a_verdict_adds_is_counted_at_the_operating_points_of_others(case, answers):
+    table = json.loads((case.folder / "reliability.json").read_text())["models"]
+    for m, key in enumerate(KEYS):
+        for kind, given in zip(INPUTS, answers, strict=True):
+            rows = table[key][kind]
+            assert sum(row["nodules"] for row in rows) == 50
+            assert [row["nodules"] for row in rows][:2] == [
+                ((case.labels >= 0) & (case.diameter >= low) & (case.diameter < high)).sum()
+                for low, high in ((0, 6), (6, 8))
+            ]
+            called = given.balanced[:, m] & ~given.deferred[:, m]
+            recognised = (called & (case.labels == 1)).sum()
+            assert sum(row["recognised"] for row in rows) == recognised
+
+
 def test_what_others_measured_stays_as_long_as_it_is_true(case, tmp_path):
     choices = read_choices(case.folder)
     for path in case.folder.glob("*.json"):
