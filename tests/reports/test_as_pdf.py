@@ -15,12 +15,13 @@ from models.imaging.read import read_scan
 from models.imaging.scan import Notice, Orientation
 from models.inference.finding import DISCLAIMER
 from models.inference.measure import Measurement
+from models.inference.reliability import Reliability, SameVerdict
 from models.networks.scales import DESCRIPTOR_SCALES
 from models.reports.as_pdf import contours, finding_as_pdf
 from models.reports.case import case_of
 from tests.conftest import encode
 from tests.reports.dicom.conftest import KINDS, WHO
-from tests.reports.dicom.made_finding import make_finding, saliency_of
+from tests.reports.dicom.made_finding import make_finding, make_mass, make_nothing, saliency_of
 
 MADE = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 LONG = "A long warning that says what is unusual about this image, and why the answer may mean nothing. " * 3
@@ -33,6 +34,9 @@ CURVES = {
 POINT = {"sensitivity": 0.75, "specificity": 0.9}
 RESULT = {"auc": 0.9, "auc_low": 0.85, "auc_high": 0.95, "n_nodules": 14, "n_malignant": 4, "balanced": POINT}
 EVALUATION = {"models": {"consensus": {"stack": RESULT, "middle": RESULT, "curves": CURVES}}}
+
+
+WORTH = Reliability((6, 8), 103, 8, 0, SameVerdict(85, 6, 0.026, 0.147, False))
 
 
 def picture_finding(**changed):
@@ -78,6 +82,10 @@ FINDINGS = {
     "not outlined": lambda: picture_finding(radii=None),
     "single model": lambda: picture_finding(model="vgg16", title="VGG16"),
     "model missing": lambda: with_model_missing(picture_finding()),
+    "no nodule": lambda: make_nothing(picture_finding().scan),
+    "no nodule, anyway": lambda: make_nothing(picture_finding().scan, anyway=True),
+    "mass": lambda: make_mass(picture_finding().scan, reliability=WORTH),
+    "adds nothing": lambda: picture_finding(verdict="benign", reliability=WORTH),
     "empty map": lambda: picture_finding(saliency=saliency_of(SPOT * 0)),
 }
 
@@ -112,6 +120,36 @@ def test_the_verdict_is_given_in_words(verdict, words, meaning):
     text = text_of(picture_finding(verdict=verdict))
     assert f"{words} Probability 0.75, operating point 0.50" in text
     assert meaning in text
+
+
+def test_without_a_nodule_nothing_is_said_of_one():
+    finding = make_nothing(picture_finding().scan)
+    text = text_of(finding, EVALUATION)
+    assert "No nodule recognised here Consensus of the five" in text
+    assert "Probability that there is a nodule: 0.03." in text
+    for part in ("The five models", "Size and density", "Where this case lies", "operating point", "look"):
+        assert part not in text.partition("Image")[0]
+    anyway = text_of(make_nothing(finding.scan, anyway=True), EVALUATION)
+    assert "No nodule recognised here Probability 0.75, operating point 0.50" in anyway
+    assert "The scores are shown because they were asked for" in anyway
+    assert "VGG16 No nodule recognised 0.91" in anyway
+    assert "agree" not in anyway
+
+
+def test_a_mass_is_called_one():
+    text = text_of(make_mass(picture_finding().scan))
+    assert "A mass: suspicious by its size, whatever the models say Probability 0.25" in text
+    assert "Fleischner glossary: Hansell et al., Radiology 246, 697, 2008" in text
+    assert "The models cannot tell" not in text
+
+
+def test_the_sheet_says_what_the_verdict_is_worth():
+    text = text_of(picture_finding(verdict="benign", reliability=WORTH))
+    assert "Benign-looking, as most of this size are: the models add nothing here Probability 0.75" in text
+    assert (
+        "Of 103 nodules of 6 to 8 mm 8 were rated malignant; the models recognised none of them: at this "
+        "size a benign look says nothing more than the size does. The nodule looks like"
+    ) in text
 
 
 def test_the_models_stand_side_by_side():

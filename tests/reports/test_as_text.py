@@ -7,7 +7,8 @@ from models.imaging.read import read_scan
 from models.imaging.scan import locate
 from models.inference.finding import DISCLAIMER, Finding, ModelAnswer
 from models.inference.measure import Measurement
-from models.reports.as_text import finding_as_text
+from models.inference.reliability import Reliability, SameVerdict
+from models.reports.as_text import finding_as_text, worth_line
 from tests.conftest import encode
 
 
@@ -64,3 +65,86 @@ def test_as_much_is_said_of_the_size_as_is_known(measurement, expected):
     before = finding_as_text(finding_of_vgg16()).splitlines()
     lines = finding_as_text(replace(finding_of_vgg16(), measurement=measurement)).splitlines()
     assert lines == [*before[:3], *expected, *before[3:]]
+
+
+def test_without_a_nodule_there_are_no_scores_unless_they_are_asked_for():
+    finding = replace(finding_of_vgg16(), verdict="no_nodule", nodule_probability=0.031, recognised=False)
+    models = tuple(replace(answer, verdict=answer.verdict and "no_nodule") for answer in finding.models)
+    assert finding_as_text(replace(finding, models=models)).splitlines()[:4] == [
+        "VGG16: no nodule recognised here, probability 0.91 (operating point 0.47)",
+        "  Probability that there is a nodule: 0.03",
+        "  VGG16         0.91  no nodule recognised here",
+        "  EfficientNet  unavailable",
+    ]
+    assert finding_as_text(replace(finding, models=models, probability=None)).splitlines() == [
+        "VGG16: no nodule recognised here",
+        "  Probability that there is a nodule: 0.03",
+        "Warning: The file does not say how large a pixel is; 0.7 mm was assumed.",
+        DISCLAIMER,
+    ]
+
+
+def test_a_mass_is_called_one():
+    large = Measurement(50.0, 40.0, 45.0, 44.0)
+    finding = replace(finding_of_vgg16(), verdict="indeterminate", measurement=large)
+    assert finding_as_text(finding).splitlines()[0] == (
+        "VGG16: a mass: suspicious by its size, whatever the models say, probability 0.91 "
+        "(operating point 0.47)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "malignant", "adds", "headline"),
+    [
+        ("benign", 8, False, "benign_as_most"),
+        ("benign", 8, True, "benign"),
+        ("benign", 60, False, "benign_for_nothing"),
+        ("malignant", 60, False, "malignant_as_most"),
+        ("malignant", 60, True, "malignant"),
+        ("malignant", 8, False, "malignant_for_nothing"),
+    ],
+)
+def test_the_headline_says_where_a_verdict_adds_nothing(verdict, malignant, adds, headline):
+    worth = Reliability((6, 8), 103, malignant, 0, SameVerdict(85, 6, 0.02, 0.1, adds))
+    finding = replace(finding_of_vgg16(), verdict=verdict, reliability=worth)
+    assert finding.headline == headline
+    words = {
+        "as_most": "-looking, as most of this size are (the models add nothing here), probability",
+        "for_nothing": "-looking, but at this size that says nothing, probability",
+    }
+    first, second, *_ = finding_as_text(finding).splitlines()
+    assert words.get(headline.partition("_")[2], "-looking, probability") in first
+    assert second == worth_line(finding)
+
+
+SAME = SameVerdict(11, 0, 0.0, 0.28, True)
+
+
+@pytest.mark.parametrize(
+    ("worth", "sentence"),
+    [
+        (
+            Reliability((0, 6), 92, 1, 0, None),
+            "Of 92 nodules below 6 mm 1 was rated malignant; {} did not recognise it.",
+        ),
+        (Reliability((0, 6), 1, 0, 0, None), "Of 1 nodule below 6 mm none was rated malignant."),
+        (
+            Reliability((8, 10), 9, 1, 1, None),
+            "Of 9 nodules of 8 to 10 mm 1 was rated malignant; {} recognised it.",
+        ),
+        (
+            Reliability((30, None), 15, 13, 13, None),
+            "Of 15 nodules above 30 mm 13 were rated malignant; {} recognised all of them.",
+        ),
+        (
+            Reliability((10, 15), 62, 35, 29, SAME),
+            "Of 62 nodules of 10 to 15 mm 35 were rated malignant; {} recognised 29 of them; of 11 that "
+            "looked malignant none was: at this size a malignant look says more than the size does.",
+        ),
+    ],
+)
+def test_the_worth_of_a_verdict_is_one_sentence(worth, sentence):
+    finding = replace(finding_of_vgg16(), reliability=worth)
+    assert worth_line(finding) == sentence.format("VGG16")
+    assert worth_line(replace(finding, model="consensus")) == sentence.format("the models")
+    assert worth_line(finding_of_vgg16()) is None

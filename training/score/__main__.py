@@ -51,9 +51,11 @@ def stamp_of(weights, manifest):
     """What makes two runs the same: the weights, the version of the app and the list."""
     reports = {key: read_report(weights, key)["sha256"] for key in (*ARCHITECTURES, "localiser")}
     localiser = reports.pop("localiser")
+    recognises = (Path(weights) / "recognition.json").exists()
     return {
         "weights": hashlib.sha256("".join(reports.values()).encode()).hexdigest()[:12],
         "localiser": localiser[:12],
+        "recognition": read_report(weights, "recognition")["sha256"][:12] if recognises else "none",
         "app": __version__,
         "manifest": manifest.checksum,
     }

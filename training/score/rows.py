@@ -9,7 +9,7 @@ from models.networks.scales import DESCRIPTOR_SCALES
 from models.reports.as_json import finding_as_json
 from training.score.manifest import GIVEN
 
-STAMP = ("weights", "localiser", "app", "manifest")  # the same in all rows of one run
+STAMP = ("weights", "localiser", "recognition", "app", "manifest")  # the same in all rows of one run
 COLUMNS = {
     **dict.fromkeys(GIVEN, str),
     "used_row": float,

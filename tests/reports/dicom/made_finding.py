@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from models.imaging.patch import PATCH
 from models.imaging.scan import Notice, Roi
 from models.inference.finding import Finding, ModelAnswer
-from models.inference.measure import measure
+from models.inference.measure import Measurement, measure
 from models.networks.registry import ARCHITECTURES
 
 PROBABILITIES = dict(zip(ARCHITECTURES, (0.91234567, 0.8, 0.7, 0.6, 0.55), strict=True))
@@ -43,6 +44,23 @@ def make_finding(scan, row=None, col=None, *, index=0, radii=(4.0, 3.0), **chang
         "measurement": outline and measure(np.array(outline), scan, index),
     }
     return Finding(**fields | changed)
+
+
+def make_nothing(scan, *, anyway=False, **changed):
+    """A finding of a place without a nodule; its scores are there where they were asked for `anyway`."""
+    made = make_finding(scan, verdict="no_nodule", nodule_probability=0.03125, recognised=False, **changed)
+    models = [replace(answer, verdict="no_nodule") for answer in made.models]
+    if anyway:
+        return replace(made, models=tuple(models))
+    silent = dict.fromkeys(("probability", "outline", "measurement", "neighbours", "saliency"))
+    return replace(made, models=tuple(replace(answer, probability=None) for answer in models), **silent)
+
+
+def make_mass(scan, **changed):
+    """A finding of a nodule of 50 x 40 mm that the models take for benign."""
+    measurement = Measurement(50.0, 40.0, 45.0, 44.7)
+    fields = {"verdict": "indeterminate", "probability": 0.25, "measurement": measurement}
+    return make_finding(scan, **fields | changed)
 
 
 def ellipse(row, col, radii, n=48):

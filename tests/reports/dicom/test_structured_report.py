@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from functools import partial
 
 import highdicom as hd
 import numpy as np
@@ -14,10 +15,18 @@ from models.errors import ScanError
 from models.imaging.phantom import draw_phantom
 from models.imaging.read import read_scan
 from models.inference.finding import DISCLAIMER
+from models.inference.reliability import Reliability, SameVerdict
 from models.reports.dicom import structured_report
 from tests.conftest import encode
 from tests.reports.dicom.conftest import SERIES, STUDY, WHO
-from tests.reports.dicom.made_finding import PROBABILITIES, ellipse, errors_of, make_finding
+from tests.reports.dicom.made_finding import (
+    PROBABILITIES,
+    ellipse,
+    errors_of,
+    make_finding,
+    make_mass,
+    make_nothing,
+)
 
 CT, ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1"
 
@@ -48,6 +57,42 @@ def test_no_validator_objects(any_scan, tmp_path):
     for radii in ((4.0, 3.0), None):
         (tmp_path / "sr.dcm").write_bytes(structured_report(make_finding(any_scan, radii=radii)))
         assert errors_of(tmp_path / "sr.dcm") == []
+
+
+@pytest.mark.parametrize("make", [make_nothing, partial(make_nothing, anyway=True), make_mass])
+def test_no_validator_objects_without_a_nodule_or_to_a_mass(series, tmp_path, make):
+    (tmp_path / "sr.dcm").write_bytes(structured_report(make(series)))
+    assert errors_of(tmp_path / "sr.dcm") == []
+
+
+def test_where_no_nodule_is_recognised_none_is_named_and_nothing_measured(series):
+    document, group = read_back(make_nothing(series, row=12.25, col=17.5))
+    assert (group.finding_type, list(group.finding_sites)) == (None, [])
+    assert group.roi.graphic_type == hd.sr.GraphicTypeValues.POINT
+    assert private(group) == ({"VERDICT": "NO_NODULE"}, {})
+    (there,) = group.get_measurements()
+    assert (there.name.value, float(there.value)) == ("NODULE_PROBABILITY", 0.0312)
+    assert document.CompletionFlag == "PARTIAL"
+
+
+def test_scores_that_are_asked_for_anyway_leave_the_verdict(series):
+    _, group = read_back(make_nothing(series, anyway=True))
+    assert group.finding_type is None
+    evaluations, probabilities = private(group)
+    assert evaluations["VERDICT"] == "NO_NODULE"
+    assert len(probabilities) == 6
+    assert numbers(group, codes.SCT.LongAxis) == [5.6]
+
+
+def test_a_mass_is_coded_as_one(series):
+    _, group = read_back(make_mass(series))
+    assert group.finding_type == codes.SCT.Mass
+    (verdict,) = [item for item in group.get_qualitative_evaluations() if item.name.value == "VERDICT"]
+    assert (verdict.value.value, verdict.value.meaning) == (
+        "MASS",
+        "A mass: suspicious by its size, whatever the models say",
+    )
+    assert private(read_back(make_mass(series, verdict="malignant"))[1])[0]["VERDICT"] == "LOOKS_MALIGNANT"
 
 
 def test_the_outline_is_in_the_files_own_pixels_counted_from_their_corner(any_scan):
@@ -177,6 +222,15 @@ def test_it_says_what_the_numbers_are_and_every_warning(series):
     assert remarks.name.meaning == "Qualitative Evaluations"
     texts = [item.value for item in remarks.ContentSequence]
     assert texts == [DISCLAIMER, *(n.message for n in series.notices), "The slices are tilted by 5°."]
+
+
+def test_what_the_verdict_is_worth_is_the_next_remark(series):
+    worth = Reliability((6, 8), 103, 8, 0, SameVerdict(85, 6, 0.026, 0.147, False))
+    document, _ = read_back(make_finding(series, verdict="benign", reliability=worth))
+    assert document.content[0].ContentSequence[-1].ContentSequence[1].value == (
+        "Of 103 nodules of 6 to 8 mm 8 were rated malignant; the models recognised none of them: at this "
+        "size a benign look says nothing more than the size does."
+    )
 
 
 def test_it_is_preliminary_and_nobody_has_verified_it(series):

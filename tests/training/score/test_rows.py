@@ -9,11 +9,15 @@ from PIL import Image
 
 from app import ROOT
 from models.imaging.isolation.decoder import IS_ISOLATED, Decoder
-from tests.conftest import post, upload
+from models.imaging.phantom import draw_phantom
+from models.imaging.read import read_scan
+from models.networks.registry import ARCHITECTURES
+from tests.conftest import encode, post, upload
+from tests.reports.dicom.made_finding import make_nothing
 from tests.training.score.lists import KINDS, table
 from training.score.__main__ import CANNOT, COMPLETE, WITH_ERRORS
 from training.score.manifest import Group, Nodule, read_manifest
-from training.score.rows import COLUMNS
+from training.score.rows import COLUMNS, row_of
 from training.score.worker import Scorer
 
 WEIGHTS = ROOT / "weights"
@@ -27,7 +31,7 @@ def test_a_row_holds_the_answer_that_the_web_gives(score, client, crops, tmp_pat
     web = post(client, upload((tmp_path / "smooth.png").read_bytes()), spacing_mm="0.7").json
     row = rows[1]
     assert set(row) == set(COLUMNS)
-    for name in ("verdict", "probability", "threshold"):
+    for name in ("verdict", "probability", "nodule_probability", "threshold"):
         assert row[name] == web[name]
     for model in web["models"]:
         assert row[f"probability_{model['key']}"] == model["probability"]
@@ -40,6 +44,16 @@ def test_a_row_holds_the_answer_that_the_web_gives(score, client, crops, tmp_pat
     assert (row["warnings"], row["error_code"], row["error"]) == ("", None, None)
     assert {name: row[name] for name in web["version"]} == web["version"]
     assert rows[0] == rows[2]
+
+
+def test_without_a_nodule_the_row_has_a_verdict_and_no_scores():
+    scan = read_scan([("a.png", encode(draw_phantom("smooth")))], 0.7)
+    nodule = Nodule(0, {"file": "a.png", "row": "", "col": "", "slice": "", "spacing_mm": "0.7"})
+    row = row_of(nodule, make_nothing(scan))
+    assert set(row) <= set(COLUMNS)
+    assert (row["verdict"], row["probability"], row["nodule_probability"]) == ("no_nodule", None, 0.03125)
+    assert {row[f"probability_{key}"] for key in ARCHITECTURES} == {None}
+    assert (row["long_axis_mm"], row["short_axis_mm"]) == (None, None)
 
 
 def test_each_nodule_has_its_row_and_bad_files_stop_nothing(score, client, mixed, tmp_path):
