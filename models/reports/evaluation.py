@@ -140,6 +140,19 @@ def subgroups(titles, evaluation):
     return Table("subgroups", columns, tuple(rows), {"titles": titles}) if rows else None
 
 
+def by_size(report: dict) -> Table | None:
+    """What verdicts of the consensus on stacks of slices add to the size, from ``reliability.json``."""
+    rows = []
+    for row in part(report, "models", CONSENSUS).get("stack") or ():
+        counts = [count(row[name]) for name in ("nodules", "malignant", "recognised")]
+        looks = [row["verdicts"][name] for name in ("benign", "malignant")]
+        cells = [Cell("look", (look["malignant"], look["nodules"], look["adds"])) for look in looks]
+        low, high = row["size_mm"]
+        rows.append(Row(f"> {low:g}" if high is None else f"{low:g}–{high:g}", (*counts, *cells)))
+    columns = ("size", "nodules", "malignant", "recognised", "benign_look", "malignant_look")
+    return Table("by_size", columns, tuple(rows)) if rows else None
+
+
 def diagnoses(titles, evaluation):
     """AUC for confirmed diagnoses, a patient having the score of the most suspicious nodule."""
     result = part(evaluation, "diagnoses")

@@ -4,7 +4,7 @@ from models.inference.bank import CONSENSUS
 from models.inference.finding import DISCLAIMER
 from models.inference.pipeline import MODEL_KEYS, citation_of, title_of
 from models.networks.registry import ARCHITECTURES
-from models.reports.evaluation import auc_of, evidence
+from models.reports.evaluation import auc_of, by_size, evidence
 from models.reports.finder import finder_table
 from models.reports.sentences import described, in_short, measured
 from models.reports.worth import cases, descriptors, saliency
@@ -39,7 +39,8 @@ def model_rows(bank):
 def models_for_page(bank):
     """What the template of the page of the models shows."""
     return {
-        "tables": evidence({key: title_of(key) for key in MODEL_KEYS}, bank.reports, bank.evaluation),
+        "tables": evidence({key: title_of(key) for key in MODEL_KEYS}, bank.reports, bank.evaluation)
+        | {"by_size": by_size(bank.reliability)},
         "in_short": in_short(bank.evaluation),
         "measured": measured(bank.reports, bank.evaluation),
         "described": described(bank.evaluation),

@@ -40,6 +40,7 @@ def client_of(evaluation, reports=REPORTS, problems=None):
         localiser=None,
         localiser_report={},
         saliency_report={},
+        reliability={},
         cases=None,
         checksum="0" * 12,
     )

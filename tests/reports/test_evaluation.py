@@ -2,10 +2,10 @@
 
 import pytest
 
-from models.reports.evaluation import evidence, subgroups
+from models.reports.evaluation import by_size, evidence, subgroups
 from models.reports.sentences import described, in_short, measured
 from models.reports.tables import Cell, part
-from training.words import SENTENCES
+from training.words import SENTENCES, TABLES
 
 STACK = {"auc": 0.93311, "auc_low": 0.89974, "auc_high": 0.96149}
 
@@ -24,6 +24,31 @@ def test_nothing_is_said_where_nothing_was_measured():
         "diagnoses",
         "robustness",
     ]
+
+
+def test_what_a_verdict_adds_is_told_by_size():
+    looks = {"benign": {"nodules": 1085, "malignant": 6, "adds": False}}
+    looks["malignant"] = {"nodules": 3, "malignant": 2, "adds": True}
+    row = {"size_mm": [6, 8], "nodules": 1103, "malignant": 8, "recognised": 0, "verdicts": looks}
+    report = {"models": {"consensus": {"stack": [row, row | {"size_mm": [30.0, None]}]}}}
+    table = by_size(report)
+    assert [row.heading for row in table.rows] == ["6–8", "> 30"]
+    assert [TABLES.column(table, key) for key in table.columns] == [
+        "Long axis (mm)",
+        "Nodules",
+        "Rated malignant",
+        "Recognised",
+        "Malignant of the benign-looking",
+        "Malignant of the malignant-looking",
+    ]
+    assert [TABLES.cell(cell) for cell in table.rows[0].cells] == [
+        "1,103",
+        "8",
+        "0",
+        "6 of 1,085: adds nothing",
+        "2 of 3",
+    ]
+    assert by_size({}) is None
 
 
 def evaluation_with(**others):
