@@ -17,6 +17,7 @@ def test_json_answer_has_every_field_of_the_contract(client, crop_png):
         "verdict",
         "model",
         "probability",
+        "nodule_probability",
         "threshold",
         "models",
         "nodule",
@@ -26,6 +27,7 @@ def test_json_answer_has_every_field_of_the_contract(client, crop_png):
         "disclaimer",
         "version",
         "similar",
+        "reliability",
     }
     assert body["model"] == "consensus"
     assert [row["key"] for row in body["models"]] == list(ARCHITECTURES)

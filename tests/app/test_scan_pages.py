@@ -161,7 +161,8 @@ def test_what_is_noted_of_a_finding_is_no_image(finder, visitor, kept):
     address = kept()
     visitor.post(f"{address}/findings", data=PLACE | {"model": "alexnet"})
     (note,) = finder.store.read(address[6:], visitor.owner, "findings")
-    assert set(note) == {"row", "col", "slice", "source", "model", "title", "verdict", "probability"}
+    place, said = ("row", "col", "slice", "source"), ("model", "title", "verdict", "headline", "probability")
+    assert set(note) == {*place, *said}
 
 
 def test_the_result_shows_outline_and_measurements(visitor, kept):
