@@ -10,7 +10,8 @@ from scipy import ndimage
 
 from models.imaging.lung import air_within
 
-FINE_MM = 1.0
+FINE_MM, COARSE_MM = 1.0, 2.0
+TISSUE_ABOVE_HU, BONE_ABOVE_HU = -300, 250
 CORE_MM = 3.0  # from the wall on, where the scan's blur has ended
 RING_MM = (2.0, 7.0)  # around the air: its wall and what is behind it
 MARGIN = 12  # steps of the grid, more than the ring is wide
@@ -35,8 +36,10 @@ def pieces_of_air(hu, spacing_mm):
     numbers : dict of str to float
         All finite, in a fixed order; ``area_mm2`` among them.
     """
+    context = None
     for mask, box, is_lung in air_within(hu, spacing_mm):
-        yield mask, box, is_lung, _numbers(hu, spacing_mm, mask, box)
+        context = context or _context(hu, spacing_mm)
+        yield mask, box, is_lung, _numbers(hu, spacing_mm, mask, box) | context
 
 
 def _numbers(hu, spacing_mm, mask, box):
@@ -55,6 +58,13 @@ def _numbers(hu, spacing_mm, mask, box):
         | _inside(values, air, filled, depth, spacing)
         | _around(values, off, spacing)
     )
+
+
+def _context(hu, spacing_mm):
+    """Of the whole slice: how much of it is bone, and how much tissue there is."""
+    coarse = _means(hu, [max(1, round(COARSE_MM / spacing)) for spacing in spacing_mm])
+    tissue = max((coarse > TISSUE_ABOVE_HU).sum(), 1)
+    return {"bone": (coarse > BONE_ABOVE_HU).sum() / tissue, "tissue": tissue / coarse.size}
 
 
 def _means(values, steps):
@@ -91,6 +101,8 @@ def _inside(values, air, filled, depth, spacing):
     fine = values - ndimage.gaussian_filter(values, [2 / step for step in spacing])
     rim, deep = values[filled & (depth > 2) & (depth <= 4)], values[filled & (depth > 6)]
     inner = values[filled & (depth > CORE_MM + 1)]
+    smooth = ndimage.gaussian_filter(values, [1 / step for step in spacing])[core]
+    low, middle, high = np.percentile(smooth, (2, 50, 98))
     deviation = max(within.std(), 1)
     return {
         "median": q50,
@@ -104,6 +116,8 @@ def _inside(values, air, filled, depth, spacing):
         "bright": (inner > q50 + 250).mean() if inner.size else 0.0,
         "rim": np.median(rim) - np.median(deep) if rim.size and deep.size else 0.0,
         "fine": fine[core].std(),
+        "up": high - middle,
+        "tail": (high - middle) / (middle - low + 10),
     }
 
 

@@ -5,6 +5,8 @@ windpipe, and folds. All air of scans of other regions is other air. Parts of sl
 and varied as scanners vary.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image
 from scipy import ndimage
@@ -18,6 +20,29 @@ FIELDS_MM = (50, 260)
 LUNG_SHARE, OTHER_SHARE = 0.6, 0.1  # of a piece in the lungs: it is lung, or other air
 LARGEST = 0.1  # of the largest piece of air of a series: those as large are lung
 DRAWN_MM = 0.6
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Numbers of many pieces of air; of each its source, whether it is lung, and whether by the rules."""
+
+    names: tuple
+    numbers: np.ndarray
+    source: np.ndarray
+    is_lung: np.ndarray
+    by_rules: np.ndarray
+
+    @classmethod
+    def of(cls, found):
+        """Of an iterable of (source, numbers, is_lung, by_rules)."""
+        sources, numbers, is_lung, by_rules = zip(*found, strict=True)
+        rows = np.array([list(each.values()) for each in numbers], np.float32)
+        columns = (np.array(column) for column in (sources, is_lung, by_rules))
+        return cls(tuple(numbers[0]), rows, *columns)
+
+    def __getitem__(self, chosen):
+        columns = (self.numbers, self.source, self.is_lung, self.by_rules)
+        return Pieces(self.names, *(column[chosen] for column in columns))
 
 
 def lungs_of(volume, spacing_mm):
@@ -81,7 +106,7 @@ def varied(hu, lung, spacing_mm, rng):
         noise = ndimage.gaussian_filter(rng.normal(size=hu.shape), rng.uniform(0, 1.5))
         hu = hu + noise / noise.std() * rng.uniform(5, 90)
     if rng.random() < 0.3:
-        hu = hu * rng.uniform(0.92, 1.04) + rng.uniform(-30, 30)
+        hu = hu * rng.uniform(0.97, 1.03) + rng.uniform(-15, 15)
     if rng.random() < 0.3:
         hu = np.maximum(hu, rng.choice([-1024, -1000]))
     if rng.random() < 0.3:
@@ -101,6 +126,8 @@ def drawn_gas(rng):
     size = int(rng.integers(120, 420))
     hu = rng.uniform(-10, 60) + 25 * cloud_noise(rng, size, 1.5)
     hu = np.where(cloud_noise(rng, size, 1.8) > rng.uniform(0.5, 1), rng.uniform(-120, -70), hu)
+    for _ in range(rng.integers(0, 8)):
+        hu = _with_bone(hu, rng)
     clouds = [cloud_noise(rng, size, power) for power in (2, rng.uniform(0.4, 1.4))]
     for _ in range(rng.integers(1, 7)):
         hu = _with_pocket(hu, *(np.roll(each, rng.integers(size, size=2), (0, 1)) for each in clouds), rng)
@@ -112,6 +139,13 @@ def drawn_gas(rng):
     noise = ndimage.gaussian_filter(rng.normal(size=hu.shape), rng.uniform(0, 1.2))
     hu = hu + noise / noise.std() * rng.uniform(3, 90)
     return np.maximum(hu, rng.choice([-1024, -1000, -3000])).astype(np.float32), np.zeros(hu.shape, bool)
+
+
+def _with_bone(hu, rng):
+    rows, cols = np.mgrid[: len(hu), : len(hu)] / len(hu)
+    row, col, down, across = *rng.uniform(0, 1, 2), *rng.uniform(0.02, 0.2, 2)
+    off = np.hypot((rows - row) / down, (cols - col) / across)
+    return np.where(np.abs(off - 1) < rng.uniform(0.05, 1), rng.uniform(300, 1500), hu)
 
 
 def _with_pocket(hu, smooth, rough, rng):
@@ -139,7 +173,8 @@ def _with_pocket(hu, smooth, rough, rng):
 
 
 def drawn_lung(rng):
-    """A drawn chest and where its lungs are; see `drawn_chest`."""
+    """A drawn chest, or a part of it, and where its lungs are; see `drawn_chest`."""
     hu = drawn_chest(rng)
     body = ndimage.binary_fill_holes(hu > -300)
-    return hu, ndimage.binary_closing((hu < -400) & body, iterations=3)
+    lung = ndimage.binary_closing((hu < -400) & body, iterations=3)
+    return part(hu, lung, (DRAWN_MM, DRAWN_MM), rng) if rng.random() < 0.6 else (hu, lung)

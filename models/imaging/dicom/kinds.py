@@ -253,7 +253,8 @@ def _is_page(dataset):
 def _is_map(dataset):
     """Whether the image was computed from several and shows no attenuation: perfusion, iodine, ..."""
     words = _image_type(dataset)
-    return ("DERIVED" in words and "PERFUSION" in words) or any(MAP.fullmatch(word) for word in words)
+    of_perfusion = "DERIVED" in words and any("PERFUSION" in word for word in words)
+    return of_perfusion or any(MAP.fullmatch(word) for word in words)
 
 
 def _image_type(dataset):
