@@ -14,6 +14,7 @@ BODY_SHARE = 0.2  # of the largest piece of tissue: smaller ones (table, wires, 
 THIN_MM = 5.0  # table shells and blankets are thinner than this, the body is not
 GAS_BELOW_HU = -930.0  # nine tenths of trachea, bowel gas or trapped air are darker; lung has vessels
 TARGETED = 0.1  # with less air around the body this is a small field within the chest
+WITHIN_MM = 120.0  # a smaller field may be filled by lung, without body around it
 CORTICAL_ABOVE_HU = 250.0
 BONY = 0.4  # share of bone around mastoid cells and sinuses; ribs do not surround a lung so closely
 VESSEL_ABOVE_HU, VESSELS = -850.0, 0.02  # at least that share of a lung's inside
@@ -106,7 +107,9 @@ def _air(hu, spacing):
     outside = _outside(hu)
     air = (hu < AIR_BELOW_HU) & ~ndimage.binary_dilation(outside, iterations=2)
     air = ndimage.binary_opening(air, border_value=0) | (air & _at_edge(air.shape))
-    inside = _enclosed(_body(hu, spacing), outside)
+    field_mm = min(length * step for length, step in zip(hu.shape, spacing, strict=True))
+    is_within = field_mm < WITHIN_MM and not outside.any()
+    inside = np.ones_like(outside) if is_within else _enclosed(_body(hu, spacing), outside)
     pieces, count = ndimage.label(air)
     for number, box in enumerate(ndimage.find_objects(pieces, count), start=1):
         box = tuple(

@@ -25,7 +25,7 @@ LEAST = 60  # pieces of a source that weigh as much as all of a larger one
 
 
 def fit_air(found):
-    """Trees that tell lung from other air, as the part ``air`` of content.json; sources weigh alike."""
+    """Trees that tell lung from other air, as in ``air`` of content.json; sources weigh alike."""
     weights = np.zeros(len(found.is_lung))
     for side in (False, True):
         for source in np.unique(found.source[found.is_lung == side]):
@@ -48,7 +48,7 @@ def unseen_odds(found):
 
 
 def shares(found, odds):
-    """By source, of the pieces that pass the rules: how many are lung and are not, and the shares believed."""
+    """By source, of the pieces that pass the rules: how many are lung or not, and the shares believed."""
     report = {}
     for source in np.unique(found.source):
         lines = report[str(source)] = {}
