@@ -80,12 +80,12 @@ def test_a_child_and_a_large_patient_are_chest(scale):
 
 
 def face():
-    """Air-filled sinuses and nose in a face, 0.3 mm a pixel, and no vessels within."""
+    """Air-filled sinuses and nose among the bones of a face, with no vessels within."""
     parts = [(0.5, 0.5, 0.46, 0.4, 40)]
     for col in (0.32, 0.68):
-        parts += [(0.45, col, 0.13, 0.1, 900), (0.45, col, 0.11, 0.085, -800)]
-    parts += [(0.35, 0.5, 0.13, 0.05, 60), (0.35, 0.48, 0.11, 0.015, -850), (0.6, 0.5, 0.08, 0.12, -850)]
-    return body.paint([*parts, (0.85, 0.5, 0.06, 0.08, 700)], noise_hu=40)
+        parts += [(0.45, col, 0.14, 0.11, 1100), (0.45, col, 0.11, 0.085, -850), (0.75, col, 0.1, 0.05, 1300)]
+    parts += [(0.35, 0.5, 0.13, 0.05, 60), (0.35, 0.48, 0.11, 0.015, -900), (0.6, 0.5, 0.08, 0.12, -850)]
+    return body.paint([*parts, (0.85, 0.5, 0.06, 0.12, 1200)], noise_hu=100)
 
 
 def spine():
