@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -15,7 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.serving import WSGIRequestHandler
 
 from models import __version__
-from models.errors import STATUS, ScanError
+from models.errors import STATUS, ContentDoubted, ScanError
 from models.gate import Door, Refused, refuse_open_door
 from models.gate.cookies import BROWSER as COOKIE
 from models.gate.cookies import cookie, cookie_of, form_token
@@ -61,7 +62,7 @@ from models.telemetry import Metrics, Watch, note, request_id, set_up, stage
 ROOT = Path(__file__).parent
 OWNER = re.compile(r"[\w-]{43}", re.ASCII)
 UPLOADS = ("predict", "api_predict")  # endpoints to which files are sent
-READINGS = ("predict", "api_predict", "sample", "find")  # endpoints that read images
+READINGS = ("predict", "api_predict", "sample", "find", "go_on")  # endpoints that read images
 FEW_SLICES, PATIENCE_S = 3, 3  # the answer to an upload of so few slices waits so long for the search
 
 
@@ -144,16 +145,14 @@ def add_pages(app):
     @app.post("/predict")
     def predict():
         me = browser(new=True)
-        scan, spot, model, anyway = read_request(reporter(app.store, request.form.get("job"), me))
+        report = reporter(app.store, request.form.get("job"), me)
+        scan, spot, model, anyway = read_request(report, keep_doubted=True)
         whole = spot[:2] == (None, None) and not scan.is_crop
         roi = locate(scan, 0, 0, spot[2]) if whole else locate(scan, *spot)
         if not whole:
             return new_finding(*app.answers.first(scan, me, roi, model, address(), anyway))
         token = app.store.put(scan, me, address())
-        search = app.searches.start(token, me)
-        if search and len(scan.slices) <= FEW_SLICES:
-            search.join(PATIENCE_S)
-        return scan_page(token)
+        return searched_page(token, scan)
 
     @app.post("/sample")
     def sample():
@@ -187,6 +186,14 @@ def add_scan_pages(app):
         png = slice_picture(scan, locate(scan, 0, 0, index).slice, *window(request.args))
         cache = f"private, max-age={app.config['STORE_MINUTES'] * 60}, immutable"
         return Response(png, mimetype="image/png", headers={"Cache-Control": cache})
+
+    @app.post("/scan/<token>/go-on")
+    def go_on(token):
+        """A scan that was refused for what it shows is read all the same."""
+        scan, spot, model = app.store.get(token, browser()), asked_place(request.form), asked_model()
+        if spot[:2] == (None, None) and not scan.is_crop:
+            return searched_page(token, scan)
+        return new_finding(token, *app.answers.new(token, browser(), locate(scan, *spot), model))
 
     @app.post("/scan/<token>/findings")
     def find(token):
@@ -269,11 +276,11 @@ def address():
     return network_of(request.remote_addr or "")
 
 
-def read_request(report=None):
+def read_request(report=None, keep_doubted=False):
     """Of an upload: the scan, the place (row, col, slice; None where not given), the model and `anyway`."""
     model, spacing, spot = asked_model(), number(request.form, "spacing_mm"), asked_place(request.form)
     anyway = asked_anyway(request.form)
-    return decode(uploaded_files(), spacing, report, visitor()), spot, model, anyway
+    return decode(uploaded_files(), spacing, report, visitor(), keep_doubted), spot, model, anyway
 
 
 def uploaded_files():
@@ -282,10 +289,10 @@ def uploaded_files():
     return [Source.of_stream(file.filename, file.stream) for file in files]
 
 
-def decode(files, spacing_mm, report=None, visitor=()):
+def decode(files, spacing_mm, report=None, visitor=(), keep_doubted=False):
     """The scan in the files, decoded in a process of its own."""
     with stage("decode"):
-        return current_app.decoder.read(files, spacing_mm, report, visitor)
+        return current_app.decoder.read(files, spacing_mm, report, visitor, keep_doubted)
 
 
 def asked_model():
@@ -300,6 +307,14 @@ def answer(scan, place, model, anyway=False):
     """The finding at a place (row, col, slice) of a scan that is not kept."""
     roi = find_place(scan, current_app.bank.localiser, *place)
     return current_app.answers.once(scan, roi, model, anyway)
+
+
+def searched_page(token, scan):
+    """The viewer of a scan whose search for nodules begins; of a small one when it has ended."""
+    search = current_app.searches.start(token, browser())
+    if search and len(scan.slices) <= FEW_SLICES:
+        search.join(PATIENCE_S)
+    return scan_page(token)
 
 
 def scan_page(token, error=None):
@@ -348,6 +363,7 @@ def add_errors(app):
     """One sentence a mistake: the page and the JSON twin say the same."""
 
     app.register_error_handler(ScanError, error_answer)
+    app.register_error_handler(ContentDoubted, doubted_answer)
 
     @app.errorhandler(RequestEntityTooLarge)
     def request_too_large(_):
@@ -365,13 +381,25 @@ def add_errors(app):
         return render_template("error.html", **body, status=error.code), error.code
 
 
-def error_answer(error):
-    """JSON for programs; for people the page again, with the sentence above it."""
+def doubted_answer(error):
+    """The refusal of what looks like no CT of the chest; a browser may go on with it."""
+    kept = ""
+    if error.scan is not None and request.endpoint == "predict":
+        with suppress(ScanError):  # where it cannot be kept, it has to be sent again
+            kept = f"/scan/{current_app.store.put(error.scan, browser(), address())}"
+    return error_answer(error, kept)
+
+
+def error_answer(error, kept=""):
+    """JSON for programs; for people the page again, with the sentence above it.
+
+    `kept` is the address of a scan that is there to go on with.
+    """
     note(code=error.code)
     headers = {"Retry-After": "5"} if error.code == "busy" else getattr(error, "headers", {})
     body, token = {"code": error.code, "message": error.message}, (request.view_args or {}).get("token")
     if is_program():
-        page = jsonify({"error": body})
+        page = jsonify({"error": body} | ({"kept": kept} if kept else {}))
     elif isinstance(error, Refused):
         page = render_template(error.page, **body, error=body, goes_on=goes_on(request))
     elif error.code == "scan_gone":
@@ -384,7 +412,7 @@ def error_answer(error):
     else:
         model = request.values.get("model") if "form" in vars(request) else None  # else it was not read
         chosen = model if model in MODEL_KEYS else CONSENSUS
-        page = render_template("index.html", error=body, chosen_model=chosen)
+        page = render_template("index.html", error=body, chosen_model=chosen, kept=kept)
     return page, STATUS[error.code], headers
 
 
@@ -404,7 +432,7 @@ def queue_up():
     """Refuse at once what would wait long. A place is taken once all is read: who sends slowly has none."""
     if request.method == "POST" and request.endpoint in READINGS:
         current_app.queue.refuse_when_full(visitor())
-        if request.files or request.endpoint in ("sample", "find"):  # else there is nothing to read
+        if request.files or request.endpoint in ("sample", "find", "go_on"):  # else there is nothing to read
             current_app.queue.enter(visitor())
             g.queued = True
 

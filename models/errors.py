@@ -1,4 +1,4 @@
-"""The one exception a user gets to read, and the HTTP status of each of its codes."""
+"""The exceptions that a user gets to read, and the HTTP status of each of its codes."""
 
 STATUS = {
     code: status
@@ -35,3 +35,19 @@ class ScanError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class ContentDoubted(ScanError):
+    """What an upload shows does not look like a CT of the chest; who sees it may know better.
+
+    Parameters
+    ----------
+    code, message : str
+        As of ScanError.
+    scan : Scan
+        What was read all the same, with a warning that stays on it.
+    """
+
+    def __init__(self, code: str, message: str, scan):
+        super().__init__(code, message)
+        self.scan = scan

@@ -114,12 +114,20 @@ function setUpDrop() {
 
 /* Mistakes, in the page's own box, with everything chosen still there */
 
-function complain(code, message) {
+function complain(code, message, kept) {
   const notice = copyOf("error").firstElementChild;
   notice.dataset.code = code;
   notice.querySelector("p").append(message);
-  document.getElementById("errors").replaceChildren(notice);
+  document.getElementById("errors").replaceChildren(notice, ...(kept ? [goingOn(kept)] : []));
   notice.scrollIntoView({ block: "nearest" });
+}
+
+// What was refused for what it shows is kept for a while: it need not be sent again to be read all the same.
+function goingOn(address) {
+  const offer = copyOf("going-on").firstElementChild;
+  for (const each of offer.querySelectorAll("form")) each.action = address + each.getAttribute("action");
+  for (const field of offer.querySelectorAll("input[name]")) field.value = document.getElementById(field.name)?.value ?? field.value;
+  return offer;
 }
 
 function mistake() {
@@ -178,9 +186,9 @@ function send() {
   const request = new XMLHttpRequest();
   const job = newJob();
   const data = body(job);
-  const stop = (code, message) => {
+  const stop = (code, message, kept) => {
     busy(false);
-    if (code) complain(code, message);
+    if (code) complain(code, message, kept);
   };
   document.getElementById("errors").replaceChildren();
   busy(true);
@@ -195,9 +203,9 @@ function send() {
   request.addEventListener("abort", () => stop());
   request.addEventListener("error", () => stop("interrupted", words("interrupted")));
   request.addEventListener("load", () => {
-    const { location: found, error } = request.response || {};
+    const { location: found, error, kept } = request.response || {};
     if (found) location.assign(found);
-    else if (error) stop(error.code, error.message);
+    else if (error) stop(error.code, error.message, kept);
     else stop("interrupted", words("unexpected"));
   });
   document.getElementById("cancel").onclick = () => request.abort();

@@ -2,7 +2,7 @@
 
 A picture's appearance is judged by boosted trees and small networks, which `training.content` fitted to CT
 and to pictures that are none (weights/content.json holds them, the limit and measured rates). A slice in HU
-is judged by its lungs.
+is judged by its lungs: rules find air within the body, and boosted trees tell lung from gas and sinuses.
 """
 
 from typing import Annotated
@@ -11,9 +11,9 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from models.errors import ScanError
+from models.imaging.air import pieces_of_air
 from models.imaging.appearance import appearance
-from models.imaging.lung import lung_area_mm2
-from models.imaging.scan import shows_whole_slice
+from models.imaging.silhouette import shows_lungs
 from models.trained import FOLDER, WeightsError, loaded
 
 KEY = "content"
@@ -22,6 +22,9 @@ LEAST_EDGE = 16  # pixels; smaller pictures show too little to be judged
 PAGES = 5  # of a stack, so many are looked at
 LUNG_MM2 = 250.0  # apices and the last of the bases show as little
 SERIES_LUNG_MM2 = 2500.0  # a chest series has slices with more; gas that looks like lung has less
+LEAST_FIELD_MM = 40.0  # what is smaller shows too little to be judged
+LUNG_SHARE, SERIES_LUNG_SHARE = 0.06, 0.35  # of a small field, where that is less
+WITH_LUNGS = 5.0  # log odds that the silhouette of a chest outweighs
 SLICES = 24  # of a series, so many are looked at
 
 
@@ -51,11 +54,16 @@ def refuse_other_pictures(pixels):
 
 
 def unlikeness(pixels):
-    """How far a picture is beyond the limit of what CT looks like, in log odds; CT is below 0."""
+    """How far a picture is beyond the limit of what CT looks like, in log odds; CT is below 0.
+
+    Two lungs in a body speak for a chest: hardly any photograph or drawing has such a silhouette, and most
+    slices have it, whatever the window.
+    """
     weights = _weights()
     numbers = appearance(pixels)
     given = np.array([[numbers[name] for name in weights["numbers"]]], np.float32)
-    return float(log_odds(weights, given)[0]) - weights["limit"]
+    beyond = float(log_odds(weights, given)[0]) - weights["limit"]
+    return beyond - WITH_LUNGS if 0 < beyond < WITH_LUNGS and shows_lungs(pixels) else beyond
 
 
 def log_odds(weights, numbers):
@@ -110,9 +118,19 @@ class Trees(Struct):
     leaf: list[Row]
 
 
+class Air(Struct):
+    """What tells lung from other air."""
+
+    numbers: Annotated[list[str], Meta(min_length=1)]
+    trees: Trees
+    intercept: Number
+    limit: Number
+
+
 class ContentReport(Struct):
     """The form of ``content.json``."""
 
+    air: Air
     numbers: Annotated[list[str], Meta(min_length=1)]
     trees: Trees
     intercept: Number
@@ -130,10 +148,11 @@ def _weights():
 
 
 def _tried(report):
-    """`as_arrays` of a report that fits this version: it was tried on an empty picture."""
+    """`as_arrays` of a report that fits this version: it was tried on an empty picture and a drawn lung."""
     try:
         weights, known = as_arrays(report), appearance(np.zeros((LEAST_EDGE, LEAST_EDGE), np.uint8))
         log_odds(weights, np.array([[known[name] for name in weights["numbers"]]], np.float32))
+        are_lung(weights["air"], [numbers for *_, numbers in pieces_of_air(drawn_lung(), (2.0, 2.0))])
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise WeightsError(f"{KEY}.json does not fit this version.") from error
     return weights
@@ -142,9 +161,12 @@ def _tried(report):
 def as_arrays(weights):
     """Weights as read from JSON, their lists of numbers as arrays."""
     trees = {name: np.array(values) for name, values in weights["trees"].items()}
+    air = weights.get("air")
+    if air:
+        air = air | {"trees": {name: np.array(values) for name, values in air["trees"].items()}}
     nets = [[tuple(np.array(part) for part in layer) for layer in net] for net in weights["nets"]]
     scale = {name: np.array(weights[name]) for name in ("middle", "half")}
-    return weights | scale | {"trees": trees, "nets": nets}
+    return weights | scale | {"trees": trees, "nets": nets, "air": air}
 
 
 def spread(slices, most):
@@ -154,10 +176,10 @@ def spread(slices, most):
     return [slices[i] for i in np.linspace(0, len(slices) - 1, most).round().astype(int)]
 
 
-def refuse_other_regions(slices, spacing_mm, is_hu):
-    """Refuse whole slices that show no lung: head, limbs, abdomen, test objects.
+def refuse_other_regions(slices, spacing_mm, is_hu, is_labelled_otherwise=False):
+    """Refuse slices that show no lung: head, spine, limbs, abdomen, test objects.
 
-    A part of a slice is not judged, nor is a picture, whose grey values do not tell lung from gas.
+    A picture is not judged, whose grey values do not tell lung from gas.
 
     Parameters
     ----------
@@ -166,23 +188,49 @@ def refuse_other_regions(slices, spacing_mm, is_hu):
         must show a good deal, or half of those looked at some.
     spacing_mm : (float, float)
     is_hu : bool
+    is_labelled_otherwise : bool
+        Whether the files say that they show another part of the body: then it takes more to believe in lung.
 
     Raises
     ------
     ScanError
         ``not_chest``.
     """
-    if not is_hu or not shows_whole_slice(slices.shape[1:], spacing_mm):
+    field_mm2 = np.prod(slices.shape[1:]) * np.prod(spacing_mm)
+    if not is_hu or field_mm2 < LEAST_FIELD_MM**2:
         return
+    some, much = min(LUNG_MM2, LUNG_SHARE * field_mm2), min(SERIES_LUNG_MM2, SERIES_LUNG_SHARE * field_mm2)
+    some = some * 2 if is_labelled_otherwise else some
     chosen = spread(slices, SLICES)
     showing = 0
     for pixels in sorted_from_the_middle(chosen):
-        area = lung_area_mm2(pixels, spacing_mm)
-        showing += area >= LUNG_MM2
-        if area >= SERIES_LUNG_MM2 or 2 * showing >= len(chosen):
+        area = lung_shown_mm2(pixels, spacing_mm)
+        showing += area >= some
+        if area >= much or 2 * showing >= len(chosen):
             return
     what = "slice shows" if len(slices) == 1 else "slices show"
     raise ScanError("not_chest", f"The {what} no lung; send axial slices of the chest.")
+
+
+def lung_shown_mm2(hu, spacing_mm):
+    """Area of the pieces of air that are lung by the rules of `models.imaging.lung` and by their numbers."""
+    found = [numbers for *_, is_lung, numbers in pieces_of_air(hu, spacing_mm) if is_lung]
+    if not found:
+        return 0.0
+    areas = np.array([numbers["area_mm2"] for numbers in found])
+    return float(areas[are_lung(_weights()["air"], found)].sum())
+
+
+def are_lung(model, found):
+    """Which pieces of air are lung, by their numbers; `model` is the part ``air`` of weights/content.json."""
+    given = np.array([[numbers[name] for name in model["numbers"]] for numbers in found], np.float32)
+    return boosted(model["trees"], given) + model["intercept"] > model["limit"]
+
+
+def drawn_lung():
+    """A slice of 64 x 64 points with one lung, in HU."""
+    rows, cols = np.mgrid[-32:32, -32:32]
+    return np.where(np.hypot(rows, cols) < 16, -850.0, 40.0)
 
 
 def sorted_from_the_middle(slices):

@@ -14,6 +14,7 @@ BODY_SHARE = 0.2  # of the largest piece of tissue: smaller ones (table, wires, 
 THIN_MM = 5.0  # table shells and blankets are thinner than this, the body is not
 GAS_BELOW_HU = -930.0  # nine tenths of trachea, bowel gas or trapped air are darker; lung has vessels
 TARGETED = 0.1  # with less air around the body this is a small field within the chest
+WITHIN_MM = 120.0  # a smaller field may be filled by lung, without body around it
 CORTICAL_ABOVE_HU = 250.0
 BONY = 0.4  # share of bone around mastoid cells and sinuses; ribs do not surround a lung so closely
 VESSEL_ABOVE_HU, VESSELS = -850.0, 0.02  # at least that share of a lung's inside
@@ -55,6 +56,34 @@ def lung_area_mm2(hu, spacing_mm):
     return float(_parenchyma(coarse, spacing).sum() * np.prod(spacing))
 
 
+def air_within(hu, spacing_mm):
+    """Air within the body, whether lung or gas, piece by piece.
+
+    Parameters
+    ----------
+    hu, spacing_mm
+        As of `lung_mask`.
+
+    Yields
+    ------
+    piece : ndarray of bool
+        Where it is in its box.
+    box : (slice, slice)
+        Of rows and columns of the slice, some millimetres wider than the piece.
+    is_lung : bool
+        Whether it is lung by `lung_mask`.
+    """
+    coarse, steps, spacing = _coarse(hu, spacing_mm)
+    for piece, box in _air(coarse, spacing):
+        is_lung = bool(_is_lung(coarse[box], piece, np.prod(spacing)))
+        fine = piece.repeat(steps[0], axis=0).repeat(steps[1], axis=1)
+        rows, cols = (
+            slice(side.start * step, min(side.stop * step, n))
+            for side, step, n in zip(box, steps, hu.shape, strict=True)
+        )
+        yield fine[: rows.stop - rows.start, : cols.stop - cols.start], (rows, cols), is_lung
+
+
 def _coarse(hu, spacing_mm):
     """Means over blocks of about 2 mm; their edges in pixels and in mm."""
     steps = [max(1, round(GRID_MM / spacing)) for spacing in spacing_mm]
@@ -67,18 +96,29 @@ def _coarse(hu, spacing_mm):
 
 def _parenchyma(hu, spacing):
     """Air within the body that is neither gas nor cells in bone."""
+    lung = np.zeros(hu.shape, bool)
+    for piece, box in _air(hu, spacing):
+        lung[box] |= piece & _is_lung(hu[box], piece, np.prod(spacing))
+    return lung
+
+
+def _air(hu, spacing):
+    """Pieces of air within the body, each with its box, which is wider by four steps."""
     outside = _outside(hu)
     air = (hu < AIR_BELOW_HU) & ~ndimage.binary_dilation(outside, iterations=2)
     air = ndimage.binary_opening(air, border_value=0) | (air & _at_edge(air.shape))
-    inside = _enclosed(_body(hu, spacing), outside)
+    field_mm = min(length * step for length, step in zip(hu.shape, spacing, strict=True))
+    is_within = field_mm < WITHIN_MM and not outside.any()
+    inside = np.ones_like(outside) if is_within else _enclosed(_body(hu, spacing), outside)
     pieces, count = ndimage.label(air)
-    lung = np.zeros(hu.shape, bool)
     for number, box in enumerate(ndimage.find_objects(pieces, count), start=1):
-        box = tuple(slice(max(side.start - 4, 0), side.stop + 4) for side in box)
+        box = tuple(
+            slice(max(side.start - 4, 0), min(side.stop + 4, n))
+            for side, n in zip(box, hu.shape, strict=True)
+        )
         piece = pieces[box] == number
         if piece.sum() * np.prod(spacing) >= PIECE_MM2 and inside[box][piece].mean() > 0.5:
-            lung[box] |= piece & _is_lung(hu[box], piece, np.prod(spacing))
-    return lung
+            yield piece, box
 
 
 def _is_lung(hu, piece, pixel_mm2):

@@ -1,12 +1,15 @@
 """Uploaded files to a scan."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from models.errors import ScanError
+from models.errors import ContentDoubted, ScanError
 from models.imaging.archive import gunzipped, members
 from models.imaging.content import refuse_other_pictures, refuse_other_regions
 from models.imaging.geometry import display_orientation
 from models.imaging.limits import Limits
+from models.imaging.padding import without_padding
 from models.imaging.picture import read_picture
 from models.imaging.reference import references_of
 from models.imaging.scan import ASSUMED_SPACING_MM, SPACING_BOUNDS_MM, Notice, Scan
@@ -30,6 +33,13 @@ PICTURE_NOTICES = (
 )
 
 
+WENT_ON = "it was read because whoever sent it said that it is one. If it is not, the answer means nothing."
+DOUBTED = {  # by why an upload was refused: what is said once somebody went on all the same
+    "not_ct_image": f"The picture does not look like a CT image of the chest; {WENT_ON}",
+    "not_chest": f"No lung was recognised, as if this were no CT image of the chest; {WENT_ON}",
+}
+
+
 def read_scan(files, spacing_mm=None, limits=DEFAULT, progress=None):
     """Decode an upload: a picture or a stack of them, a DICOM file or series, a volume, or a ZIP of these.
 
@@ -49,7 +59,8 @@ def read_scan(files, spacing_mm=None, limits=DEFAULT, progress=None):
     ------
     ScanError
         ``no_file``, ``bad_number``, ``unsupported_file``, ``mixed_series``, ``corrupt_file``, ``too_large``;
-        further what `models.imaging.dicom`, `picture`, `series`, `archive` and `content` raise.
+        further what `models.imaging.dicom`, `picture`, `series`, `archive` and `content` raise. Of `content`
+        it is a ContentDoubted, with the scan.
     """
     sources = [file if isinstance(file, Source) else Source.of_bytes(*file) for file in files]
     kinds = {source: source.kind() for source in sources}
@@ -148,9 +159,8 @@ def _dicom_scan(sources, spacing_mm, limits, progress):
     frames = [header.frame for header in series.slices]
     is_hu = all(header.is_hu for header in series.slices)
     spacing = next((frame.spacing_mm for frame in frames if frame.spacing_mm), None)
-    refuse_other_regions(volume, spacing or (ASSUMED_SPACING_MM,) * 2, is_hu)
     thickness = [frame.thickness_mm for frame in frames if frame.thickness_mm]
-    return _scan(
+    scan = _scan(
         volume,
         spacing,
         spacing_mm,
@@ -162,6 +172,8 @@ def _dicom_scan(sources, spacing_mm, limits, progress):
         references=references_of(header.reference for header in series.slices),
         contrast=any(header.contrast for header in series.slices),
     )
+    elsewhere = all(header.region for header in series.slices)
+    return _judged(scan, refuse_other_regions, volume, spacing or scan.spacing_mm, is_hu, elsewhere)
 
 
 def _volume_scan(kinds, spacing_mm, limits):
@@ -177,8 +189,7 @@ def _volume_scan(kinds, spacing_mm, limits):
     limits.check_image(*found.pixels.shape[1:])
     low, high = SPACING_BOUNDS_MM
     spacing = found.spacing_mm if low <= min(found.spacing_mm) and max(found.spacing_mm) <= high else None
-    refuse_other_regions(found.pixels, spacing or (ASSUMED_SPACING_MM,) * 2, True)
-    return _scan(
+    scan = _scan(
         found.pixels,
         spacing,
         spacing_mm,
@@ -186,6 +197,7 @@ def _volume_scan(kinds, spacing_mm, limits):
         [*found.notices, *tilt_notice(found.tilt_degrees)],
         positions_mm=found.positions_mm,
     )
+    return _judged(scan, refuse_other_regions, found.pixels, spacing or scan.spacing_mm, True)
 
 
 def _counter(progress, done, total):
@@ -204,10 +216,21 @@ def _picture_scan(sources, spacing_mm, limits):
         raise ScanError(
             "mixed_series", "The pictures differ in size; the slices of one stack all have the same size."
         )
-    stack = np.stack(slices)
-    refuse_other_pictures(stack)
+    stack = np.stack([without_padding(pixels) for pixels in slices])
     said = [notice for notice in PICTURE_NOTICES if notice.code in notes]
-    return _scan(stack, None, spacing_mm, False, said)
+    return _judged(_scan(stack, None, spacing_mm, False, said), refuse_other_pictures, stack)
+
+
+def _judged(scan, refuse, *arguments):
+    """The scan, unless what it shows is refused; then it goes along, for somebody who knows better."""
+    try:
+        refuse(*arguments)
+    except ScanError as error:
+        if error.code not in DOUBTED:
+            raise
+        notices = (Notice("content_doubted", DOUBTED[error.code]), *scan.notices)
+        raise ContentDoubted(error.code, error.message, replace(scan, notices=notices)) from error
+    return scan
 
 
 def _scan(slices, found, given, is_hu, notices, **geometry):

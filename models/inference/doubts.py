@@ -13,6 +13,7 @@ CLIPPED = 0.01  # of a slice's range of grey values: so near its end a pixel is 
 WHITE_FROM, BLACK_FROM = 0.2, 0.4  # share of the nodule, and of the patch
 ORDER = (  # first what may void the answer, then what blurs a part of it, last what is good to know
     "sample",
+    "content_doubted",
     "mass",
     "region_label",
     "unlike_training",

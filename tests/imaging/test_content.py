@@ -12,6 +12,7 @@ from models.imaging.appearance import appearance
 from models.imaging.content import WEIGHTS, boosted, refuse_other_pictures, spread
 from models.imaging.display import to_grey
 from models.imaging.phantom import draw_phantom
+from models.imaging.silhouette import shows_lungs
 from tests.imaging import body
 from tests.imaging.dicom_files import chest_slice
 
@@ -175,3 +176,21 @@ def test_a_picture_takes_some_milliseconds_of_processor_time():
 def test_real_slices_pass_as_pictures(shared, window):
     for path in sorted((shared / "dicom" / "lidc-0002").iterdir())[::4]:
         assert not refused(in_window(body.hu_of(pydicom.dcmread(path)), *window))
+
+
+@pytest.mark.parametrize("window", [(-600, 1500), (40, 400), (400, 1800), (0, 2400)])
+def test_a_chest_has_the_silhouette_of_two_lungs_in_every_window_and_turn(window):
+    pixels = in_window(body.chest(), *window)
+    assert shows_lungs(pixels)
+    assert shows_lungs(np.rot90(pixels))
+    assert shows_lungs(pixels.astype(np.float32) * 100 - 1024)
+
+
+@pytest.mark.parametrize("pixels", OTHERS.values(), ids=OTHERS)
+def test_what_is_no_ct_has_no_such_silhouette(pixels):
+    assert not shows_lungs(to_grey(np.asarray(pixels, np.float32), is_hu=False))
+
+
+@pytest.mark.parametrize("hu", [body.head_with_cells(), body.legs(True), body.water_cylinder()])
+def test_other_regions_have_no_such_silhouette(hu):
+    assert not shows_lungs(in_window(hu, -600, 1500))

@@ -131,6 +131,10 @@ def test_a_secondary_image_with_nothing_of_a_slice_is_refused():
         {"BodyPartExamined": "HEADNECKCHEST"},
         {"BodyPartExamined": "SHOULDER"},
         {"BodyPartExamined": ""},
+        {"ImageType": ["DERIVED", "SECONDARY", "AXIAL", "MIP"]},
+        {"ImageType": ["DERIVED", "PRIMARY", "AXIAL", "AVERAGE"]},
+        {"ImageType": ["DERIVED", "SECONDARY", "REFORMATTED", "AVERAGE"]},
+        {"ImageType": ["ORIGINAL", "PRIMARY", "PERFUSION", "NONE"]},  # of which maps are made
         {"NumberOfFrames": 1},
         {"NumberOfFrames": ""},
         {"PhotometricInterpretation": "MONOCHROME1"},
@@ -146,6 +150,27 @@ def test_what_an_anonymised_or_unusual_chest_ct_has_or_lacks_is_forgiven(tags):
     assert is_left_out(dataset) is None
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "PERFUSION\\RCBF",
+        "PERFUSION\\RCBV",
+        "AXIAL\\MTT",
+        "AXIAL\\TTP",
+        "OTHER\\TMAX",
+        "CBF",
+        "CBV",
+        "PERFUSION",
+    ]
+    + ["CT_PERFUSION\\BLOOD FLOW", "AXIAL\\MEAN TRANSIT TIME", "AXIAL\\IODINE MAP", "PERMEABILITY"],
+)
+def test_a_map_computed_from_ct_is_no_ct_image(words):
+    dataset = header(ImageType=["DERIVED", "PRIMARY", *words.split("\\")])
+    assert refusal(dataset).code == "not_ct"
+    assert "a map computed from several images" in refusal(dataset).message
+    assert is_left_out(dataset) == "derived map"
+
+
 @pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
 @pytest.mark.parametrize(
     ("label", "region"),
@@ -155,6 +180,15 @@ def test_what_an_anonymised_or_unusual_chest_ct_has_or_lacks_is_forgiven(tags):
         ("TEMPORAL BONE", "the head"),
         ("KNEE", "an arm or a leg"),
         ("LOWER_EXTREMITY", "an arm or a leg"),
+        ("FACE", "the head"),
+        ("PARANASAL SINUS", "the head"),
+        ("NECK", "the neck"),
+        ("LSPINE", "the spine"),
+        ("L-SPINE", "the spine"),
+        ("KIDNEY", "a part of the abdomen"),
+        ("PELVIS", "the pelvis"),
+        ("TSPINE", None),
+        ("ABDOMEN", None),
         ("CHEST", None),
         (None, None),
     ],

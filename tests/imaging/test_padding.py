@@ -1,120 +1,74 @@
-import io
-
 import numpy as np
 import pytest
-from pydicom.uid import ImplicitVRLittleEndian
+import tifffile
 
-from models.imaging.dicom import decode
-from tests.imaging.dicom_files import make_ct, transcoded
+from models.imaging.padding import without_padding
+from models.imaging.read import read_scan
+from tests.imaging import body
+from tests.imaging.test_picture import tiff
 
-
-def read(data):
-    (pixels,) = decode(io.BytesIO(data))
-    return pixels
-
-
-def padded(value, shape=(40, 50)):
-    """HU with `value` in the upper left corner and once amid the tissue, and the same with air there."""
-    hu = np.linspace(-800, 700, shape[0] * shape[1]).round().reshape(shape)
-    hu[hu == value] += 1
-    hu[:5, :7] = value
-    hu[20:22, 20:22] = value
-    everywhere, border = hu.copy(), hu.copy()
-    everywhere[hu == value] = -1024
-    border[:5, :7] = -1024
-    return hu, everywhere, border
+FIELD = np.hypot(*(np.mgrid[:512, :512] - 255.5)) < 250  # round, as a scanner's
 
 
-@pytest.mark.parametrize("value", [-2000, -3024, -1501, -32768])
-def test_values_no_tissue_has_are_air(value):
-    hu, everywhere, _ = padded(value)
-    np.testing.assert_array_equal(read(make_ct(hu, signed=True, intercept=0)), everywhere)
+def padded(values, padding, noise=0):
+    """A deep picture, outside its round field of one value, or nearly."""
+    spread = np.random.default_rng(0).normal(0, noise, values.shape) if noise else 0
+    return np.where(FIELD, values, padding + spread).astype(np.float32)
 
 
-def test_what_air_has_is_kept():
-    hu, _, _ = padded(-1500)
-    np.testing.assert_array_equal(read(make_ct(hu, signed=True, intercept=0)), hu)
+CHEST = np.maximum(body.chest(), -1024).round()
 
 
-@pytest.mark.parametrize(("signed", "intercept"), [(True, 0), (False, -1024), (True, -1024)])
-@pytest.mark.parametrize("value", [-901, -1000, 3001])
-def test_a_padding_value_that_no_tissue_has_is_air_wherever_it_is(signed, intercept, value):
-    hu, everywhere, _ = padded(value)
-    data = make_ct(hu, signed=signed, intercept=intercept, PixelPaddingValue=value - intercept)
-    np.testing.assert_array_equal(read(data), everywhere)
+@pytest.mark.parametrize("noise", [0, 20])
+@pytest.mark.parametrize("padding", [-1800, -2000, -3024, -32768])
+def test_what_lies_far_below_air_in_hu_is_lifted_to_air(padding, noise):
+    lifted = without_padding(padded(CHEST, padding, noise))
+    assert (lifted[FIELD] == CHEST[FIELD]).all()
+    assert (lifted[~FIELD] == -1024).all()
 
 
-@pytest.mark.parametrize(("signed", "intercept"), [(True, 0), (False, -1024), (True, -1024)])
-@pytest.mark.parametrize("value", [-900, 0, 500, 3000])
-def test_a_padding_value_that_tissue_may_have_is_air_at_the_border_only(signed, intercept, value):
-    hu, _, border = padded(value)
-    data = make_ct(hu, signed=signed, intercept=intercept, PixelPaddingValue=value - intercept)
-    np.testing.assert_array_equal(read(data), border)
+@pytest.mark.parametrize(
+    ("scale", "shift", "padding"),
+    [(1, 1024, -1976), (1, 3024, 0), (16, 2048, 0), (2, 1024, -30000), (0.001, 1, -4)],
+)
+def test_so_is_a_spike_of_lowest_values_in_any_other_scale_with_more_than_255_steps(scale, shift, padding):
+    values = (CHEST + shift) * scale
+    picture = padded(values, padding)
+    lifted = without_padding(picture)
+    assert (lifted[FIELD] == values[FIELD].astype(np.float32)).all()
+    lowest = picture[FIELD].min() if scale != 0.001 else padding  # of less than 255 steps: left alone
+    assert (lifted[~FIELD] == np.float32(lowest)).all()
 
 
-def test_a_padding_value_is_rescaled_before_it_is_judged():
-    hu, everywhere, _ = padded(-1000)
-    data = make_ct(hu, slope=0.5, intercept=-1100, PixelPaddingValue=200)
-    np.testing.assert_array_equal(read(data), everywhere)
+@pytest.mark.parametrize(
+    "picture",
+    [
+        CHEST,
+        (CHEST + 1024) * 16,
+        np.clip((CHEST + 160) / 400, 0, 1) * 65535,
+        np.clip((CHEST + 1350) / 1500, 0, 1) * 255,
+        np.where(body.chest() > 0, 60000, 0),
+        np.full((40, 40), -3000),
+    ],
+    ids=["HU", "16 bits", "mediastinal window", "8 bits", "mask", "one value"],
+)
+def test_a_picture_without_padding_stays_as_it_is(picture):
+    picture = np.asarray(picture, np.float32)
+    assert without_padding(picture) is picture
 
 
-@pytest.mark.parametrize(("ends"), [(-1300, -1100), (-1100, -1300)])
-def test_a_padding_range_is_air_with_both_its_ends(ends):
-    hu = np.full((40, 50), 40)
-    hu[10, 10:16] = [-1301, -1300, -1200, -1100, -1099, 0]
-    expected = hu.copy()
-    expected[10, 11:14] = -1024
-    tags = {"PixelPaddingValue": ends[0], "PixelPaddingRangeLimit": ends[1]}
-    np.testing.assert_array_equal(read(make_ct(hu, signed=True, intercept=0, **tags)), expected)
+def test_a_padded_file_is_read_as_without_padding():
+    files = [tiff(padded(CHEST, value).astype(np.int16)) for value in (-1024, -3024, -2000)]
+    first, *others = (read_scan([("a.tif", data)], 0.7) for data in files)
+    for other in others:
+        np.testing.assert_array_equal(other.slices, first.slices)
 
 
-def test_a_range_that_reaches_into_tissue_is_air_at_the_border_only():
-    hu = np.full((40, 50), 40)
-    hu[:3] = -1300
-    hu[20, 20] = -850
-    expected = np.where(hu == -1300, -1024, hu)
-    tags = {"PixelPaddingValue": -1400, "PixelPaddingRangeLimit": -800}
-    np.testing.assert_array_equal(read(make_ct(hu, signed=True, intercept=0, **tags)), expected)
-
-
-def test_an_empty_padding_value_pads_nothing():
-    hu, _, _ = padded(0)
-    np.testing.assert_array_equal(read(make_ct(hu, PixelPaddingValue="")), hu)
-
-
-def test_a_padding_value_in_the_other_sign_is_understood():
-    hu, everywhere, _ = padded(-1200)
-    data = make_ct(hu, signed=True, intercept=0, PixelPaddingValue=-1200)
-    element = b"\x28\x00\x20\x01SS\x02\x00"
-    assert data.count(element) == 1
-    np.testing.assert_array_equal(read(data.replace(element, element.replace(b"SS", b"US"))), everywhere)
-
-
-def test_a_padding_value_without_a_type_is_understood():
-    hu, everywhere, _ = padded(-1200)
-    data = transcoded(make_ct(hu, signed=True, intercept=0, PixelPaddingValue=-1200), ImplicitVRLittleEndian)
-    np.testing.assert_array_equal(read(data), everywhere)
-
-
-def test_padding_where_values_are_no_hu_is_as_dark_as_the_darkest():
-    values, _, border = padded(3000)
-    data = make_ct(values, signed=True, intercept=0, RescaleType="US", PixelPaddingValue=3000)
-    border[border == -1024] = values.min()
-    np.testing.assert_array_equal(read(data), border)
-
-
-def test_float_padding_is_air():
-    values = np.linspace(-800, 700, 2000, dtype=np.float32).reshape(40, 50)
-    values[:5] = -1300.5
-    tags = {"FloatPixelData": values.tobytes(), "FloatPixelPaddingValue": -1300.5, "BitsAllocated": 32}
-    data = make_ct(np.zeros((40, 50)), intercept=0, PixelData=None, **tags)
-    np.testing.assert_array_equal(read(data), np.where(values == -1300.5, -1024, values))
-
-
-@pytest.mark.parametrize("number", [58, 63, 69])
-def test_a_real_chest_slice_is_read_without_its_padding(shared, number):
-    pixels = read((shared / "dicom" / "lidc-0002" / f"{number:03}.dcm").read_bytes())
-    assert pixels.shape == (512, 512)
-    assert pixels.dtype == np.int16
-    assert pixels.min() == -1024  # stored as -2000
-    assert pixels[0, 0] == -1024
+@pytest.mark.parametrize("name", ["K2-padding.tif", "K2-padding-2.tif"])
+def test_real_padded_slices_are_read(shared, name):
+    path = shared / "faults" / name
+    scan = read_scan([(name, path.read_bytes())])
+    stored = tifffile.imread(path)
+    assert stored.min() < -1500
+    assert -1100 <= scan.slices.min() <= -900
+    np.testing.assert_array_equal(scan.slices[0][stored > -1000], stored[stored > -1000])

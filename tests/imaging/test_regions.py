@@ -6,9 +6,11 @@ import numpy as np
 import pydicom
 import pytest
 
+from models.errors import ContentDoubted
 from models.imaging.content import refuse_other_regions
+from models.imaging.read import read_scan
 from tests.imaging import body
-from tests.imaging.dicom_files import chest_slice, head_slice
+from tests.imaging.dicom_files import chest_slice, head_slice, make_ct
 
 
 def not_chest(*slices, spacing_mm=body.SPACING_MM, is_hu=True):
@@ -58,10 +60,79 @@ def test_a_series_needs_one_slice_of_chest(chests, refused):
     assert not_chest(*others, *[body.chest()] * chests) == refused
 
 
-def test_a_part_of_a_slice_and_a_picture_are_not_judged():
-    assert not not_chest(body.water_cylinder()[200:328, 200:328])
-    assert not not_chest(body.water_cylinder(), spacing_mm=(0.3, 0.3))
+def test_what_is_too_small_and_a_picture_are_not_judged():
+    assert not not_chest(body.water_cylinder()[200:256, 200:256])
     assert not not_chest(body.water_cylinder(), is_hu=False)
+
+
+@pytest.mark.parametrize("edge_mm", [60, 90, 150, 200])
+@pytest.mark.parametrize("col", [0.24, 0.3, 0.7])
+def test_a_small_field_of_lung_is_chest(edge_mm, col):
+    half = round(edge_mm / 0.7 / 2)
+    row, col = 256, round(col * 511)
+    part = body.chest()[max(0, row - half) : row + half, max(0, col - half) : col + half]
+    assert not not_chest(part)
+
+
+@pytest.mark.parametrize("scale", [0.6, 1.3])
+def test_a_child_and_a_large_patient_are_chest(scale):
+    assert not not_chest(body.chest(), spacing_mm=(0.7 * scale, 0.7 * scale))
+
+
+def face():
+    """Air-filled sinuses and nose among the bones of a face, with no vessels within."""
+    parts = [(0.5, 0.5, 0.46, 0.4, 40)]
+    for col in (0.32, 0.68):
+        parts += [(0.45, col, 0.14, 0.11, 1100), (0.45, col, 0.11, 0.085, -850), (0.75, col, 0.1, 0.05, 1300)]
+    parts += [(0.35, 0.5, 0.13, 0.05, 60), (0.35, 0.48, 0.11, 0.015, -900), (0.6, 0.5, 0.08, 0.12, -850)]
+    return body.paint([*parts, (0.85, 0.5, 0.06, 0.12, 1200)], noise_hu=100)
+
+
+def spine():
+    """A small field around a vertebra, with gas of the bowel before it."""
+    parts = [(0.5, 0.5, 0.7, 0.7, 30), (0.6, 0.5, 0.15, 0.2, 400), (0.8, 0.5, 0.1, 0.05, 500)]
+    return body.paint([*parts, (0.2, 0.35, 0.07, 0.1, body.GAS), (0.15, 0.7, 0.05, 0.08, body.GAS)])
+
+
+@pytest.mark.parametrize("spacing_mm", [0.3, 0.35])
+@pytest.mark.parametrize("hu", [face(), spine(), body.water_cylinder()], ids=["face", "spine", "water"])
+def test_a_small_field_of_another_region_is_refused(hu, spacing_mm):
+    assert not_chest(hu, spacing_mm=(spacing_mm, spacing_mm))
+    assert not_chest(*[hu] * 12, spacing_mm=(spacing_mm, spacing_mm))
+
+
+def test_a_label_of_another_region_asks_for_more_lung():
+    sliver = BASE_SLIVER
+    assert body.code_of(refuse_other_regions, sliver[None], body.SPACING_MM, True, False) is None
+    assert body.code_of(refuse_other_regions, sliver[None], body.SPACING_MM, True, True) == "not_chest"
+    assert body.code_of(refuse_other_regions, body.chest()[None], body.SPACING_MM, True, True) is None
+
+
+def test_a_face_is_refused_with_and_without_its_label_and_read_with_its_scan():
+    for label in ({}, {"BodyPartExamined": "FACE"}):
+        with pytest.raises(ContentDoubted) as doubt:
+            read_scan([("a.dcm", make_ct(np.maximum(face(), -1024), PixelSpacing=[0.3, 0.3], **label))])
+        assert doubt.value.code == "not_chest"
+        codes = [notice.code for notice in doubt.value.scan.notices]
+        assert codes[0] == "content_doubted"
+        assert ("region_label" in codes) == bool(label)
+        assert doubt.value.scan.slices.shape == (1, 512, 512)
+
+
+def test_a_real_face_is_refused(shared):
+    with pytest.raises(ContentDoubted) as doubt:
+        read_scan([("face.zip", (shared / "faults" / "K1-face.zip").read_bytes())])
+    assert doubt.value.code == "not_chest"
+    spacing = doubt.value.scan.spacing_mm
+    assert sum(not_chest(hu, spacing_mm=spacing) for hu in doubt.value.scan.slices) >= 12
+
+
+@pytest.mark.parametrize("edge_mm", [60, 100, 200])
+def test_parts_of_real_slices_around_their_nodule_are_chest(shared, edge_mm):
+    for path in sorted((shared / "dicom" / "lidc-0002").iterdir())[::5]:
+        hu, half = body.hu_of(pydicom.dcmread(path)), round(edge_mm / 0.68 / 2)
+        part = hu[max(0, 360 - half) : 360 + half, max(0, 341 - half) : 341 + half]
+        assert not not_chest(part, spacing_mm=(0.68, 0.68))
 
 
 def test_a_long_series_is_judged_within_half_a_second_of_processor_time():

@@ -53,6 +53,8 @@ def slice_view(hu, rng):
     """One upload of a whole slice in HU: perhaps varied, in a window, of some size, perhaps with letters."""
     if rng.random() < 0.6:
         hu = varied(hu, rng)
+    if rng.random() < 0.3:
+        hu = closer(hu, rng)
     name = rng.choice(["lung", "mediastinal", "bone", "full", "random"])
     if name == "full":
         grey = windowed(hu, (hu.max() + hu.min()) / 2, max(float(hu.max() - hu.min()), 1))
@@ -60,8 +62,10 @@ def slice_view(hu, rng):
         grey = windowed(hu, *WINDOWS.get(name, (rng.uniform(-650, 100), rng.uniform(300, 2200))))
     if rng.random() < 0.3:
         grey = turned(grey, rng)
+    if rng.random() < 0.2:
+        grey = np.rint(255 * (grey / 255.0) ** rng.uniform(0.6, 1.6)).astype(np.uint8)
     if rng.random() < 0.4:
-        grey = resized(grey, rng, (256, 1024))
+        grey = resized(grey, rng, (200, 1024))
     if rng.random() < 0.3:
         grey = lettered(grey, rng)
     return through_jpeg(grey, rng) if rng.random() < 0.4 else grey
@@ -100,6 +104,19 @@ def varied(hu, rng):
         across = np.hypot(*(np.mgrid[:512, :512] - 255.5))
         hu = np.where(across > rng.uniform(250, 300), rng.choice([-1024, -1024, -2000, -3024]), hu)
     return hu.astype(np.float32)
+
+
+def closer(hu, rng):
+    """Cut to the body, or nearly, as on a screen: what is neither margin nor table, perhaps drawn out."""
+    body = ndimage.binary_opening(hu > -300, iterations=4)
+    rows, cols = (np.flatnonzero(body.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return hu
+    spare = int(rng.integers(-20, 30))
+    sides = [slice(max(0, side[0] - spare), max(side[-1] + spare, side[0] + 64)) for side in (rows, cols)]
+    part = np.asarray(hu[tuple(sides)], np.float32)
+    size = [max(64, round(length * rng.uniform(0.8, 1.2))) for length in reversed(part.shape)]
+    return np.asarray(Image.fromarray(part).resize(size, Image.Resampling.BILINEAR))
 
 
 def _to_hu(pixels):

@@ -29,7 +29,7 @@ def fit(ct, other):
     groups, place, counts = np.unique(other.group, return_inverse=True, return_counts=True)
     shares = np.array([HEAVY.get(str(group), 1) for group in groups]) / counts
     weights = np.concatenate([np.full(len(ct), 1 / len(ct)), shares[place] / shares[place].sum()]) / 2
-    trees, intercept = _fit_trees(inputs, answers, weights * len(inputs))
+    trees, intercept = fit_trees(inputs, answers, weights * len(inputs))
     low, high = np.percentile(ct.numbers, (0.5, 99.5), axis=0)
     middle, half = (low + high) / 2, np.maximum((high - low) / 2, 1e-3)
     scaled = np.clip((inputs - middle) / half, -3, 3)
@@ -38,9 +38,10 @@ def fit(ct, other):
     return as_arrays(written({"numbers": list(ct.names)} | fitted))
 
 
-def _fit_trees(inputs, answers, weights):
+def fit_trees(inputs, answers, weights, count=TREES):
+    """So many trees as `models.imaging.content.boosted` wants them, and their intercept."""
     model = HistGradientBoostingClassifier(
-        max_iter=TREES,
+        max_iter=count,
         learning_rate=RATE,
         max_depth=DEPTH,
         max_leaf_nodes=2**DEPTH,

@@ -93,6 +93,7 @@ def screen(rng, size):
     image, draw = canvas(size, rng.integers(150, 256))
     for _ in range(rng.integers(4, 14)):
         box = np.sort(rng.uniform(0, size, (2, 2)), axis=0).ravel().tolist()
+        box[2:] = max(box[2], box[0] + 9), max(box[3], box[1] + 9)  # with room for its corners
         draw.rounded_rectangle(
             box, radius=3, fill=int(rng.integers(0, 256)), outline=int(rng.integers(0, 256))
         )

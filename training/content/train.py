@@ -107,6 +107,8 @@ def main(arguments=None):
     volumes = read_volumes(options.whole), read_volumes(options.whole_test)
     pictures = gather(Slices(options.slices), volumes, np.random.default_rng(SEED), options.scale)
     report = fitted(pictures)
+    if options.out.exists():  # what `training.content.regions` wrote
+        report["air"] = json.loads(options.out.read_text()).get("air")
     report["training"] = {
         "scale": options.scale,
         "seed": SEED,

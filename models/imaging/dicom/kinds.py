@@ -51,14 +51,31 @@ SLICE_KEYWORDS = (
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
 )
-HEAD = re.compile(  # values of Body Part Examined (PS3.16 annex L) that show no lung, letters only
-    "BRAIN|CEREBELLUM|EAR|EYE|FACE|HEAD|HEADBRAIN|IAC|JAW|MANDIBLE|MAXILLA|ORBIT|SINUS|SINUSES|SKULL|"
-    "TEMPORALBONE|ZYGOMA"
+MAP = re.compile(  # in Image Type: computed from several images, and in units of its own
+    "[NR]?R?CB[FV](MAP|CORR?)?|[NR]?MTT(MAP)?|[NR]?TTP(MAP)?|TTD|TTS|TMAX(MAP)?|KTRANS|PERMEABILITY|PENUMBRA|"
+    ".*(BLOODFLOW|BLOODVOLUME|TRANSITTIME|TIMETOPEAK|PERFUSIONMAP)|PARAMETRIC(MAP)?|IODINE(MAP)?|ZEFF|RHOZ|"
+    "(E|ELECTRON)DENSITY"
 )
-LIMB = re.compile(
-    "ANKLE|ARM|CALF|ELBOW|FEMUR|FIBULA|FINGER|FOOT|FOREARM|HAND|HUMERUS|KNEE|LEG|PATELLA|RADIUS|THIGH|THUMB|"
-    "TIBIA|TOE|ULNA|WRIST|(UPPER|LOWER)?EXTREMITY|(UPPER|LOWER)(ARM|LEG|LIMB)"
+MAP_SENTENCE = (
+    "The DICOM file is no CT image: its Image Type says that it is a map computed from several images, such "
+    "as one of perfusion; send the slices themselves."
 )
+REGIONS = {  # values of Body Part Examined (PS3.16 annex L) that show no lung or hardly any, letters only
+    "the head": "BRAIN|CEREBELLUM|CIRCLEOFWILLIS|CRANIUM|DENTAL|EAR|EYE|FACE|FACIAL(BONES?)?|HEAD|HEADBRAIN|"
+    "HEADNECK|HEADANDNECK|IAC|INNEREAR|JAW|MANDIBLE|MASTOIDS?|MAXILLA|MAXILLOFACIAL|MOUTH|NASAL(BONES?)?|NOSE|"
+    "ORBITS?|PAROTID|PITUITARY|SELLA|SINUS|SINUSES|NASALSINUS(ES)?|PARANASALSINUS(ES)?|PNS|SKULL|SKULLBASE|"
+    "TEETH|TEMPORAL|TEMPORALBONES?|TMJ|ZYGOMA",
+    "the neck": "CAROTIDS?|LARYNX|NECK|PHARYNX|NASOPHARYNX|SOFTTISSUENECK|THYROID|TONGUE",
+    "the spine": "(CERVICAL|C|LUMBAR|L|LUMBO|LUMBOSACRAL|LS|SACRAL|THORACOLUMBAR)?SPINE|CSPINE|LSPINE|SSPINE|"
+    "CERVICAL|LUMBAR|LUMBOSACRAL|SACRUM|COCCYX|VERTEBRA|SPINALCORD|SPINE(CERVICAL|LUMBAR)",
+    "an arm or a leg": "ANKLE|ARM|CALF|CALCANEUS|ELBOW|FEMUR|FIBULA|FINGER|FOREARM|FOOT|FEET|HANDS?|HUMERUS|"
+    "KNEES?|LEGS?|LEGRUNOFF|RUNOFF|PATELLA|RADIUS|THIGH|THUMB|TIBIA|TOE|ULNA|WRIST|EXTREMITIES|"
+    "(UPPER|LOWER)?EXTREMITY|(UPPER|LOWER)(ARM|LEG|LIMB)",
+    "a part of the abdomen": "APPENDIX|BLADDER|BOWEL|COLON|GALLBLADDER|ILEUM|INTESTINE|JEJUNUM|KIDNEYS?|KUB|"
+    "PANCREAS|PROSTATE|RECTUM|RENAL|SMALLBOWEL|TESTIS|URETER|URINARYTRACT|UROGRAM|UTERUS",
+    "the pelvis": "GROIN|HIPS?|ILIUM|PELVIS|SIJOINTS?|SACROILIACJOINTS?",
+}
+REGIONS = {region: re.compile(names) for region, names in REGIONS.items()}
 
 
 def refuse_other_objects(dataset):
@@ -120,6 +137,8 @@ def _other_object(dataset):
         noun = "segmentation"
     elif _is_page(dataset):
         noun = "dose report, screen save or rendering"
+    elif _is_map(dataset):
+        return "derived map", "not_ct", MAP_SENTENCE
     elif _is_colour(dataset):
         return "colour picture", "not_ct", "The DICOM file is in colour; a CT image is grey."
     else:
@@ -175,11 +194,10 @@ def labelled_region(dataset):
     Returns
     -------
     str or None
-        ``the head`` or ``an arm or a leg``.
+        One of `REGIONS`.
     """
-    region = re.sub("[^A-Z]", "", str(dataset.get("BodyPartExamined") or "").upper())
-    regions = ((HEAD, "the head"), (LIMB, "an arm or a leg"))
-    return next((where for names, where in regions if names.fullmatch(region)), None)
+    label = re.sub("[^A-Z]", "", str(dataset.get("BodyPartExamined") or "").upper())
+    return next((region for region, names in REGIONS.items() if names.fullmatch(label)), None)
 
 
 def ct_class(dataset):
@@ -230,6 +248,13 @@ def _is_page(dataset):
     words = _image_type(dataset)
     bare = not any(keyword in dataset for keyword in SLICE_KEYWORDS)
     return any(NO_SLICES.search(word) for word in words) or ("SECONDARY" in words and bare)
+
+
+def _is_map(dataset):
+    """Whether the image was computed from several and shows no attenuation: perfusion, iodine, ..."""
+    words = _image_type(dataset)
+    of_perfusion = "DERIVED" in words and any("PERFUSION" in word for word in words)
+    return of_perfusion or any(MAP.fullmatch(word) for word in words)
 
 
 def _image_type(dataset):

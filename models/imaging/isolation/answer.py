@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from models.errors import STATUS, ScanError
+from models.errors import STATUS, ContentDoubted, ScanError
 from models.imaging.described import scan_of
 from models.imaging.spool import scratch
 
@@ -50,7 +50,7 @@ def converse(control, job, seconds, progress):
     Returns
     -------
     dict
-        The description of the scan, with type and shape of its slices.
+        The description of the scan, with type and shape of its slices, and ``error`` where it is doubted.
 
     Raises
     ------
@@ -154,16 +154,27 @@ def busy():
 
 
 def scan_in(answer, result):
-    """The scan of an answer, its slices in the file `result`; ScanError where they do not fit each other."""
+    """The scan of an answer, its slices in the file `result`.
+
+    Raises
+    ------
+    ScanError
+        Where they do not fit each other.
+    ContentDoubted
+        Where the child doubts that it is a CT of the chest.
+    """
     try:
         slices = _slices(result, np.dtype(answer["dtype"]), [int(length) for length in answer["shape"]])
         scan = scan_of(answer["scan"], slices)
         if len(scan.spacing_mm) != 2 or not 0 < min(scan.spacing_mm) <= max(scan.spacing_mm) < math.inf:
             raise ValueError("There is no such spacing.")
-        return scan
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         log.error("A decoder gave an answer that does not fit: %s.", type(error).__name__)
         raise _refusal(0) from error
+    if "error" in answer:
+        doubt = _told(answer["error"])
+        raise ContentDoubted(doubt.code, doubt.message, scan)
+    return scan
 
 
 def _slices(result, dtype, shape):

@@ -66,7 +66,7 @@ class Decoder:
         else:
             use(weights)
 
-    def read(self, files, spacing_mm=None, progress=None, visitor=()):
+    def read(self, files, spacing_mm=None, progress=None, visitor=(), keep_doubted=False):
         """Decode an upload as `models.imaging.read.read_scan` does, within bounds.
 
         Parameters
@@ -76,6 +76,8 @@ class Decoder:
         progress : callable, optional
         visitor : tuple of hashable
             As of `Turns.take`: whose upload it is.
+        keep_doubted : bool
+            Whether what looks like no CT of the chest is refused with the scan (ContentDoubted).
 
         Returns
         -------
@@ -100,6 +102,7 @@ class Decoder:
                 "files": [[source.name, *place] for source, place in zip(sources, parts, strict=True)],
                 "spacing_mm": spacing_mm,
                 "limits": asdict(self._limits),
+                "keep_doubted": keep_doubted,
             }
             with self._turn(seconds, visitor) as left:
                 return self._decode(job, spool, left, progress or (lambda done, total: None))

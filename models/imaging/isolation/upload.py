@@ -1,8 +1,8 @@
 """What a child of the zygote does: decode one upload and say how that went.
 
 It reads a job and writes messages, one line of JSON each, over its control socket: ``progress`` (done,
-total), and at last ``scan``, ``error`` (code and sentence of a ScanError) or ``failed`` (a traceback without
-values). The slices go into the result file.
+total), and at last ``scan``, ``error`` (code and sentence of a ScanError), both where its content is doubted,
+or ``failed`` (a traceback without values). The slices go into the result file.
 """
 
 import json
@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from models.errors import ScanError
+from models.errors import ContentDoubted, ScanError
 from models.imaging.described import describe
 from models.imaging.dicom import codec
 from models.imaging.isolation.remote import RemoteCodec
@@ -56,8 +56,14 @@ def _answer(job, spool, result, say):
         say({"progress": [done, total]})
 
     sources = [Source(name, Window(spool, offset, length).opened) for name, offset, length in job["files"]]
-    scan = read_scan(sources, job["spacing_mm"], Limits(**job["limits"]), progress)
-    return {"scan": describe(scan), **_written(scan.slices, result)}
+    doubt = {}
+    try:
+        scan = read_scan(sources, job["spacing_mm"], Limits(**job["limits"]), progress)
+    except ContentDoubted as doubted:
+        if not job.get("keep_doubted"):
+            raise
+        scan, doubt = doubted.scan, {"error": [doubted.code, doubted.message]}
+    return {"scan": describe(scan), **_written(scan.slices, result)} | doubt
 
 
 def _written(slices, result):
