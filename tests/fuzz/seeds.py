@@ -152,13 +152,13 @@ def _volumes():
 
 def _slices():
     plain = _fixed(make_ct(marked(0)))
-    chest = _fixed(make_ct(chest_slice((72, 72))))
+    chest = _fixed(make_ct(chest_slice((72, 72)), PixelSpacing=[4.8, 4.8]))
     found = [("explicit.dcm", plain), ("chest.dcm", chest)]
     found += [(f"{syntax.keyword}.dcm", transcoded(plain, syntax)) for syntax in LOSSLESS]
     grey = draw_phantom("spiculated", EDGE).astype(int)
     tags = {"BitsAllocated": 8, "PixelData": grey.astype(np.uint8).tobytes()}
-    flat = _fixed(make_ct(grey * 8 - 1000, slope=8, intercept=-1000, bits=8, **tags))
-    twelve = _fixed(make_ct(grey * 8 - 1000, bits=12))
+    flat = _fixed(make_ct(grey * 6 - 1350, slope=6, intercept=-1350, bits=8, **tags))
+    twelve = _fixed(make_ct((grey * 6 - 1350).clip(-1000), bits=12))
     many = _fixed(make_enhanced([0, 2, 4, 6]))
     return [
         *found,

@@ -122,7 +122,7 @@ def test_a_volume_is_the_same_scan_as_its_dicom_files_however_it_is_stored(dicom
 
 STORED = {
     "NIfTI-2": nifti(VALUES, LPS, nibabel.Nifti2Image),
-    "NIfTI, gzip": gzip.compress(nifti(VALUES, LPS)),
+    "NIfTI, gzip": gzip.compress(nifti(VALUES, LPS), mtime=0),
     "NIfTI, float": nifti(VALUES.astype(np.float32), LPS),
     "NIfTI, scaled": nifti((VALUES + 1024).astype(np.uint16), LPS, slope=(1.0, -1024.0)),
     "NIfTI, in m": nifti(VALUES, np.diag([0.001, 0.001, 0.001, 1]) @ LPS, units="meter"),
@@ -132,7 +132,7 @@ STORED = {
     "NIfTI, 4 axes": nifti(VALUES[..., None], LPS),
     "NRRD, raw": nrrd_file(VALUES, LPS, encoding="raw"),
     "NRRD, RAS": nrrd_file(VALUES, RAS @ LPS, "right-anterior-superior"),
-    "NRRD, gzip": gzip.compress(nrrd_file(VALUES, LPS, encoding="raw")),
+    "NRRD, gzip": gzip.compress(nrrd_file(VALUES, LPS, encoding="raw"), mtime=0),
     "NRRD, float": nrrd_file(VALUES.astype(np.float32), LPS),
     "MetaImage, zlib": meta(VALUES, LPS, packed=True),
     "MetaImage, big endian": meta(VALUES, LPS, big=True),
@@ -157,7 +157,7 @@ def test_a_header_and_its_values_in_two_files_are_read_together(dicom, packed):
         [("scan.nhdr", nhdr), ("scan.raw", detached[start + 1 :])],
         [
             ("scan.nhdr", nhdr.replace(b".RAW", b".raw.gz")),
-            ("scan.raw.gz", gzip.compress(VALUES.tobytes("F"))),
+            ("scan.raw.gz", gzip.compress(VALUES.tobytes("F"), mtime=0)),
         ],
     ):
         for order in (files, files[::-1]):
@@ -262,9 +262,9 @@ def test_spacing_that_cannot_be_is_not_used():
         (meta(VALUES, LPS, ElementType="MET_OTHER"), "corrupt_file"),
         (meta(VALUES, LPS)[:300], "corrupt_file"),
         (meta(VALUES, LPS, packed=True)[:-200], "corrupt_file"),
-        (gzip.compress(nifti(VALUES, LPS))[:-100], "corrupt_file"),
-        (gzip.compress(b"Dear colleague"), "unsupported_file"),
-        (gzip.compress(bytes(257) + b"ustar\0" + bytes(300)), "unsupported_file"),
+        (gzip.compress(nifti(VALUES, LPS), mtime=0)[:-100], "corrupt_file"),
+        (gzip.compress(b"Dear colleague", mtime=0), "unsupported_file"),
+        (gzip.compress(bytes(257) + b"ustar\0" + bytes(300), mtime=0), "unsupported_file"),
     ],
 )
 def test_what_is_not_read_is_refused_with_the_reason(data, code):
@@ -296,7 +296,7 @@ def test_bounds_hold_before_anything_is_unpacked():
     assert len(read(data, limits=Limits(pixels=VALUES.size)).slices) == N_SLICES
     assert refusal(data, limits=Limits(pixels=VALUES.size - 1)).code == "too_large"
     assert refusal(meta(VALUES, LPS, DimSize="30000 30000 30000")).code == "too_large"
-    bomb = gzip.compress(bytes(3_000_000))
+    bomb = gzip.compress(bytes(3_000_000), mtime=0)
     assert refusal(bomb, limits=Limits(zip_small_bytes=1_000_000)).code == "too_large"
 
 
@@ -308,6 +308,6 @@ def test_one_volume_is_read_at_a_time_and_not_beside_others():
 
 
 def test_dicom_files_packed_by_gzip_are_read(dicom):
-    files = [(f"{name}.gz", gzip.compress(data)) for name, data in make_series(N_SLICES)]
+    files = [(f"{name}.gz", gzip.compress(data, mtime=0)) for name, data in make_series(N_SLICES)]
     np.testing.assert_array_equal(read_scan(files).slices, dicom.slices)
     np.testing.assert_array_equal(read(make_zip(files)).slices, dicom.slices)
