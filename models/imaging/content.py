@@ -130,7 +130,6 @@ class Air(Struct):
 class ContentReport(Struct):
     """The form of ``content.json``."""
 
-    air: Air
     numbers: Annotated[list[str], Meta(min_length=1)]
     trees: Trees
     intercept: Number
@@ -138,6 +137,7 @@ class ContentReport(Struct):
     half: Row
     nets: list[list[tuple[list[Row], Row]]]
     limit: Number
+    air: Air
 
 
 def _weights():

@@ -20,7 +20,7 @@ from training.splits import SEED
 
 TREES = 60
 DRAWN = {"drawn gas": (drawn_gas, 600), "drawn lung": (drawn_lung, 300)}
-LIMIT = -1.0  # log odds; lung that is lost counts for more than gas that is taken for lung
+LIMIT = -1.2  # log odds; lung that is lost counts for more than gas that is taken for lung
 LEAST = 60  # pieces of a source that weigh as much as all of a larger one
 
 
