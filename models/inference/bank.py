@@ -147,6 +147,11 @@ class ModelBank:
         return self.localiser.report if self.localiser is not None else {}
 
     @property
+    def recognition_report(self):
+        """What ``recognition.json`` says; empty where there is no recogniser."""
+        return self.recogniser.report if self.recogniser is not None else {}
+
+    @property
     def checksum(self):
         """Start of a checksum over the checksums of all loaded weights."""
         parts = [self.reports[key]["sha256"] for key in self._passes]
@@ -173,9 +178,9 @@ class ModelBank:
         """The most similar training nodules; None where they cannot be told."""
         return self.cases.nearest(features) if self.cases is not None else None
 
-    def recognise(self, scan, roi):
+    def recognise(self, scan, roi, shown=None):
         """Whether there is a nodule at a place of a scan, a `Recognition`; None where that cannot be told."""
-        return self.recogniser(scan, roi) if self.recogniser is not None else None
+        return self.recogniser(scan, roi, shown) if self.recogniser is not None else None
 
     def available(self, key):
         """Whether a model can answer; the consensus, whether it is calibrated and any model can."""

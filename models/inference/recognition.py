@@ -1,8 +1,19 @@
 """Whether there is a nodule at a location at all, as a network of its own sees it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from models.trained import WeightsError
+import tensorflow as tf
+
+from models.imaging.scan import Roi, Scan
+from models.imaging.two_fields import SHAPE, fields_at
+from models.inference.steps import Steps, compiled
+from models.inference.views import eight_views
+from models.inference.weights import fill
+from models.networks.recognition import build_recognition
+
+KEY = "recognition"
+OUTPUT = "nodule"  # layer
 
 
 @dataclass(frozen=True)
@@ -27,7 +38,35 @@ class Recognition:
 
 
 class Recogniser:
-    """The network of ``weights/recognition.weights.h5``: ``recogniser(scan, roi)`` gives a `Recognition`."""
+    """The network of ``weights/recognition.weights.h5``.
 
-    def __init__(self, folder, report=None):
-        raise WeightsError("recognition.weights.h5 does not fit this version's network.")
+    Parameters
+    ----------
+    folder : str or Path
+        Of the weights.
+    report : dict
+        What ``recognition.json`` says.
+
+    Raises
+    ------
+    WeightsError
+        Why the weights cannot be used.
+    """
+
+    def __init__(self, folder: str | Path, report: dict):
+        self.report = report
+        model = build_recognition(SHAPE)
+        fill(model, folder, KEY, report)
+        self._answer = compiled(Steps(model), [OUTPUT])
+        self._answer(tf.zeros((8, *SHAPE)))
+
+    def __call__(self, scan: Scan, roi: Roi, shown: tuple[int, int] | None) -> Recognition:
+        """What the network says of a location, averaged over the eight mirrored and turned views.
+
+        `shown` are the first and the last slice that show an outlined nodule. Where the localiser outlines
+        nothing (None), more is asked for: the two networks err independently.
+        """
+        views = eight_views(fields_at(scan, roi.row, roi.col, roi.slice, shown)[None])
+        probability = self._answer(tf.constant(views))[OUTPUT].numpy().mean()
+        kind = "outlined" if shown else "not_outlined"
+        return Recognition(float(probability), self.report["thresholds"][kind])

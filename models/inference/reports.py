@@ -126,11 +126,18 @@ class LocaliserReport(Struct):
     measured: dict[Name, FoundAndOutlined] | UnsetType = UNSET
 
 
+class RecognitionThresholds(Struct):
+    """Least probability of a nodule, where one is outlined and where none is."""
+
+    outlined: Share
+    not_outlined: Share
+
+
 class RecognitionReport(Struct):
-    """``recognition.json``; below the threshold there is no nodule."""
+    """``recognition.json``; below its threshold a location shows no nodule."""
 
     sha256: Checksum
-    threshold: Share
+    thresholds: RecognitionThresholds
 
 
 class SameVerdictReport(Struct):

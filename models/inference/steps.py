@@ -175,6 +175,11 @@ def _pooling(layer):
     return partial(tf.nn.max_pool2d, **options)
 
 
+def _cropping(layer):
+    (top, bottom), (left, right) = layer.cropping
+    return lambda x: x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
+
+
 def _activation(layer):
     return ACTIVATIONS[layer.activation.__name__]
 
@@ -187,6 +192,7 @@ KINDS = {
     layers.Activation: _activation,
     layers.ReLU: _relu,
     layers.MaxPooling2D: _pooling,
+    layers.Cropping2D: _cropping,
     layers.GlobalAveragePooling2D: lambda layer: partial(
         tf.reduce_mean, axis=(1, 2), keepdims=layer.keepdims
     ),

@@ -1,6 +1,6 @@
-"""How well nodules are found and outlined, as a table for pages and cards."""
+"""How well nodules are found, outlined and told from other places, as tables for pages and cards."""
 
-from models.reports.tables import Cell, Row, Table, number, part, percent
+from models.reports.tables import Cell, Row, Table, count, number, part, percent
 
 COLUMNS = (
     "group",
@@ -31,6 +31,22 @@ def finder_table(report):
         return None
     rows = tuple(Row(name[0].upper() + name[1:], _cells(result)) for name, result in groups.items())
     return Table("finder", COLUMNS, rows)
+
+
+def recognition_table(report: dict) -> Table | None:
+    """What is refused as no nodule, from ``recognition.json``; None where that was not measured."""
+    measured = part(report, "measured")
+    rows = tuple(
+        Row(row["kind"][0].upper() + row["kind"][1:], _refused(row), group=group)
+        for group in ("nodules", "places", "places_in_pictures")
+        for row in measured.get(group, ())
+    )
+    return Table("recognition", ("kind", "number", "refused"), rows) if rows else None
+
+
+def _refused(row):
+    share = row["refused"] / row["n"] if row["n"] else None
+    return count(row["n"]), Cell("share_interval", (share, row["low"], row["high"]))
 
 
 def _cells(result):

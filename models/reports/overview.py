@@ -5,7 +5,7 @@ from models.inference.finding import DISCLAIMER
 from models.inference.pipeline import MODEL_KEYS, citation_of, title_of
 from models.networks.registry import ARCHITECTURES
 from models.reports.evaluation import auc_of, by_size, evidence
-from models.reports.finder import finder_table
+from models.reports.finder import finder_table, recognition_table
 from models.reports.sentences import described, in_short, measured
 from models.reports.worth import cases, descriptors, saliency
 
@@ -45,6 +45,7 @@ def models_for_page(bank):
         "measured": measured(bank.reports, bank.evaluation),
         "described": described(bank.evaluation),
         "finder": finder_table(bank.localiser_report),
+        "recognition": recognition_table(bank.recognition_report),
         "descriptors": descriptors(bank.evaluation),
         "saliency": saliency(bank.saliency_report),
         "cases": cases(bank.cases.report if bank.cases else {}),
@@ -62,6 +63,7 @@ def models_as_json(bank):
         ],
         "evaluation": {name: bank.evaluation.get(name) for name in SHARED},
         "localiser": bank.localiser_report or None,
+        "recognition": bank.recognition_report or None,
         "disclaimer": DISCLAIMER,
     }
 

@@ -31,13 +31,15 @@ VIEWS, BATCH, WEIGHT_DECAY = 3, 32, 0.02
 SMOOTH = 20.0  # pixels; keeps the Dice loss of fields without a nodule tame
 
 
-def overlap_loss(truth, predicted):
+def overlap_loss(truth, predicted, smooth=SMOOTH):
     """Cross entropy and soft Dice of each field (Milletari et al., arXiv:1606.04797, 2016).
 
     Parameters
     ----------
     truth, predicted : tensors of shape (batch, rows, cols, 1)
         Share of the readers, and probability.
+    smooth : float
+        In pixels.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def overlap_loss(truth, predicted):
     entropy = ops.mean(keras.losses.binary_crossentropy(truth, predicted), axis=(1, 2))
     both = ops.sum(truth * predicted, axis=axes)
     total = ops.sum(truth * truth, axis=axes) + ops.sum(predicted * predicted, axis=axes)
-    return 4 * entropy + 1 - (2 * both + SMOOTH) / (total + SMOOTH)
+    return 4 * entropy + 1 - (2 * both + smooth) / (total + smooth)
 
 
 def compile_localiser(steps, args):

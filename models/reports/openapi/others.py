@@ -22,6 +22,7 @@ def other_schemas():
                 **dict.fromkeys(SHARED, _report(["object", "array", "null"])),
             ),
             localiser=_report(),
+            recognition=_report(),
             disclaimer=text("To be shown with the figures."),
         ),
         "Model": _model(),

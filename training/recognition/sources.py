@@ -1,0 +1,178 @@
+"""What the recognition network learns from, and who trains and who reports: three folds by patient.
+
+Sources are crops of nodules (`training.localiser.outlines`), whole series, and single pictures of people
+without a nodule. ``PATH@FOLD`` names a series and the fold in which its patient is held out; a series of an
+LIDC-IDRI patient is in the fold of its patient. ``nodules.csv`` beside a series says where not to look.
+"""
+
+import csv
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from models.errors import ScanError
+from models.imaging.field import slice_in_hu
+from models.imaging.patch import neighbours
+from models.imaging.read import read_scan
+from training.localiser.outlines import Outlines
+from training.recognition.locations import EACH, KINDS, OUTSIDE_LUNG, Location, beside_nodules, in_slice
+from training.splits import SEED
+
+FOLDS = 3
+NEAR_MM = 15.0  # around a marked nodule, and so many slices in mm, nothing counts as free of nodules
+STEP_MM = 4.0  # between the slices of a series whose places are listed
+
+
+@dataclass(frozen=True)
+class Source:
+    """A series or picture without nodules, or with a list of them.
+
+    Attributes
+    ----------
+    name : str
+    fold : int
+        In which it is held out.
+    hu : ndarray of shape (slices, rows, cols), int16
+        Estimated where it is a picture.
+    spacing_mm : (float, float)
+    step_mm : float or None
+        Between slices; None for a picture.
+    nodules : list of (int, int, float, float, float)
+        First and last slice, row, col and reach in mm of each nodule that any reader marked.
+    lungs : bool
+        Whether its lungs are free of nodules elsewhere; else only what lies outside them is used.
+    """
+
+    name: str
+    fold: int
+    hu: np.ndarray
+    spacing_mm: tuple[float, float]
+    step_mm: float | None
+    nodules: list = field(default_factory=list)
+    lungs: bool = True
+
+    def slices(self, index: int) -> list[np.ndarray]:
+        """A slice between its neighbours, in HU."""
+        return [self.hu[i] for i in neighbours(len(self.hu), index)]
+
+    def forbidden(self, index: int) -> np.ndarray:
+        """Where a nodule is, or is near, in a slice: (rows, cols) bool."""
+        rows, cols = np.indices(self.hu.shape[1:])
+        near = np.zeros(rows.shape, bool)
+        margin = NEAR_MM / (self.step_mm or NEAR_MM)
+        for first, last, row, col, reach_mm in self.nodules:
+            if first - margin <= index <= last + margin:
+                away = np.hypot((rows - row) * self.spacing_mm[0], (cols - col) * self.spacing_mm[1])
+                near |= away <= reach_mm + NEAR_MM
+        return near
+
+
+def fold_of_patients(outlines: Outlines) -> dict[str, int]:
+    """The fold of each patient, stratified by the most suspicious nodule."""
+    strata = {}
+    for patient, label in zip(outlines.patient, outlines.label, strict=True):
+        strata[str(patient)] = max(int(label), strata.get(str(patient), -1))
+    rng, folds = np.random.default_rng(SEED), {}
+    for stratum in sorted(set(strata.values())):
+        members = sorted(patient for patient, value in strata.items() if value == stratum)
+        for place, number in enumerate(rng.permutation(len(members))):
+            folds[members[number]] = place % FOLDS
+    return folds
+
+
+def read_sources(series: list[str], pictures: str | None, patients: dict[str, int]) -> list[Source]:
+    """Series and pictures; see the module.
+
+    Parameters
+    ----------
+    series : list of str
+        ``PATH@FOLD``, ``PATH@FOLD:FIRST-LAST`` for some slices of it, or ``PATH`` of an LIDC-IDRI patient.
+    pictures : str, optional
+        Folder of JPEG files ``normal-NNN.jpg`` and ``malignant-NNN.jpg``: neighbours are one patient's.
+    patients : dict of str to int
+        As `fold_of_patients` gives it.
+    """
+    sources = [_series(entry, patients) for entry in series]
+    return sources + (_pictures(Path(pictures)) if pictures else [])
+
+
+def _series(entry, patients):
+    path, _, fold = entry.partition("@")
+    path, (fold, _, part) = Path(path), fold.partition(":")
+    scan = read_scan([(path.name, path.read_bytes())])
+    first, last = map(int, part.split("-")) if part else (0, len(scan.slices) - 1)
+    name = path.stem
+    patient = "LIDC-IDRI-" + name.split("-")[1] if name.startswith("lidc") else name
+    marked = path.parent / "nodules.csv"
+    nodules = _nodules(marked, name) if marked.exists() else []
+    fold = int(fold) if fold else patients[patient]
+    hu = _in_hu(scan, range(first, last + 1))
+    return Source(name, fold, hu, scan.spacing_mm, scan.slice_spacing_mm, nodules)
+
+
+def _in_hu(scan, indices):
+    return np.stack([np.clip(slice_in_hu(scan, i), -1024, 3071).astype(np.int16) for i in indices])
+
+
+def _nodules(path, name):
+    with open(path, newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["series"] == name]
+    return [
+        (
+            int(row["first_slice"]),
+            int(row["last_slice"]),
+            float(row["row"]),
+            float(row["col"]),
+            max(map(float, row["extent_mm"].split("|"))) / 2,
+        )
+        for row in rows
+    ]
+
+
+def _pictures(folder):
+    """Three folds of neighbouring numbers, each kind for itself."""
+    sources = []
+    for kind in ("normal", "malignant"):
+        paths = sorted(folder.glob(f"{kind}-*.jpg"))
+        for number, path in enumerate(paths):
+            try:
+                scan = read_scan([(path.name, path.read_bytes())])
+            except ScanError as error:
+                print(f"{path.name} is left out: {error.message}", file=sys.stderr)
+                continue
+            fold = number * FOLDS // len(paths)
+            sources.append(
+                Source(path.stem, fold, _in_hu(scan, [0]), scan.spacing_mm, None, lungs=kind == "normal")
+            )
+    return sources
+
+
+def places_of(sources: list[Source], seed: int = 0) -> np.ndarray:
+    """Places without a nodule of all sources: an array of `Location`."""
+    found = []
+    for number, source in enumerate(sources):
+        step = max(1, round(STEP_MM / source.step_mm)) if source.step_mm else 1
+        each = EACH if len(source.hu) > 1 else 2 * EACH
+        for index in range(0, len(source.hu), step):
+            rng = np.random.default_rng((seed, number, index))
+            places = in_slice(source.hu[index], source.spacing_mm, source.forbidden(index), rng, each)
+            for kind, row, col in places:
+                if source.lungs or kind in OUTSIDE_LUNG:
+                    found.append((number, index, row, col, KINDS.index(kind)))
+    return np.array(found, Location)
+
+
+def places_of_crops(outlines: Outlines, seed: int = 0, each: int = EACH) -> np.ndarray:
+    """Places beside the nodules of all crops, an array of `Location`; the source is the nodule."""
+    found = []
+    for nodule in range(len(outlines)):
+        first, n = outlines.first[nodule], outlines.n_slices[nodule]
+        rng = np.random.default_rng((seed, nodule))
+        index = int(rng.integers(n))
+        outlined = outlines.readers[first : first + n].any(axis=0)
+        spacing = (float(outlines.spacing_mm[nodule]),) * 2
+        for kind, row, col in beside_nodules(outlines.slice_hu(first + index), spacing, outlined, rng, each):
+            found.append((nodule, index, row, col, KINDS.index(kind)))
+    return np.array(found, Location)
