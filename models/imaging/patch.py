@@ -9,7 +9,7 @@ Size, field and normalisation were chosen by AUC on validation patients; `traini
 comparison.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -30,6 +30,16 @@ class PatchSpec:
 
 
 PATCH = PatchSpec()
+SHOWN_MM = 26.0  # a longer lesion is shown as long as this: a field of 32 mm would show its inside alone
+
+
+def patch_of(long_axis_mm: float | None) -> PatchSpec:
+    """The patch for a lesion of a length: the field grows with what is longer than `SHOWN_MM`.
+
+    The networks know lesions of up to that length best; a mass, shrunk, is one with the same outline.
+    """
+    scale = max(1.0, (long_axis_mm or 0.0) / SHOWN_MM)
+    return replace(PATCH, field_mm=PATCH.field_mm * scale)
 
 
 def cut_patch(slices, spacing_mm, row, col, spec=PATCH):

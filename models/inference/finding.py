@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.clinical.mass import is_mass
+from models.imaging.patch import PATCH
 from models.imaging.scan import Notice, Roi, Scan
 from models.inference.measure import Measurement
 from models.inference.neighbours import Neighbours
@@ -49,6 +50,7 @@ class Finding:
     models : tuple of ModelAnswer
         Always all five.
     roi : Roi
+        What was read: the middle of the nodule's largest section, or the location as given.
     scan : Scan
     characteristics : dict of str to (float or None)
         LIDC's descriptors on LIDC's scales.
@@ -60,6 +62,12 @@ class Finding:
     outline : tuple of (float, float), optional
         Vertices (row, col) of the nodule's outline in the file's pixels, the last joined to the first; None
         where it was not outlined.
+    slices : (int, int), optional
+        The first and the last that show the outlined nodule.
+    given : Roi, optional
+        What was asked for; None where that was read.
+    field_mm : float
+        Edge of the patch.
     measurement : Measurement, optional
         Of the outlined nodule; None where it was not outlined.
     spread : float, optional
@@ -89,6 +97,9 @@ class Finding:
     notices: tuple[Notice, ...]
     weights: str
     outline: tuple[tuple[float, float], ...] | None = None
+    slices: tuple[int, int] | None = None
+    given: Roi | None = None
+    field_mm: float = PATCH.field_mm
     measurement: Measurement | None = None
     spread: float | None = None
     neighbours: Neighbours | None = None

@@ -21,6 +21,9 @@ AROUND = 96  # pixels of the grid a side: 72 mm around a chosen place
 LEVEL = 0.5
 FAINTEST = 0.03  # where nothing reaches this at the place, there is no outline
 NEAR_MM = 5.0  # a click may miss the nodule by so much
+COARSE = 2.0  # times the grid's spacing: lesions of up to 80 mm look as nodules do, and are outlined as well
+LARGE_MM = 30.0  # what is at least as large on the coarse grid is outlined there
+GLANCE = 0.8  # of that size, in one view: worth a look
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,19 @@ class Seen:
     level : float
         Inside is what reaches it.
     grid : Grid
+    scale : float
+        Of the grid: `COARSE` where the lesion is too large for `GRID_MM`.
     """
 
     probability: np.ndarray
     level: float
     grid: Grid
+    scale: float = 1.0
+
+    @property
+    def inside(self):
+        """Which pixels of the grid are nodule, shape ``grid.size``."""
+        return self.probability >= self.level
 
     @property
     def score(self):
@@ -48,12 +59,20 @@ class Seen:
     @property
     def place(self):
         """(row, col) of the middle in the file's pixels."""
-        return tuple(map(float, self.grid.to_file(*ndimage.center_of_mass(self.probability >= self.level))))
+        return self.middle_of(self.inside)
+
+    def middle_of(self, part):
+        """(row, col) in the file's pixels of the middle of some pixels of the grid."""
+        return tuple(map(float, self.grid.to_file(*ndimage.center_of_mass(part))))
 
     @property
     def diameter_mm(self):
         """Of a disc of the same area."""
-        return float(2 * np.sqrt((self.probability >= self.level).sum() / np.pi) * GRID_MM)
+        return self.diameter_of(self.inside)
+
+    def diameter_of(self, part):
+        """Diameter in mm of a disc as large as some pixels of the grid."""
+        return float(2 * np.sqrt(part.sum() / np.pi) * GRID_MM * self.scale)
 
     def in_file(self, shape):
         """`Outline` in the file's pixels, cut at the edges of the image of `shape`."""
@@ -105,11 +124,23 @@ class Localiser:
     def look_at(self, scan, row, col, index):
         """What the network sees at a place of a scan; `Seen`, or None where it sees no nodule.
 
-        Answers for the eight mirrored and turned views are averaged, as the classifiers' are.
+        Answers for the eight mirrored and turned views are averaged, as the classifiers' are. The network
+        has learnt from lesions of up to 40 mm: what is larger it sees on a grid twice as coarse.
         """
-        grid = Grid.around(row, col, AROUND, scan.spacing_mm)
-        own = component(self._averaged(field_at(scan, index, grid)))
-        return None if own is None else Seen(*own, grid)
+        return self._large(scan, row, col, index) or self._seen(scan, row, col, index, 1.0, self._averaged)
+
+    def _large(self, scan, row, col, index):
+        """What is large on the coarse grid; a glance, without the eight views, tells whether to look."""
+        glance = self._seen(scan, row, col, index, COARSE, lambda field: self.maps(field[None])[0])
+        if glance is None or glance.diameter_mm < GLANCE * LARGE_MM:
+            return None
+        seen = self._seen(scan, row, col, index, COARSE, self._averaged)
+        return seen if seen is not None and seen.diameter_mm >= LARGE_MM else None
+
+    def _seen(self, scan, row, col, index, scale, answer):
+        grid = Grid.around(row, col, AROUND, tuple(mm / scale for mm in scan.spacing_mm))
+        own = component(answer(field_at(scan, index, grid)))
+        return None if own is None else Seen(*own, grid, scale)
 
     def outline(self, scan, roi):
         """`Outline` of the nodule at a place of a scan; None where the network sees none there."""

@@ -4,16 +4,18 @@ from dataclasses import replace
 
 from models.clinical.mass import is_mass
 from models.errors import ScanError
+from models.imaging.patch import patch_of
 from models.imaging.scan import Notice
 from models.inference.bank import CONSENSUS, CONSENSUS_TITLE
 from models.inference.calibration import disagreement
 from models.inference.cores import meanwhile
 from models.inference.doubts import doubts, in_order
 from models.inference.finding import Finding, ModelAnswer
-from models.inference.measure import measure
-from models.inference.outline import contour, reaches_edge
+from models.inference.measure import axes, measure
+from models.inference.outline import reaches_edge
 from models.inference.reading import Reading
 from models.inference.reliability import reliability_of
+from models.inference.section import largest_section
 from models.inference.views import views, views_of_chosen
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
@@ -84,18 +86,26 @@ def read_nodule(scan, roi, bank, explain=False):
     -------
     Reading
     """
-    patches = views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
-    chosen = views_of_chosen(len(scan.slices), roi.slice)
+    section = None if bank.localiser is None else largest_section(scan, roi, bank.localiser)
+    given = polygon = shown = None
+    if section is not None:
+        given, roi, polygon, shown = roi, section.roi, section.polygon, section.shown
+    spec = patch_of(None if polygon is None else axes(polygon * scan.spacing_mm)[0])
+    first, last = shown or (0, len(scan.slices) - 1)
+    slices, index = scan.slices[first : last + 1], roi.slice - first  # as in the crops that trained
+    patches = views(slices, scan.spacing_mm, roi.row, roi.col, index, spec)
+    chosen = views_of_chosen(len(slices), index)
     answers = bank.begin(patches, chosen, explain)
-    outlining = meanwhile(_polygon, bank, scan, roi)  # by the core that has done its networks first
-    recognising = meanwhile(bank.recognise, scan, roi)
+    recognising = meanwhile(bank.recognise, scan, roi, shown)  # by the core that has done its networks first
     predictions, saliency = answers()
-    polygon = outlining.result()
     measurement = None if polygon is None else measure(polygon, scan, roi.slice)
     neighbours = bank.similar({key: prediction.features for key, prediction in predictions.items()})
     return Reading(
         scan=scan,
         roi=roi,
+        given=given,
+        slices=shown,
+        field_mm=spec.field_mm,
         predictions=predictions,
         patch=patches[chosen][0],
         notices=(
@@ -152,6 +162,9 @@ def _finding(reading, model_key, bank):
         models=tuple(_answer(bank, key, own.get(key), spread, long_axis_mm) for key in ARCHITECTURES),
         spread=spread,
         roi=reading.roi,
+        given=reading.given,
+        slices=reading.slices,
+        field_mm=reading.field_mm,
         scan=reading.scan,
         characteristics={
             name: float(sum(predictions[key].descriptors[name] for key in used) / len(used))
@@ -178,17 +191,13 @@ def _silent(finding):
         models=tuple(replace(one, probability=None) for one in finding.models),
         characteristics=dict.fromkeys(finding.characteristics),
         notices=tuple(notice for notice in finding.notices if notice.code not in ABOUT_NODULE),
+        slices=None,
         outline=None,
         measurement=None,
         spread=None,
         neighbours=None,
         saliency=None,
     )
-
-
-def _polygon(bank, scan, roi):
-    outline = bank.localiser.outline(scan, roi) if bank.localiser is not None else None
-    return None if outline is None else contour(outline)
 
 
 def _verdict(bank, key, probability, spread, long_axis_mm):

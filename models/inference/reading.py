@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from models.imaging.patch import PATCH
 from models.imaging.scan import Notice, Roi, Scan
 from models.inference.measure import Measurement
 from models.inference.neighbours import Neighbours
@@ -18,6 +19,7 @@ class Reading:
     ----------
     scan : Scan
     roi : Roi
+        What was read: the middle of the nodule's largest section, or the location as given.
     predictions : dict of str to Prediction
         By model; only of those that are available.
     patch : ndarray of shape (pixels, pixels, 3), float32
@@ -29,6 +31,12 @@ class Reading:
     outline : tuple of (float, float), optional
         Vertices (row, col) of the nodule's outline in the file's pixels, the last joined to the first; None
         where it was not outlined.
+    slices : (int, int), optional
+        The first and the last that show the outlined nodule.
+    given : Roi, optional
+        What was asked for; None where that was read.
+    field_mm : float
+        Edge of the patch.
     measurement : Measurement, optional
         Of the outlined nodule; None where it was not outlined.
     neighbours : Neighbours, optional
@@ -46,6 +54,9 @@ class Reading:
     notices: tuple[Notice, ...]
     weights: str
     outline: tuple[tuple[float, float], ...] | None = None
+    slices: tuple[int, int] | None = None
+    given: Roi | None = None
+    field_mm: float = PATCH.field_mm
     measurement: Measurement | None = None
     neighbours: Neighbours | None = None
     saliency: dict = field(default_factory=dict)

@@ -20,7 +20,7 @@ def patch_at(slices, spacing_mm, row, col, index, spec=PATCH):
     return cut_patch(channels, spacing_mm, row, col, spec)
 
 
-def views(slices, spacing_mm, row, col, index):
+def views(slices, spacing_mm, row, col, index, spec=PATCH):
     """All patches whose answers are averaged.
 
     Averaging over the eight mirror images and right-angle turns of each slice costs time only and makes
@@ -35,13 +35,15 @@ def views(slices, spacing_mm, row, col, index):
         Centre of the nodule in pixels.
     index : int
         The chosen slice.
+    spec : PatchSpec
+        See `models.imaging.patch.patch_of`.
 
     Returns
     -------
     ndarray of shape (views, pixels, pixels, 3), float32
     """
     read = slices_to_read(len(slices), middle=index)
-    return eight_views(np.stack([patch_at(slices, spacing_mm, row, col, i) for i in read]))
+    return eight_views(np.stack([patch_at(slices, spacing_mm, row, col, i, spec) for i in read]))
 
 
 def eight_views(patches):

@@ -7,7 +7,7 @@ from models.inference.measure import Measurement
 
 def finding_as_json(finding):
     """The answer of ``POST /api/v1/predict`` as a dict of plain values."""
-    scan, roi = finding.scan, finding.roi
+    scan, given = finding.scan, finding.given or finding.roi
     return {
         "verdict": finding.verdict,
         "model": finding.model,
@@ -24,11 +24,13 @@ def finding_as_json(finding):
             for answer in finding.models
         ],
         "nodule": {
-            "row": roi.row,
-            "col": roi.col,
-            "slice": roi.slice,
-            "source": roi.source,
-            **_size(finding.measurement or Measurement()),
+            "row": given.row,
+            "col": given.col,
+            "slice": given.slice,
+            "source": given.source,
+            **_axes(finding.measurement or Measurement()),
+            **_sections(finding),
+            **_density(finding.measurement or Measurement()),
             "outline": _outline(finding.outline),
         },
         "characteristics": finding.characteristics,
@@ -50,9 +52,20 @@ def finding_as_json(finding):
     }
 
 
-def _size(measurement):
-    lengths = ("long_axis_mm", "short_axis_mm", "mean_diameter_mm", "equivalent_diameter_mm", "mean_hu")
-    return {name: _tenths(getattr(measurement, name)) for name in lengths} | {"texture": measurement.texture}
+def _sections(finding):
+    """Which slices show the nodule, and in which it is largest; null where it is not outlined."""
+    first, last = finding.slices or (None, None)
+    largest = finding.roi.slice if finding.slices else None
+    return {"largest_slice": largest, "first_slice": first, "last_slice": last}
+
+
+def _axes(measurement):
+    lengths = ("long_axis_mm", "short_axis_mm", "mean_diameter_mm", "equivalent_diameter_mm")
+    return {name: _tenths(getattr(measurement, name)) for name in lengths}
+
+
+def _density(measurement):
+    return {"mean_hu": _tenths(measurement.mean_hu), "texture": measurement.texture}
 
 
 def _reliability(worth):

@@ -3,7 +3,6 @@
 import numpy as np
 
 from models.imaging.display import data_uri, to_grey, to_png
-from models.imaging.patch import PATCH
 from models.reports.shown import mm_per_shown_pixel, shown_box, slice_picture, to_shown
 
 PATCH_SHOWN = 384  # pixels
@@ -24,22 +23,22 @@ def pictures(finding):
     x, y = to_shown(scan, roi.row, roi.col)
     scale = mm_per_shown_pixel(scan)
     outline = [to_shown(scan, row, col) for row, col in finding.outline or ()]
-    view = close_up(x, y, width, height, _reach(x, y, outline, PATCH.field_mm / scale))
+    view = close_up(x, y, width, height, _reach(x, y, outline, finding.field_mm / scale))
     patch = np.ascontiguousarray(scan.orientation.shown(finding.patch[..., 1]))
     return {
         "picture": data_uri(slice_picture(scan, roi.slice)),
         "width": width,
         "height": height,
-        "mark": {"cx": x, "cy": y, "r": min(PATCH.field_mm / 2 / scale, 0.48 * min(width, height))},
+        "mark": {"cx": x, "cy": y, "r": min(finding.field_mm / 2 / scale, 0.48 * min(width, height))},
         "outline": " ".join(f"{x:.1f},{y:.1f}" for x, y in outline),
         "close_up": view,
         "close_up_mm": view and view["side"] * scale,
         "bar": scale_bar(0, 0, width, height, scale),
         "close_up_bar": view and scale_bar(view["x"], view["y"], view["side"], view["side"], scale),
-        "patch_bar": scale_bar(0, 0, PATCH.field_mm, PATCH.field_mm, 1.0),
+        "patch_bar": scale_bar(0, 0, finding.field_mm, finding.field_mm, 1.0),
         "has_sides": scan.positions_mm is not None,
         "patch": data_uri(to_png(to_grey(patch, False), (PATCH_SHOWN, PATCH_SHOWN))),
-        "patch_mm": PATCH.field_mm,
+        "patch_mm": finding.field_mm,
     }
 
 

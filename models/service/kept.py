@@ -1,7 +1,7 @@
 """A reading as a note beside its scan, so that another model's answer needs no forward pass."""
 
 from base64 import b64decode, b64encode
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -23,6 +23,9 @@ def note_of(reading):
     return {
         "weights": reading.weights,
         "roi": asdict(reading.roi),
+        "given": reading.given and asdict(reading.given),
+        "slices": reading.slices,
+        "field_mm": reading.field_mm,
         "predictions": {
             key: {"score": p.score, "probability": p.probability, "descriptors": p.descriptors}
             for key, p in reading.predictions.items()
@@ -41,12 +44,17 @@ def reading_of(note, scan):
 
     Saliency maps come back in steps of 1 / `LEVELS`, and predictions without their features.
     """
-    roi = Roi(**note["roi"])
+    first, last = note["slices"] or (0, len(scan.slices) - 1)
+    slices = scan.slices[first : last + 1]
+    roi, spec = Roi(**note["roi"]), replace(PATCH, field_mm=note["field_mm"])
     return Reading(
         scan=scan,
         roi=roi,
+        given=note["given"] and Roi(**note["given"]),
+        slices=note["slices"] and tuple(note["slices"]),
+        field_mm=note["field_mm"],
         predictions={key: Prediction(**values) for key, values in note["predictions"].items()},
-        patch=patch_at(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice),
+        patch=patch_at(slices, scan.spacing_mm, roi.row, roi.col, roi.slice - first, spec),
         notices=tuple(Notice(**notice) for notice in note["notices"]),
         weights=note["weights"],
         outline=_pairs(note["outline"]),

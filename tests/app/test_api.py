@@ -77,9 +77,10 @@ def test_a_given_place_is_used_and_reported(client, slice_png):
 
 
 def test_the_place_matters(client, slice_png):
-    at_nodule = post(client, upload(slice_png), row="127.5", col="127.5").json["probability"]
-    beside = post(client, upload(slice_png), row="127.5", col="60").json["probability"]
-    assert at_nodule - beside > 0.3
+    at_nodule = post(client, upload(slice_png), row="127.5", col="127.5").json
+    beside = post(client, upload(slice_png), row="127.5", col="60").json
+    assert (at_nodule["verdict"], beside["verdict"]) == ("malignant", "no_nodule")
+    assert (at_nodule["nodule_probability"] > 0.9, beside["nodule_probability"] < 0.2) == (True, True)
 
 
 def test_a_stack_is_read_in_natural_order_around_the_chosen_slice(client):

@@ -39,6 +39,7 @@ def client_of(evaluation, reports=REPORTS, problems=None):
         available=lambda key: key not in problems,
         localiser=None,
         localiser_report={},
+        recognition_report={},
         saliency_report={},
         reliability={},
         cases=None,

@@ -154,6 +154,7 @@ def test_the_other_answers_are_as_the_document_says(client, document):
         available=lambda key: key not in problems,
         localiser=None,
         localiser_report={},
+        recognition_report={},
         cases=None,
         checksum="0" * 12,
         prepare_to_explain=lambda: None,

@@ -89,7 +89,7 @@ def test_another_model_is_put_in_front_without_another_upload(client, crop_png):
 
 
 def test_the_place_is_kept_whichever_model_is_in_front(client, crop_png):
-    page = post(client, upload(crop_png), url="/predict", row="20", col="30").text
+    page = post(client, upload(crop_png), url="/predict", row="20", col="30", anyway="1").text
     for key in MODEL_KEYS:
         assert 'data-row="20.0" data-col="30.0"' in client.get(link_of(page, f"show-{key}")).text
 

@@ -5,8 +5,9 @@ import os
 import pytest
 from PIL import Image
 
+from app import create_app
 from models.imaging.phantom import draw_phantom
-from tests.app.made_series import as_zip, chest_volume, series_files
+from tests.app.made_series import WithLocaliser, as_zip, chest_volume, series_files
 from tests.browser.driving import CHROMIUM, DRIVER, start_browser
 from tests.conftest import served
 
@@ -24,6 +25,21 @@ def pytest_collection_modifyitems(items):
 def finder_server(finder):
     """Address of the application that takes bright spots for nodules."""
     with served(finder) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def server(app, tmp_path_factory):
+    """Address of the application to which every place may be a nodule."""
+    bank, store = WithLocaliser(app.bank, app.bank.localiser), tmp_path_factory.mktemp("any") / "store"
+    with served(create_app({"BANK": bank, "STORE": store})) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def strict_server(app):
+    """Address of the application as it is."""
+    with served(app) as address:
         yield address
 
 

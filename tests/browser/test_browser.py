@@ -75,6 +75,18 @@ def test_another_model_and_another_place(browser, server, picture):
     assert by_id(browser, "model-title").text == "ResNet"
 
 
+def test_where_no_nodule_is_recognised_the_scores_are_one_press_away(browser, strict_server, picture):
+    upload(browser, strict_server, picture(256))
+    over(browser, stage_of(browser), 128, 60).click().perform()
+    by_id(browser, "predict").click()
+    assert by_id(browser, "verdict").text == "No nodule recognised here"
+    assert not browser.find_elements("id", "probability")
+    by_id(browser, "anyway").click()
+    assert 0 <= float(by_id(browser, "probability").text) <= 1
+    assert by_id(browser, "verdict").text == "No nodule recognised here"
+    assert not complaints(browser)
+
+
 def test_a_mistake_is_told_without_losing_what_was_chosen(browser, server, tmp_path):
     letter = tmp_path / "letter.txt"
     letter.write_text("Dear colleague")

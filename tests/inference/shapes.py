@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from models.imaging.field import Grid
+from models.inference.localiser import Seen
 from models.inference.outline import Outline
 
 SAMPLES = 16  # a pixel side
@@ -25,19 +27,36 @@ def disc_outline(diameter_mm, spacing_mm, centre, shape=(40, 40), top=0, left=0)
     return Outline(covered(inside, shape), top, left, 0.5)
 
 
+class SeenDisc(Seen):
+    """A disc about a location, as sharp as the file's pixels allow."""
+
+    def __init__(self, diameter_mm, place, spacing_mm):
+        super().__init__(np.ones((16, 16), np.float32), 0.5, Grid.around(*place, 16, spacing_mm))
+        vars(self).update(disc_mm=diameter_mm, at=place)
+
+    @property
+    def place(self):
+        return self.at
+
+    def in_file(self, shape):
+        return disc_outline(self.disc_mm, self.grid.spacing_mm, self.at, shape)
+
+
 class DiscLocaliser:
-    """Sees a disc at every place."""
+    """Sees a disc at every place, and nothing of it in the next slices."""
 
     def __init__(self, diameter_mm):
         self.diameter_mm = diameter_mm
 
-    def outline(self, scan, roi):
-        shape = (scan.rows, scan.cols)
-        return disc_outline(self.diameter_mm, scan.spacing_mm, (roi.row, roi.col), shape)
+    def look_at(self, scan, row, col, index):
+        return SeenDisc(self.diameter_mm, (row, col), scan.spacing_mm)
+
+    def maps(self, fields):
+        return np.zeros(fields.shape[:3], np.float32)
 
 
 class BlindLocaliser:
     """Sees no nodule anywhere."""
 
-    def outline(self, scan, roi):
+    def look_at(self, scan, row, col, index):
         return None

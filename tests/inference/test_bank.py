@@ -127,7 +127,8 @@ def test_further_entries_and_further_files_do_no_harm(reports):
     (reports / "more.json").write_text("{}")
     write_manifest(reports)
     bank = ModelBank(reports)
-    assert bank.lost == {"cases": "cases.npz is missing.", "localiser": "localiser.weights.h5 is missing."}
+    weights = {part: f"{part}.weights.h5 is missing." for part in ("localiser", "recognition")}
+    assert bank.lost == {"cases": "cases.npz is missing."} | weights
     assert bank.problems == {key: f"{key}.weights.h5 is missing." for key in ARCHITECTURES}
     assert bank.evaluation["nodule"] == {"weight": [1, 2]}
 

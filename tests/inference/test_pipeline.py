@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from models.errors import ScanError
+from models.imaging.patch import PATCH
 from models.imaging.phantom import draw_phantom
 from models.imaging.read import read_scan
 from models.imaging.scan import locate
@@ -40,12 +41,12 @@ def bank(app):
 
 def test_the_consensus_is_the_calibrated_mean_of_the_log_odds_of_the_five(app):
     scan = scan_of("spiculated")
-    roi = locate(scan)
-    patches = views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
+    finding = finding_of(app.bank)
+    roi, spec = finding.roi, replace(PATCH, field_mm=finding.field_mm)  # about the middle of the outline
+    patches = views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice, spec)
     scores = np.array([app.bank.predict(key, patches).score for key in ARCHITECTURES])
     report = app.bank.reports[CONSENSUS]
     odds = np.prod(scores / (1 - scores)) ** (1 / 5)
-    finding = finding_of(app.bank)
     assert [answer.key for answer in finding.models] == list(ARCHITECTURES)
     expected = Calibration(**report["calibration"])(odds / (1 + odds))
     assert finding.probability == pytest.approx(expected, abs=1e-6)

@@ -34,7 +34,7 @@ class WithRecognition:
     def __getattr__(self, name):
         return getattr(self._bank, name)
 
-    def recognise(self, scan, roi):
+    def recognise(self, scan, roi, shown=None):
         return self._recognition
 
     def threshold(self, key):

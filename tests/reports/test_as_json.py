@@ -24,6 +24,9 @@ def test_the_contract_keeps_its_fields_in_their_order_and_additions_follow():
         "short_axis_mm",
         "mean_diameter_mm",
         "equivalent_diameter_mm",
+        "largest_slice",
+        "first_slice",
+        "last_slice",
         "mean_hu",
         "texture",
         "outline",
@@ -48,9 +51,9 @@ def test_what_was_not_measured_is_null():
 
 def test_sizes_and_outline_are_given_to_a_tenth():
     outline = ((10.04, 20.06), (11.96, 20.0), (11.0, 22.55))
-    finding = replace(finding_of_vgg16(), outline=outline, measurement=MEASURED)
+    finding = replace(finding_of_vgg16(), outline=outline, measurement=MEASURED, slices=(0, 2))
     nodule = json.loads(json.dumps(finding_as_json(finding)))["nodule"]
-    assert list(nodule.values())[4:-1] == [14.2, 11.0, 12.6, 12.1, -35.4, "part-solid"]
+    assert list(nodule.values())[4:-1] == [14.2, 11.0, 12.6, 12.1, 0, 0, 2, -35.4, "part-solid"]
     assert nodule["outline"] == [[10.0, 20.1], [12.0, 20.0], [11.0, 22.6]]
 
 

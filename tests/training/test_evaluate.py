@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from models.imaging.patch import PATCH
 from models.imaging.phantom import draw_phantom
 from models.imaging.read import read_scan
 from models.imaging.scan import locate
@@ -255,9 +256,9 @@ def test_what_is_measured_is_what_is_served(case, app, kind):
     bank = copy.copy(app.bank)
     bank.reports = {key: report | read_report(case.folder, key) for key, report in app.bank.reports.items()}
     scan = read_scan([("a.png", encode(draw_phantom(kind)))], 0.7)
-    roi = locate(scan)
-    served = analyse(scan, roi, CONSENSUS, bank)
-    patches = views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
+    served = analyse(scan, locate(scan), CONSENSUS, bank)
+    roi, spec = served.roi, replace(PATCH, field_mm=served.field_mm)
+    patches = views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice, spec)
     scores = np.array([[bank.predict(key, patches).score for key in ARCHITECTURES]])
     measured = answer(read_choices(case.folder), scores)
     for m, given in enumerate((*served.models, served)):

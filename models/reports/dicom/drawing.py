@@ -5,7 +5,6 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from models.imaging.patch import PATCH
 from models.reports.overlay import overlay
 from models.reports.pictures import scale_bar
 from models.reports.shown import mm_per_shown_pixel, shown_box, slice_picture, to_shown
@@ -42,9 +41,9 @@ def draw(finding, caption):
         return tuple(factor * value for value in to_shown(scan, row, col))
 
     centre = place(roi.row, roi.col)
-    _lay_over(picture, finding, centre, round(PATCH.field_mm / scale))
+    _lay_over(picture, finding, centre, round(finding.field_mm / scale))
     lines = _Lines(picture)
-    lines.ring(centre, PATCH.field_mm / 2 / scale)
+    lines.ring(centre, finding.field_mm / 2 / scale)
     if finding.outline:
         lines.polygon([place(row, col) for row, col in finding.outline])
     if not scan.spacing_assumed:

@@ -68,7 +68,8 @@ def finding_schemas():
 
 
 def _nodule():
-    mm = "In the chosen slice, mm; null where it was not outlined or the spacing is not known."
+    mm = "In its largest section, mm; null where it was not outlined or the spacing is not known."
+    section = "0-based; null where it was not outlined."
     point = array(number("Row, then column."), minItems=2, maxItems=2)
     return obj(
         "Where the nodule is, in pixels of the uploaded image from the top left, and its size.",
@@ -76,13 +77,18 @@ def _nodule():
         col=number("0-based; 0 is the middle of the first pixel.", -0.5),
         slice=integer("0-based, feet to head; in a stack of pictures in their order."),
         source=text("Who said so: the request, the centre of a crop, or a search.", SOURCES),
+        largest_slice=nullable(integer(f"The slice in which it is largest, and was read. {section}")),
+        first_slice=nullable(integer(f"The first that shows it. {section}")),
+        last_slice=nullable(integer(f"The last that shows it. {section}")),
         long_axis_mm=nullable(number(mm, 0)),
         short_axis_mm=nullable(number(mm, 0)),
         mean_diameter_mm=nullable(number(mm, 0)),
         equivalent_diameter_mm=nullable(number(mm, 0)),
         mean_hu=nullable(number("Mean HU within the outline; null where pixels are no HU.")),
         texture=nullable(text("An impression; null where there is none.", TEXTURES)),
-        outline=nullable(array(point, "Vertices of a polygon; null where it was not outlined.", minItems=3)),
+        outline=nullable(
+            array(point, "Vertices of a polygon in the largest section; null without one.", minItems=3)
+        ),
     )
 
 

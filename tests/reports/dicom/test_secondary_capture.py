@@ -187,7 +187,7 @@ def test_a_longer_caption_has_more_lines(chest):
 
 
 def test_a_narrow_picture_has_room_for_its_caption():
-    data = make_ct(chest_slice((512, 64)), **NAMED)
+    data = make_ct(chest_slice((512, 512))[:, 128:192], **NAMED)
     image = read_back(make_finding(read_scan([("a", data)])))
     assert image.Columns == 512
     assert not image.pixel_array[:1024, 128:].any()
