@@ -74,8 +74,8 @@ def air_within(hu, spacing_mm):
         Whether it is lung by `lung_mask`.
     """
     coarse, steps, spacing = _coarse(hu, spacing_mm)
-    for piece, box in _air(coarse, spacing):
-        is_lung = bool(_is_lung(coarse[box], piece, np.prod(spacing)))
+    for piece, box, is_cut in _air(coarse, spacing):
+        is_lung = bool(_is_lung(coarse[box], piece, np.prod(spacing), is_cut))
         fine = piece.repeat(steps[0], axis=0).repeat(steps[1], axis=1)
         rows, cols = (
             slice(side.start * step, min(side.stop * step, n))
@@ -97,20 +97,30 @@ def _coarse(hu, spacing_mm):
 def _parenchyma(hu, spacing):
     """Air within the body that is neither gas nor cells in bone."""
     lung = np.zeros(hu.shape, bool)
-    for piece, box in _air(hu, spacing):
-        lung[box] |= piece & _is_lung(hu[box], piece, np.prod(spacing))
+    for piece, box, is_cut in _air(hu, spacing):
+        lung[box] |= piece & _is_lung(hu[box], piece, np.prod(spacing), is_cut)
     return lung
 
 
 def _air(hu, spacing):
-    """Pieces of air within the body, each with its box, which is wider by four steps."""
+    """Pieces of air within the body.
+
+    Yields
+    ------
+    piece, box
+        Where it is in its box, which is wider by four steps.
+    is_cut : bool
+        Whether the edge of a small field cuts it, so that most of what surrounds it is not seen.
+    """
     outside = _outside(hu)
     air = (hu < AIR_BELOW_HU) & ~ndimage.binary_dilation(outside, iterations=2)
     air = ndimage.binary_opening(air, border_value=0) | (air & _at_edge(air.shape))
     field_mm = min(length * step for length, step in zip(hu.shape, spacing, strict=True))
-    is_within = field_mm < WITHIN_MM and not outside.any()
+    is_small = field_mm < WITHIN_MM
+    is_within = is_small and not outside.any()
     inside = np.ones_like(outside) if is_within else _enclosed(_body(hu, spacing), outside)
     pieces, count = ndimage.label(air)
+    at_edge = np.unique(pieces[_at_edge(air.shape)])
     for number, box in enumerate(ndimage.find_objects(pieces, count), start=1):
         box = tuple(
             slice(max(side.start - 4, 0), min(side.stop + 4, n))
@@ -118,17 +128,17 @@ def _air(hu, spacing):
         )
         piece = pieces[box] == number
         if piece.sum() * np.prod(spacing) >= PIECE_MM2 and inside[box][piece].mean() > 0.5:
-            yield piece, box
+            yield piece, box, is_small and number in at_edge
 
 
-def _is_lung(hu, piece, pixel_mm2):
+def _is_lung(hu, piece, pixel_mm2, is_cut):
     core = ndimage.binary_erosion(piece, border_value=1)
     usual, bright = np.percentile(hu[core if core.any() else piece], (75, 90))
     airway = usual < AIRWAY_BELOW_HU and piece.sum() * pixel_mm2 < AIRWAY_MM2
     if (airway or bright < GAS_BELOW_HU) and not _has_vessels(hu, piece):
         return False
     around = ndimage.binary_dilation(piece, iterations=3) & ~piece
-    return not around.any() or (hu[around] > CORTICAL_ABOVE_HU).mean() < BONY
+    return is_cut or not around.any() or (hu[around] > CORTICAL_ABOVE_HU).mean() < BONY
 
 
 def _has_vessels(hu, piece):
