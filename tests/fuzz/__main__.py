@@ -7,8 +7,12 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.fuzz.campaign import Report, compared, good_answer, run, state_of
+from tests.fuzz.campaign import Report, compared, good_answer, run, send, state_of
+from tests.fuzz.inputs import JSON, multipart
+from tests.fuzz.seeds import seeds
 from tests.servers import HOST, python_app
+
+SEVERAL_SLICES = ("pages.tif", "volume.nii", "enhanced.dcm")  # a warm server has seen such
 
 
 def main(arguments=None):
@@ -43,6 +47,8 @@ def watched(server, numbers, options, report):
     """The same against a server whose memory, files and descriptors are compared, warm and afterwards."""
     warm = numbers[: max(len(numbers) // 4, 1)]
     before = good_answer(server.port)
+    for name in SEVERAL_SLICES:
+        send(server.port, JSON, multipart(seeds()[name], []))
     run(server.port, options.seed, warm, options.every, report, options.keep)
     state = compared(state_of(server), server)[0]
     run(server.port, options.seed, numbers[len(warm) :], options.every, report, options.keep)
