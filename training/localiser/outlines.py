@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from models.imaging.grey import estimate_hu
+from models.imaging.patch import neighbours
 from training.dataset import label_of
 from training.errors import PrepareError
 from training.pictures import Slices
@@ -70,6 +71,11 @@ class Outlines:
         """A slice in estimated HU, float32."""
         slope, intercept = self.hu[number]
         return self.grey[number] * np.float32(slope) + np.float32(intercept)
+
+    def slices_hu(self, nodule, index):
+        """Of a nodule's slices the one of an index between its neighbours, in estimated HU."""
+        order = neighbours(int(self.n_slices[nodule]), index)
+        return [self.slice_hu(self.first[nodule] + i) for i in order]
 
     def masks(self, number):
         """The outlines of the readers who marked anything on a slice, shape (readers, rows, cols), bool."""

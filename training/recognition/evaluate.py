@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 
 from models.imaging.field import to_unit
-from models.imaging.patch import neighbours
 from models.imaging.scan import Scan
 from models.imaging.two_fields import SHAPE, cut_fields
 from models.inference.localiser import Localiser
@@ -48,15 +47,14 @@ def nodule_locations(outlines, nodules):
         first, n = outlines.first[nodule], outlines.n_slices[nodule]
         outlined = outlines.readers[first : first + n] > 0
         index = int(outlined.sum(axis=(1, 2)).argmax())
-        slices = [outlines.slice_hu(first + i) for i in neighbours(n, index)]
+        slices = outlines.slices_hu(nodule, index)
         yield slices, (float(outlines.spacing_mm[nodule]),) * 2, *np.argwhere(outlined[index]).mean(axis=0)
 
 
 def crop_locations(outlines, places):
     """The same of each place beside a nodule."""
     for place in places:
-        first, n = outlines.first[place["source"]], outlines.n_slices[place["source"]]
-        slices = [outlines.slice_hu(first + i) for i in neighbours(n, int(place["slice"]))]
+        slices = outlines.slices_hu(place["source"], int(place["slice"]))
         yield slices, (float(outlines.spacing_mm[place["source"]]),) * 2, place["row"], place["col"]
 
 

@@ -7,7 +7,6 @@ Both kinds go through the same changes, so that none of them tells which it is: 
 import keras
 import numpy as np
 
-from models.imaging.patch import neighbours
 from models.imaging.two_fields import PIXELS, SHAPE, cut_close, cut_fields
 from models.networks.recognition import REDUCTION
 from training.localiser.views import other_view
@@ -37,15 +36,14 @@ def nodule_view(outlines, nodule, rng):
     factor = 1.0
     if (size := outlines.diameter_mm[nodule]) >= ENLARGED_FROM_MM and rng.random() < ENLARGED:
         factor = rng.uniform(1.2, max(1.2, min(MOST, UP_TO_MM / size)))
-    slices = [outlines.slice_hu(first + i) for i in neighbours(n, index)]
+    slices = outlines.slices_hu(nodule, index)
     return random_view(slices, outlines.share(first + index), (spacing, spacing), place, factor, rng)
 
 
 def crop_place_view(outlines, location, rng):
     """A random view of a place beside a nodule, which may lie in the view."""
     nodule = location["source"]
-    first, n = outlines.first[nodule], outlines.n_slices[nodule]
-    slices = [outlines.slice_hu(first + i) for i in neighbours(n, int(location["slice"]))]
+    first, slices = outlines.first[nodule], outlines.slices_hu(nodule, int(location["slice"]))
     spacing = (float(outlines.spacing_mm[nodule]),) * 2
     return _place_view(slices, outlines.share(first + int(location["slice"])), spacing, location, rng)
 
