@@ -16,48 +16,41 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.serving import WSGIRequestHandler
 
 from models import __version__
-from models.errors import STATUS, ContentDoubted, ScanError
-from models.gate import Door, Refused, refuse_open_door
-from models.gate.cookies import BROWSER as COOKIE
-from models.gate.cookies import cookie, cookie_of, form_token
-from models.gate.door import LOG_IN, goes_on
-from models.gate.network import network_of, visitor_of
-from models.gate.patience import TOO_SLOW, Arrivals, Patient
+from models.errors import STATUS, ContentDoubted, UserError
 from models.imaging.display import to_png
 from models.imaging.phantom import KINDS, SAMPLE, draw_phantom
 from models.imaging.scan import locate
-from models.imaging.source import Source
-from models.inference.bank import CONSENSUS, ModelBank
+from models.inference.classifier import CONSENSUS, ModelRegistry
+from models.inference.detection.search import find_location
 from models.inference.finding import DISCLAIMER
 from models.inference.pipeline import MODEL_KEYS, check_model
-from models.inference.serving import settle, tune_for_serving
+from models.inference.runtime.serving import settle, tune_for_serving
+from models.ingest.fields import asked_location, number
+from models.ingest.source import Source
 from models.reports.as_json import finding_as_json
 from models.reports.as_page import viewer_page
 from models.reports.calculators import calculators_of
-from models.reports.case import case_of
+from models.reports.case_context import case_of
 from models.reports.exports import EXPORTS, export
 from models.reports.openapi import contract
 from models.reports.overview import model_rows, models_as_json, models_for_page
 from models.reports.result import result_page
-from models.reports.shown import slice_picture
-from models.service.answers import Answers
-from models.service.fields import (
-    asked_anyway,
-    asked_place,
-    asked_view,
-    chosen_place,
-    find_place,
-    number,
-    refuse_odd_fields,
-    window,
-)
-from models.service.progress import Searches, reporter
-from models.service.queue import Queue
-from models.service.settings import SETTINGS, read_settings
-from models.service.terminal import predict_command
-from models.service.uploads import bounds_of, decoder_of, too_large, upload_request
-from models.store import ScanStore, new_token
-from models.telemetry import Metrics, Watch, note, request_id, set_up, stage
+from models.reports.viewport import slice_picture
+from models.web.access import AccessControl, AccessDenied, refuse_open_door
+from models.web.access.access_control import LOG_IN, goes_on
+from models.web.access.cookies import BROWSER as COOKIE
+from models.web.access.cookies import cookie, cookie_of, form_token
+from models.web.access.network import network_of, visitor_of
+from models.web.access.request_timeouts import TOO_SLOW, OpenConnections, WithDeadlines
+from models.web.answers import Answers
+from models.web.fields import asked_anyway, asked_view, chosen_location, refuse_odd_fields, window
+from models.web.progress import Searches, reporter
+from models.web.queue import Queue
+from models.web.settings import SETTINGS, read_settings
+from models.web.store import ScanStore, new_token
+from models.web.telemetry import Metrics, RequestLog, note, request_id, set_up, stage
+from models.web.terminal import predict_command
+from models.web.uploads import bounds_of, decoder_of, too_large, upload_request
 
 ROOT = Path(__file__).parent
 OWNER = re.compile(r"[\w-]{43}", re.ASCII)
@@ -72,8 +65,8 @@ def create_app(config=None):
     Parameters
     ----------
     config : dict, optional
-        Settings by name (see `SETTINGS`), over those of the environment; ``BANK`` passes a loaded
-        `ModelBank`.
+        Settings by name (see `SETTINGS`), over those of the environment; ``REGISTRY`` passes a loaded
+        `ModelRegistry`.
     """
     app = Flask(__name__)
     app.json.sort_keys = False  # answers keep the order of the contract
@@ -85,12 +78,12 @@ def create_app(config=None):
     app.decoder = decoder_of(app.config, weights)
     set_up(app.config["LOG"], app.logger, logging.getLogger("werkzeug"))
     app.metrics = Metrics(MODEL_KEYS)
-    app.bank = app.config.get("BANK") or ModelBank(weights)
+    app.registry = app.config.get("REGISTRY") or ModelRegistry(weights)
     app.store = ScanStore(*(app.config[f"STORE{name}"] for name in ("", "_MINUTES", "_MB", "_SCANS")))
     app.queue = Queue(app.config["QUEUE"], app.metrics.queue.inc)
-    app.answers = Answers(app.store, app.bank, app.queue)
-    app.searches = Searches(app.store, app.bank.localiser, app.metrics.searches.track_inprogress)
-    app.metrics.describe(__version__, app.bank, app.config["QUEUE"])
+    app.answers = Answers(app.store, app.registry, app.queue)
+    app.searches = Searches(app.store, app.registry.localiser, app.metrics.searches.track_inprogress)
+    app.metrics.describe(__version__, app.registry, app.config["QUEUE"])
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=app.config["PROXIES"], x_proto=app.config["PROXIES"])
     for add in (add_door, add_pages, add_scan_pages, add_api, add_errors):
         add(app)
@@ -98,16 +91,16 @@ def create_app(config=None):
     app.teardown_request(leave_queue)
     app.after_request(add_headers)
     app.context_processor(
-        lambda: {"disclaimer": DISCLAIMER, "version": __version__, "models_list": model_rows(app.bank)}
+        lambda: {"disclaimer": DISCLAIMER, "version": __version__, "models_list": model_rows(app.registry)}
     )
     app.cli.command("predict")(predict_command(decode, answer))
-    app.wsgi_app = Watch(app.wsgi_app, app.metrics)  # outermost: it sees who really sends
+    app.wsgi_app = RequestLog(app.wsgi_app, app.metrics)  # outermost: it sees who really sends
     return app
 
 
 def add_door(app):
     """Who is let in, log-in and log-out."""
-    app.door = Door(app.config, app.store.ended)
+    app.door = AccessControl(app.config, app.store.ended)
     app.template_global("form_token")(lambda: form_token(browser(new=True)))
     app.template_global("is_logged_in")(lambda: app.door.is_in(request))
 
@@ -158,7 +151,7 @@ def add_pages(app):
     def sample():
         me = browser(new=True)
         if (kind := request.form.get("kind")) not in KINDS:
-            raise ScanError("no_file", "There is no such sample.")
+            raise UserError("no_file", "There is no such sample.")
         files = [Source.of_bytes("phantom.png", to_png(draw_phantom(kind)))]
         scan = decode(files, spacing_mm=0.7, visitor=visitor())
         drawn = replace(scan, notices=(SAMPLE, *scan.notices))
@@ -166,7 +159,7 @@ def add_pages(app):
 
     @app.get("/models")
     def models():
-        return render_template("models.html", **models_for_page(app.bank))
+        return render_template("models.html", **models_for_page(app.registry))
 
     @app.get("/progress/<job>")
     def progress(job):
@@ -190,7 +183,7 @@ def add_scan_pages(app):
     @app.post("/scan/<token>/go-on")
     def go_on(token):
         """A scan that was refused for what it shows is read all the same."""
-        scan, spot, model = app.store.get(token, browser()), asked_place(request.form), asked_model()
+        scan, spot, model = app.store.get(token, browser()), asked_location(request.form), asked_model()
         if spot[:2] == (None, None) and not scan.is_crop:
             return searched_page(token, scan)
         return new_finding(token, *app.answers.new(token, browser(), locate(scan, *spot), model))
@@ -199,7 +192,7 @@ def add_scan_pages(app):
     def find(token):
         scan, model, anyway = app.store.get(token, browser()), asked_model(), asked_anyway(request.form)
         candidates = app.searches.state(token, browser())["candidates"]
-        roi = chosen_place(request.form, scan, candidates)
+        roi = chosen_location(request.form, scan, candidates)
         return new_finding(token, *app.answers.new(token, browser(), roi, model, anyway))
 
     @app.route("/scan/<token>/finding/<int:index>", methods=["GET", "POST"])
@@ -211,7 +204,9 @@ def add_scan_pages(app):
         if name not in EXPORTS:
             raise NotFound()
         finding = kept_finding(token, index)
-        data, media_type = export(name, finding, app.bank, render_template("caption.txt", finding=finding))
+        data, media_type = export(
+            name, finding, app.registry, render_template("caption.txt", finding=finding)
+        )
         saved = {"Content-Disposition": f'attachment; filename="finding-{index + 1}-{name}"'}
         return Response(data, mimetype=media_type, headers=saved)
 
@@ -244,13 +239,13 @@ def add_api(app):
 
     @app.get("/api/v1/models")
     def api_models():
-        return jsonify(models_as_json(app.bank))
+        return jsonify(models_as_json(app.registry))
 
     @app.get("/healthz")
     def healthz():
         problem = app.decoder.problem()
-        needed = app.bank.problems | ({"decoder": problem} if problem else {})
-        body = {"status": "unavailable" if needed else "ok", "unavailable": needed | app.bank.lost}
+        needed = app.registry.problems | ({"decoder": problem} if problem else {})
+        body = {"status": "unavailable" if needed else "ok", "unavailable": needed | app.registry.lost}
         return jsonify(body), 503 if needed else 200
 
     @app.get("/metrics")
@@ -278,7 +273,7 @@ def address():
 
 def read_request(report=None, keep_doubted=False):
     """Of an upload: the scan, the place (row, col, slice; None where not given), the model and `anyway`."""
-    model, spacing, spot = asked_model(), number(request.form, "spacing_mm"), asked_place(request.form)
+    model, spacing, spot = asked_model(), number(request.form, "spacing_mm"), asked_location(request.form)
     anyway = asked_anyway(request.form)
     return decode(uploaded_files(), spacing, report, visitor(), keep_doubted), spot, model, anyway
 
@@ -299,13 +294,13 @@ def asked_model():
     """The model of the request, if it exists and can answer."""
     model = request.values.get("model") or CONSENSUS
     note(model=model)
-    check_model(model, current_app.bank)
+    check_model(model, current_app.registry)
     return model
 
 
 def answer(scan, place, model, anyway=False):
     """The finding at a place (row, col, slice) of a scan that is not kept."""
-    roi = find_place(scan, current_app.bank.localiser, *place)
+    roi = find_location(scan, current_app.registry.localiser, *place)
     return current_app.answers.once(scan, roi, model, anyway)
 
 
@@ -350,10 +345,10 @@ def kept_finding(token, index):
 
 def finding_page(token, index, finding):
     """The page with a finding of a kept scan; a form of a calculator is filled in, and not kept."""
-    bank, here = current_app.bank, f"/scan/{token}/finding/{index}"
-    case = case_of(finding, bank.evaluation, bank.localiser_report)
+    registry, here = current_app.registry, f"/scan/{token}/finding/{index}"
+    case = case_of(finding, registry.evaluation, registry.localiser_report)
     is_drawn = request.args.get("overlay") != "off"
-    context = result_page(finding, bank.evaluation, bank.saliency_report, case, is_drawn)
+    context = result_page(finding, registry.evaluation, registry.saliency_report, case, is_drawn)
     context["calculators"] = calculators_of(finding, request.form, request.args.get("calculator"))
     page = render_template("result.html", here_now=here, address=f"/scan/{token}", **context)
     return page, {"Content-Location": here}
@@ -362,7 +357,7 @@ def finding_page(token, index, finding):
 def add_errors(app):
     """One sentence a mistake: the page and the JSON twin say the same."""
 
-    app.register_error_handler(ScanError, error_answer)
+    app.register_error_handler(UserError, error_answer)
     app.register_error_handler(ContentDoubted, doubted_answer)
 
     @app.errorhandler(RequestEntityTooLarge)
@@ -385,7 +380,7 @@ def doubted_answer(error):
     """The refusal of what looks like no CT of the chest; a browser may go on with it."""
     kept = ""
     if error.scan is not None and request.endpoint == "predict":
-        with suppress(ScanError):  # where it cannot be kept, it has to be sent again
+        with suppress(UserError):  # where it cannot be kept, it has to be sent again
             kept = f"/scan/{current_app.store.put(error.scan, browser(), address())}"
     return error_answer(error, kept)
 
@@ -400,14 +395,14 @@ def error_answer(error, kept=""):
     body, token = {"code": error.code, "message": error.message}, (request.view_args or {}).get("token")
     if is_program():
         page = jsonify({"error": body} | ({"kept": kept} if kept else {}))
-    elif isinstance(error, Refused):
+    elif isinstance(error, AccessDenied):
         page = render_template(error.page, **body, error=body, goes_on=goes_on(request))
     elif error.code == "scan_gone":
         page = render_template("error.html", status=404, message=error.message, gone=True)
     elif token:
         try:
             page, _ = scan_page(token, error=body)
-        except ScanError:  # nor is there a scan to show
+        except UserError:  # nor is there a scan to show
             page = render_template("error.html", status=STATUS[error.code], message=error.message)
     else:
         model = request.values.get("model") if "form" in vars(request) else None  # else it was not read
@@ -464,6 +459,6 @@ if __name__ == "__main__":
     tune_for_serving()
     application = create_app()
     settle()
-    own = {"arrivals": Arrivals(not application.config["PROXIES"])}
-    patient = {"request_handler": type("Connection", (Patient, WSGIRequestHandler), own)}
+    own = {"arrivals": OpenConnections(not application.config["PROXIES"])}
+    patient = {"request_handler": type("Connection", (WithDeadlines, WSGIRequestHandler), own)}
     application.run(application.config["HOST"], application.config["PORT"], debug=False, **patient)

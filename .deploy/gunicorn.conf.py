@@ -32,20 +32,20 @@ def make_metrics_folder():
 
 make_metrics_folder()
 
-from models.gate import refuse_open_door  # noqa: E402
-from models.gate.patience import Arrivals, PatientSocket  # noqa: E402
-from models.inference.serving import settle, tune_for_serving  # noqa: E402
-from models.service.settings import SETTINGS, read_settings  # noqa: E402
-from models.store import disk  # noqa: E402
-from models.store.presence import Presence, default_folder  # noqa: E402
-from models.telemetry.logs import formatter, hide_tokens  # noqa: E402
+from models.inference.runtime.serving import settle, tune_for_serving  # noqa: E402
+from models.web.access import refuse_open_door  # noqa: E402
+from models.web.access.request_timeouts import DeadlineSocket, OpenConnections  # noqa: E402
+from models.web.settings import SETTINGS, read_settings  # noqa: E402
+from models.web.store import disk  # noqa: E402
+from models.web.store.process_lock import ProcessLock, default_folder  # noqa: E402
+from models.web.telemetry.logs import formatter, hide_tokens  # noqa: E402
 
 tune_for_serving()
 settings = read_settings(SETTINGS, os.environ)
 refuse_open_door(settings["HOST"], settings["PASSWORD"], settings["OPEN"])
 
 
-arrivals = Arrivals(not settings["PROXIES"])
+arrivals = OpenConnections(not settings["PROXIES"])
 
 
 class Connection(TConn):
@@ -72,7 +72,7 @@ class PatientWorker(ThreadWorker):
             if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
                 raise
             return
-        sock = PatientSocket.of(sock)
+        sock = DeadlineSocket.of(sock)
         if not arrivals.arrive(address[0] if isinstance(address, tuple) else "", sock):
             sock.close()
             return
@@ -83,7 +83,7 @@ class PatientWorker(ThreadWorker):
         self.poller.register(sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def handle(self, conn):
-        PatientSocket.of(conn.sock)  # another request, with a time of its own
+        DeadlineSocket.of(conn.sock)  # another request, with a time of its own
         arrivals.begin(conn.sock)
         return super().handle(conn)
 
@@ -131,7 +131,7 @@ limit_request_line, limit_request_fields, limit_request_field_size = 4094, 64, 8
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a busy disk is no death either
 control_socket_disable = True
 
-accesslog = None  # models.telemetry writes the line of a request: no address, query or name in it
+accesslog = None  # models.web.telemetry writes the line of a request: no address, query or name in it
 errorlog = "-"
 logger_class = Log
 
@@ -142,7 +142,7 @@ GENERATION = struct.Struct("QQ")  # the newest process that is ready, and the ne
 def on_starting(server):
     """The master is present in the store: a reload replaces all processes, and must not empty it."""
     server.generation = mmap.mmap(-1, GENERATION.size)  # processes that are forked share it
-    server.presence = Presence(Path(settings["STORE"] or default_folder()), disk.wipe)
+    server.presence = ProcessLock(Path(settings["STORE"] or default_folder()), disk.wipe)
 
 
 def post_fork(server, worker):

@@ -20,7 +20,7 @@ STATUS = {
 }
 
 
-class ScanError(Exception):
+class UserError(Exception):
     """What is wrong with an upload or a request, in words for the person who sent it.
 
     Parameters
@@ -37,13 +37,13 @@ class ScanError(Exception):
         self.message = message
 
 
-class ContentDoubted(ScanError):
+class ContentDoubted(UserError):
     """What an upload shows does not look like a CT of the chest; who sees it may know better.
 
     Parameters
     ----------
     code, message : str
-        As of ScanError.
+        As of UserError.
     scan : Scan
         What was read all the same, with a warning that stays on it.
     """

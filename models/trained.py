@@ -1,7 +1,7 @@
 """What was trained, in its folder: all files listed with their checksums, all reports of a known form.
 
-``manifest.json`` holds the SHA-256 of all other files; `training.manifest` makes it. What is not listed, not
-as listed or of another form is not used, and the sentence says which file it was.
+``manifest.json`` holds the SHA-256 of all other files; `training.publish.manifest` makes it. What is not
+listed, not as listed or of another form is not used, and the sentence says which file it was.
 """
 
 import functools

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,9 +21,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join([WITHOUT_JAX, os.environ.get("PYTHONP
 
 from app import ROOT, create_app
 from models.imaging.phantom import draw_phantom
-from models.inference.bank import ModelBank
+from models.inference.classifier import ModelRegistry
 from tests.app.made_series import BrightSpots, WithLocaliser
-from tests.imaging.dicom_files import chest_slice
+from tests.ingest.dicom_files import chest_slice
 from tests.remembering import Remembering
 
 
@@ -40,15 +41,15 @@ Flask.test_client_class = BrowserLike
 @pytest.fixture(scope="session")
 def app(tmp_path_factory):
     """The application with the shipped weights; what it has answered once it does not compute anew."""
-    bank = Remembering(ModelBank(ROOT / "weights"))
-    return create_app({"BANK": bank, "STORE": tmp_path_factory.mktemp("app") / "store"})
+    registry = Remembering(ModelRegistry(ROOT / "weights"))
+    return create_app({"REGISTRY": registry, "STORE": tmp_path_factory.mktemp("app") / "store"})
 
 
 @pytest.fixture(scope="session")
 def finder(app, tmp_path_factory):
     """The application with a rule in place of the network that finds nodules: what is bright is one."""
     folder = tmp_path_factory.mktemp("finder") / "store"
-    return create_app({"BANK": WithLocaliser(app.bank, BrightSpots()), "STORE": folder})
+    return create_app({"REGISTRY": WithLocaliser(app.registry, BrightSpots()), "STORE": folder})
 
 
 @pytest.fixture
@@ -106,3 +107,30 @@ def slice_png():
 def chest_hu():
     """A whole chest slice in HU."""
     return chest_slice()
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of real data that may lie beside the repository."""
+    folder = Path(__file__).resolve().parents[1].parent / "shared"
+    if not (folder / "dicom").is_dir():
+        pytest.skip("the folder shared, with real data, is not beside the repository")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chest():
+    """HU of a whole chest slice, 512 x 512, read-only."""
+    hu = chest_slice()
+    hu.flags.writeable = False
+    return hu
+
+
+@pytest.fixture(scope="session")
+def grey():
+    """An 8-bit grey picture of 48 x 64 pixels, a nodule beside the chest wall, read-only; the wall is 250."""
+    pixels = draw_phantom("spiculated", size=64, spacing_mm=1.3)[8:56]
+    wall = (pixels >= 200) & (np.arange(64) >= 46)
+    pixels = np.where(wall, 250, np.minimum(pixels, 249)).astype(np.uint8)
+    pixels.flags.writeable = False
+    return pixels

@@ -6,26 +6,26 @@ import hashlib
 
 
 class Remembering:
-    """A `ModelBank` whose networks are passed once by the same patches; all else is the real one."""
+    """A `ModelRegistry` whose networks are passed once by the same patches; all else is the real one."""
 
-    def __init__(self, bank):
-        self._bank = bank
-        self._begin = remembered(lambda *asked: functools.cache(bank.begin(*asked)))
-        bank.localiser.maps = remembered(bank.localiser.maps)
+    def __init__(self, registry):
+        self._registry = registry
+        self._begin = remembered(lambda *asked: functools.cache(registry.begin(*asked)))
+        registry.localiser.maps = remembered(registry.localiser.maps)
 
     def __getattr__(self, name):
-        return getattr(self._bank, name)
+        return getattr(self._registry, name)
 
     def __copy__(self):
-        """A plain bank, which forgets: what is changed in it changes its answers."""
-        return copy.copy(self._bank)
+        """A plain registry, which forgets: what is changed in it changes its answers."""
+        return copy.copy(self._registry)
 
     def begin(self, patches, chosen=slice(None), explain=False):
-        """As of `ModelBank`."""
+        """As of `ModelRegistry`."""
         return self._begin(patches, chosen, explain)
 
     def predict_all(self, patches, chosen=slice(None)):
-        """As of `ModelBank`."""
+        """As of `ModelRegistry`."""
         return self.begin(patches, chosen)()[0]
 
 

@@ -2,7 +2,7 @@
 
 import math
 
-NODULE_TYPES = ("solid", "part-solid", "ground glass")  # as `models.inference.texture` names them
+NODULE_TYPES = ("solid", "part-solid", "ground glass")  # as `models.inference.measurement.texture` names them
 
 
 class Refusal(Exception):

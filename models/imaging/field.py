@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from models.imaging.grey import picture_as_hu
-from models.imaging.patch import neighbours
+from models.imaging.patch import adjacent_slices
 
 GRID_MM = 0.75
 WINDOW_HU = (-1000.0, 300.0)  # becomes 0 to 1
@@ -120,6 +120,6 @@ def slice_in_hu(scan, index):
 
 def field_at(scan, index, grid):
     """The network's input: a part of a slice with its neighbours, shape (rows, cols, 3), float32."""
-    order = neighbours(len(scan.slices), index)
+    order = adjacent_slices(len(scan.slices), index)
     cut = {i: cut_field(slice_in_hu(scan, i), grid.box, grid.size) for i in set(order)}
     return to_unit(np.stack([cut[i] for i in order], axis=-1))

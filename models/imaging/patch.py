@@ -68,7 +68,7 @@ def cut_patch(slices, spacing_mm, row, col, spec=PATCH):
     return np.stack(channels, axis=-1)
 
 
-def neighbours(n_slices, index):
+def adjacent_slices(n_slices, index):
     """Indices of the three slices that make the channels of the patch at `index`.
 
     At either end of a stack, and in a stack of one, the slice itself stands in for its missing neighbour.

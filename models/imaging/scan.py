@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.errors import ScanError
+from models.errors import UserError
 from models.imaging.reference import Reference
 
 ASSUMED_SPACING_MM = 0.7
@@ -150,28 +150,28 @@ def locate(scan, row=None, col=None, index=None):
 
     Raises
     ------
-    ScanError
+    UserError
         ``bad_number``, ``roi_outside``, or ``nodule_not_found`` for a whole slice without a place.
     """
     n_slices = len(scan.slices)
     if index is None:
         index = n_slices // 2
     elif not 0 <= index < n_slices:
-        raise ScanError(
+        raise UserError(
             "roi_outside", f"Slice {index} is outside the scan, which has slices 0 to {n_slices - 1}."
         )
     if (row is None) != (col is None):
-        raise ScanError("bad_number", "Give both row and col of the nodule, or neither.")
+        raise UserError("bad_number", "Give both row and col of the nodule, or neither.")
     if row is None:
         if not scan.is_crop:
-            raise ScanError(
+            raise UserError(
                 "nodule_not_found",
                 f"The image is {scan.rows} x {scan.cols} pixels, a whole slice rather than a nodule crop: "
                 "say where the nodule is with row and col.",
             )
         return Roi((scan.rows - 1) / 2, (scan.cols - 1) / 2, index, "centre")
     if not (-0.5 <= row <= scan.rows - 0.5 and -0.5 <= col <= scan.cols - 0.5):
-        raise ScanError(
+        raise UserError(
             "roi_outside",
             f"Row {row:g}, column {col:g} is outside the image of {scan.rows} rows and {scan.cols} columns.",
         )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.imaging.field import cut_field, slice_in_hu, to_unit
-from models.imaging.patch import neighbours
+from models.imaging.patch import adjacent_slices
 from models.imaging.scan import Scan
 
 FIELDS_MM = (32.0, 80.0)
@@ -69,6 +69,6 @@ def fields_at(
     first, last = shown or (0, len(scan.slices) - 1)
     if (scan.slice_spacing_mm or 0) > APART_MM:
         first = last = index
-    order = [min(max(i, first), last) for i in neighbours(len(scan.slices), index)]
+    order = [min(max(i, first), last) for i in adjacent_slices(len(scan.slices), index)]
     hu = {i: slice_in_hu(scan, i) for i in set(order)}
     return to_unit(cut_fields([hu[i] for i in order], scan.spacing_mm, row, col))

@@ -1,13 +1,13 @@
 """The form of ``evaluation.json``: what was measured of the models, for the pages that show it.
 
-Written as `models.inference.reports` says.
+Written as `models.inference.weights_reports` says.
 """
 
 from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from models.inference.reports import ByModel, Count, Number, Numbers, Share
+from models.inference.weights_reports import ByModel, Count, Number, Numbers, Share
 
 
 class Auc(Struct):

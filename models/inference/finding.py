@@ -7,9 +7,9 @@ import numpy as np
 from models.clinical.mass import is_mass
 from models.imaging.patch import PATCH
 from models.imaging.scan import Notice, Roi, Scan
-from models.inference.measure import Measurement
-from models.inference.neighbours import Neighbours
+from models.inference.measurement.sizes import Measurement
 from models.inference.reliability import Reliability
+from models.inference.similar_cases import SimilarCases
 
 DISCLAIMER = (
     "Research use only, not a medical device. The probability is that radiologists would rate the nodule as "
@@ -72,7 +72,7 @@ class Finding:
         Of the outlined nodule; None where it was not outlined.
     spread : float, optional
         Standard deviation of the five probabilities.
-    neighbours : Neighbours, optional
+    similar_cases : SimilarCases, optional
         The most similar training nodules; None where they cannot be told.
     saliency : Saliency, optional
         Of the model in front; None where it was not asked for.
@@ -102,7 +102,7 @@ class Finding:
     field_mm: float = PATCH.field_mm
     measurement: Measurement | None = None
     spread: float | None = None
-    neighbours: Neighbours | None = None
+    similar_cases: SimilarCases | None = None
     saliency: object | None = None
     nodule_probability: float | None = None
     recognised: bool = True

@@ -3,19 +3,19 @@
 from dataclasses import replace
 
 from models.clinical.mass import is_mass
-from models.errors import ScanError
+from models.errors import UserError
 from models.imaging.patch import patch_of
 from models.imaging.scan import Notice
-from models.inference.bank import CONSENSUS, CONSENSUS_TITLE
 from models.inference.calibration import disagreement
-from models.inference.cores import meanwhile
-from models.inference.doubts import doubts, in_order
+from models.inference.classifier import CONSENSUS, CONSENSUS_TITLE
+from models.inference.detection.section import largest_section
 from models.inference.finding import Finding, ModelAnswer
-from models.inference.measure import axes, measure
-from models.inference.outline import reaches_edge
+from models.inference.measurement.outline import reaches_edge
+from models.inference.measurement.sizes import axes, measure
+from models.inference.quality_warnings import in_order, quality_warnings
 from models.inference.reading import Reading
 from models.inference.reliability import reliability_of
-from models.inference.section import largest_section
+from models.inference.runtime.parallel import meanwhile
 from models.inference.views import views, views_of_chosen
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
@@ -32,13 +32,13 @@ ABOUT_NODULE = (  # notices that mean nothing without one
 )
 
 
-def check_model(key, bank):
+def check_model(key, registry):
     """Refuse a model that does not exist (``unknown_model``) or cannot answer (``model_unavailable``)."""
     if key not in MODEL_KEYS:
-        raise ScanError("unknown_model", f"There is no such model; choose one of {', '.join(MODEL_KEYS)}.")
-    if not bank.available(key):
-        problem = bank.problems.get(key, "none of the five models could be loaded.")
-        raise ScanError("model_unavailable", f"{title_of(key)} is unavailable: {problem}")
+        raise UserError("unknown_model", f"There is no such model; choose one of {', '.join(MODEL_KEYS)}.")
+    if not registry.available(key):
+        problem = registry.problems.get(key, "none of the five models could be loaded.")
+        raise UserError("model_unavailable", f"{title_of(key)} is unavailable: {problem}")
 
 
 def title_of(key):
@@ -53,7 +53,7 @@ def citation_of(key):
     )
 
 
-def analyse(scan, roi, model_key, bank, anyway=False):
+def analyse(scan, roi, model_key, registry, anyway=False):
     """Answer on one nodule with all models, and with the one asked for in front.
 
     Parameters
@@ -62,7 +62,7 @@ def analyse(scan, roi, model_key, bank, anyway=False):
     roi : Roi
     model_key : str
         One of `MODEL_KEYS`.
-    bank : ModelBank
+    registry : ModelRegistry
     anyway : bool
         Give the scores although no nodule is recognised.
 
@@ -72,21 +72,21 @@ def analyse(scan, roi, model_key, bank, anyway=False):
 
     Raises
     ------
-    ScanError
+    UserError
         ``unknown_model`` or ``model_unavailable``.
     """
-    check_model(model_key, bank)
-    return finding_of(read_nodule(scan, roi, bank), model_key, bank, anyway)
+    check_model(model_key, registry)
+    return finding_of(read_nodule(scan, roi, registry), model_key, registry, anyway)
 
 
-def read_nodule(scan, roi, bank, explain=False):
+def read_nodule(scan, roi, registry, explain=False):
     """Compute all that can be said of one nodule; with `explain`, also why.
 
     Returns
     -------
     Reading
     """
-    section = None if bank.localiser is None else largest_section(scan, roi, bank.localiser)
+    section = None if registry.localiser is None else largest_section(scan, roi, registry.localiser)
     given = polygon = shown = None
     if section is not None:
         given, roi, polygon, shown = roi, section.roi, section.polygon, section.shown
@@ -95,11 +95,12 @@ def read_nodule(scan, roi, bank, explain=False):
     slices, index = scan.slices[first : last + 1], roi.slice - first  # as in the crops that trained
     patches = views(slices, scan.spacing_mm, roi.row, roi.col, index, spec)
     chosen = views_of_chosen(len(slices), index)
-    answers = bank.begin(patches, chosen, explain)
-    recognising = meanwhile(bank.recognise, scan, roi, shown)  # by the core that has done its networks first
+    answers = registry.begin(patches, chosen, explain)
+    # by the core that has done its networks first
+    recognising = meanwhile(registry.recognise, scan, roi, shown)
     predictions, saliency = answers()
     measurement = None if polygon is None else measure(polygon, scan, roi.slice)
-    neighbours = bank.similar({key: prediction.features for key, prediction in predictions.items()})
+    similar_cases = registry.similar({key: prediction.features for key, prediction in predictions.items()})
     return Reading(
         scan=scan,
         roi=roi,
@@ -110,26 +111,26 @@ def read_nodule(scan, roi, bank, explain=False):
         patch=patches[chosen][0],
         notices=(
             *scan.notices,
-            *_unmeasured(bank, scan, polygon),
-            *doubts(scan, roi, polygon, measurement, neighbours, bank.evaluation),
+            *_unmeasured(registry, scan, polygon),
+            *quality_warnings(scan, roi, polygon, measurement, similar_cases, registry.evaluation),
         ),
-        weights=bank.checksum,
+        weights=registry.checksum,
         outline=None if polygon is None else tuple(map(tuple, polygon.tolist())),
         measurement=measurement,
-        neighbours=neighbours,
+        similar_cases=similar_cases,
         saliency=saliency,
         recognition=recognising.result(),
     )
 
 
-def finding_of(reading, model_key, bank, anyway=False):
+def finding_of(reading, model_key, registry, anyway=False):
     """The answer that follows from a reading, with one model in front; see `analyse`.
 
     Where no nodule is recognised, the verdict is ``no_nodule``, and nothing more is said of it but with
     `anyway`.
     """
-    check_model(model_key, bank)
-    found = _finding(reading, model_key, bank)
+    check_model(model_key, registry)
+    found = _finding(reading, model_key, registry)
     if found.recognised:
         return found
     found = replace(
@@ -141,25 +142,25 @@ def finding_of(reading, model_key, bank, anyway=False):
     return found if anyway else _silent(found)
 
 
-def _finding(reading, model_key, bank):
+def _finding(reading, model_key, registry):
     predictions = reading.predictions
     used = list(predictions) if model_key == CONSENSUS else [model_key]
     own = {key: prediction.probability for key, prediction in predictions.items()}
     spread = float(disagreement(list(own.values())))
     if model_key == CONSENSUS:
-        probability = bank.consensus([prediction.score for prediction in predictions.values()])
+        probability = registry.consensus([prediction.score for prediction in predictions.values()])
     else:
         probability = own[model_key]
     long_axis_mm = reading.measurement.long_axis_mm if reading.measurement else None
-    verdict = _verdict(bank, model_key, probability, spread, long_axis_mm)
+    verdict = _verdict(registry, model_key, probability, spread, long_axis_mm)
     kind = "stack" if len(reading.scan.slices) > 1 else "middle"
     return Finding(
         verdict=verdict,
         model=model_key,
         title=title_of(model_key),
         probability=probability,
-        threshold=bank.threshold(model_key),
-        models=tuple(_answer(bank, key, own.get(key), spread, long_axis_mm) for key in ARCHITECTURES),
+        threshold=registry.threshold(model_key),
+        models=tuple(_answer(registry, key, own.get(key), spread, long_axis_mm) for key in ARCHITECTURES),
         spread=spread,
         roi=reading.roi,
         given=reading.given,
@@ -175,11 +176,11 @@ def _finding(reading, model_key, bank):
         weights=reading.weights,
         outline=reading.outline,
         measurement=reading.measurement,
-        neighbours=reading.neighbours,
+        similar_cases=reading.similar_cases,
         saliency=reading.saliency.get(model_key),
         nodule_probability=None if reading.recognition is None else reading.recognition.probability,
         recognised=reading.recognition is None or reading.recognition.is_nodule,
-        reliability=reliability_of(bank.reliability, model_key, kind, long_axis_mm, verdict),
+        reliability=reliability_of(registry.reliability, model_key, kind, long_axis_mm, verdict),
     )
 
 
@@ -195,26 +196,26 @@ def _silent(finding):
         outline=None,
         measurement=None,
         spread=None,
-        neighbours=None,
+        similar_cases=None,
         saliency=None,
     )
 
 
-def _verdict(bank, key, probability, spread, long_axis_mm):
+def _verdict(registry, key, probability, spread, long_axis_mm):
     """Of a mass never benign: its size speaks against it."""
-    if bank.defers(key, probability, spread):
+    if registry.defers(key, probability, spread):
         return "indeterminate"
-    if probability >= bank.threshold(key):
+    if probability >= registry.threshold(key):
         return "malignant"
     return "indeterminate" if is_mass(long_axis_mm) else "benign"
 
 
-def _answer(bank, key, probability, spread, long_axis_mm):
+def _answer(registry, key, probability, spread, long_axis_mm):
     title = ARCHITECTURES[key].title
     if probability is None:
         return ModelAnswer(key, title, None, None, None)
-    verdict = _verdict(bank, key, probability, spread, long_axis_mm)
-    return ModelAnswer(key, title, verdict, probability, bank.threshold(key))
+    verdict = _verdict(registry, key, probability, spread, long_axis_mm)
+    return ModelAnswer(key, title, verdict, probability, registry.threshold(key))
 
 
 def _missing(predictions, model_key):
@@ -227,9 +228,9 @@ def _missing(predictions, model_key):
     return (Notice("model_unavailable", message),)
 
 
-def _unmeasured(bank, scan, polygon):
+def _unmeasured(registry, scan, polygon):
     """Why there is no size, or what is wrong with it."""
-    if bank.localiser is None:
+    if registry.localiser is None:
         yield Notice(
             "model_unavailable", "The nodule is not outlined or measured: the localiser is unavailable."
         )

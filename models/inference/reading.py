@@ -6,9 +6,9 @@ import numpy as np
 
 from models.imaging.patch import PATCH
 from models.imaging.scan import Notice, Roi, Scan
-from models.inference.measure import Measurement
-from models.inference.neighbours import Neighbours
-from models.inference.recognition import Recognition
+from models.inference.detection.recognition import Recognition
+from models.inference.measurement.sizes import Measurement
+from models.inference.similar_cases import SimilarCases
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Reading:
         Edge of the patch.
     measurement : Measurement, optional
         Of the outlined nodule; None where it was not outlined.
-    neighbours : Neighbours, optional
+    similar_cases : SimilarCases, optional
         The most similar training nodules; None where they cannot be told.
     saliency : dict of str to Saliency
         By model, and of the consensus; empty where it was not asked for.
@@ -58,6 +58,6 @@ class Reading:
     given: Roi | None = None
     field_mm: float = PATCH.field_mm
     measurement: Measurement | None = None
-    neighbours: Neighbours | None = None
+    similar_cases: SimilarCases | None = None
     saliency: dict = field(default_factory=dict)
     recognition: Recognition | None = None

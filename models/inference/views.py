@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.imaging.patch import PATCH, cut_patch, neighbours
+from models.imaging.patch import PATCH, adjacent_slices, cut_patch
 
 SLICES = 5  # at most so many slices around the chosen one are read; their answers are averaged
 
@@ -16,7 +16,7 @@ def slices_to_read(n_slices, at_most=SLICES, middle=None):
 
 def patch_at(slices, spacing_mm, row, col, index, spec=PATCH):
     """The patch of one slice of a stack (n, rows, cols), with its neighbours as channels."""
-    channels = [slices[i] for i in neighbours(len(slices), index)]
+    channels = [slices[i] for i in adjacent_slices(len(slices), index)]
     return cut_patch(channels, spacing_mm, row, col, spec)
 
 

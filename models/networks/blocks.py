@@ -12,7 +12,7 @@ _initial = ContextVar("initial", default="he_normal")
 
 
 @contextmanager
-def undrawn():
+def zero_initialised():
     """Networks built within begin with zeros: drawing weights takes a while, and loaded ones replace them."""
     token = _initial.set("zeros")
     try:

@@ -2,7 +2,7 @@
 
 from models import __version__
 from models.inference.finding import DISCLAIMER
-from models.inference.measure import Measurement
+from models.inference.measurement.sizes import Measurement
 
 
 def finding_as_json(finding):
@@ -47,7 +47,7 @@ def finding_as_json(finding):
         "warnings": [{"code": notice.code, "message": notice.message} for notice in finding.notices],
         "disclaimer": DISCLAIMER,
         "version": {"app": __version__, "weights": finding.weights},
-        "similar": _similar(finding.neighbours),
+        "similar": _similar(finding.similar_cases),
         "reliability": _reliability(finding.reliability),
     }
 
@@ -86,16 +86,16 @@ def _reliability(worth):
     }
 
 
-def _similar(neighbours):
+def _similar(similar_cases):
     """Readers' ratings (how often 1 to 5) and sizes of the nearest training nodules, and how near."""
-    if neighbours is None:
+    if similar_cases is None:
         return None
     return {
-        "ratings": list(neighbours.ratings),
-        "diameters_mm": [_tenths(diameter) for diameter in neighbours.diameters_mm],
-        "distance": neighbours.distance,
-        "farther_than": neighbours.unlike,
-        "is_unlike": neighbours.is_unlike,
+        "ratings": list(similar_cases.ratings),
+        "diameters_mm": [_tenths(diameter) for diameter in similar_cases.diameters_mm],
+        "distance": similar_cases.distance,
+        "farther_than": similar_cases.farther_than,
+        "is_unlike": similar_cases.is_out_of_distribution,
     }
 
 

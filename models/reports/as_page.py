@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from urllib.parse import urlencode
 
-from models.reports.shown import mm_per_shown_pixel, shown_box, to_shown
+from models.reports.viewport import mm_per_shown_pixel, shown_box, to_shown
 
 WINDOWS = {"lung": (-600, 1500), "mediastinum": (40, 400), "bone": (400, 1800)}  # level and width in HU
 MARK_MM = 13.0  # radius of the ring around a chosen place
@@ -48,7 +48,7 @@ def viewer_page(scan, view, address, findings, search):
     findings : list of dict
         The answers so far: row, col, slice, model, verdict, probability.
     search : dict
-        What `models.service.progress.Searches.state` says.
+        What `models.web.progress.Searches.state` says.
     """
     width, height = shown_box(scan)
     facts = {

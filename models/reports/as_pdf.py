@@ -16,7 +16,7 @@ from models.imaging.display import data_uri, to_png
 from models.inference.finding import DISCLAIMER
 from models.reports.evaluation import auc_of
 from models.reports.result import PATCH_SHOWN, result_page
-from models.reports.shown import slice_picture
+from models.reports.viewport import slice_picture
 
 TEMPLATE = Path(__file__).parents[2] / "templates" / "sheet" / "sheet.typ"
 STANDARD = "ua-1"  # PDF/UA-1, ISO 14289-1: tagged, readable by screen readers
@@ -34,7 +34,7 @@ def finding_as_pdf(finding, evaluation, saliency=None, case=None, made=None):
     saliency : dict, optional
         Of ``saliency.json``: what the maps are worth.
     case : dict, optional
-        Of `models.reports.case.case_of`.
+        Of `models.reports.case_context.case_of`.
     made : datetime, optional
         When it was made, with its time zone; default now. All else follows from the other parameters.
 
@@ -67,7 +67,7 @@ def sheet_facts(finding, evaluation, saliency=None, case=None):
         "models": [asdict(answer) | auc_of(evaluation, answer.key) for answer in finding.models],
         "front_auc": auc_of(evaluation, finding.model),
         "warnings": [notice.message for notice in finding.notices],
-        "neighbours": finding.neighbours and vars(finding.neighbours),
+        "similar_cases": finding.similar_cases and vars(finding.similar_cases),
         "contours": contours(finding),
         "enlarged": page["close_up"] and _enlarged(finding, page["close_up"]),
         "image": _image(finding.scan),

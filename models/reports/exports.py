@@ -4,28 +4,28 @@ import json
 
 from models.reports.as_json import finding_as_json
 from models.reports.as_pdf import finding_as_pdf
-from models.reports.case import case_of
+from models.reports.case_context import case_of
 
 
-def finding_json(finding, bank, caption):
+def finding_json(finding, registry, caption):
     """The answer of the JSON interface."""
     return json.dumps(finding_as_json(finding), indent=2).encode()
 
 
-def report_pdf(finding, bank, caption):
+def report_pdf(finding, registry, caption):
     """One sheet of A4."""
-    case = case_of(finding, bank.evaluation, bank.localiser_report)
-    return finding_as_pdf(finding, bank.evaluation, bank.saliency_report, case)
+    case = case_of(finding, registry.evaluation, registry.localiser_report)
+    return finding_as_pdf(finding, registry.evaluation, registry.saliency_report, case)
 
 
-def report_sr(finding, bank, caption):
+def report_sr(finding, registry, caption):
     """A DICOM Structured Report."""
     from models.reports.dicom import structured_report  # takes 80 MB of memory, and half a second
 
     return structured_report(finding)
 
 
-def overlay_sc(finding, bank, caption):
+def overlay_sc(finding, registry, caption):
     """A DICOM Secondary Capture."""
     from models.reports.dicom import secondary_capture
 
@@ -40,7 +40,7 @@ EXPORTS = {  # name: what makes it, and its media type
 }
 
 
-def export(name, finding, bank, caption):
+def export(name, finding, registry, caption):
     """A file of a finding.
 
     Parameters
@@ -48,7 +48,7 @@ def export(name, finding, bank, caption):
     name : str
         One of `EXPORTS`.
     finding : Finding
-    bank : ModelBank
+    registry : ModelRegistry
         For what was measured of its models.
     caption : str
         What is written below a picture.
@@ -60,8 +60,8 @@ def export(name, finding, bank, caption):
 
     Raises
     ------
-    ScanError
+    UserError
         ``not_dicom``: a DICOM file was asked for of an upload that was none.
     """
     make, media_type = EXPORTS[name]
-    return make(finding, bank, caption), media_type
+    return make(finding, registry, caption), media_type

@@ -16,7 +16,7 @@ def overlay(saliency_map, orientation, side):
     Parameters
     ----------
     saliency_map : ndarray of shape (rows, cols)
-        In [0, 1], in the file's orientation, as `models.inference.saliency.Saliency.map`; not empty.
+        In [0, 1], in the file's orientation, as `models.inference.saliency.saliency.Saliency.map`; not empty.
     orientation : Orientation
         Turns it as the patch is turned for display.
     side : int

@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.imaging.display import data_uri, to_grey, to_png
-from models.reports.shown import mm_per_shown_pixel, shown_box, slice_picture, to_shown
+from models.reports.viewport import mm_per_shown_pixel, shown_box, slice_picture, to_shown
 
 PATCH_SHOWN = 384  # pixels
 BARS_MM = (50, 20, 10, 5, 2)

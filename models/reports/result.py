@@ -5,9 +5,9 @@ from models.networks.scales import DESCRIPTOR_SCALES
 from models.reports.as_text import worth_line
 from models.reports.overlay import legend, overlay
 from models.reports.pictures import PATCH_SHOWN, pictures
+from models.reports.reliability import USELESS
 from models.reports.sentences import diagnosed
 from models.reports.tables import part
-from models.reports.worth import USELESS
 
 ENOUGH = 20  # nodules, for a share that says something
 VERDICTS = ("malignant", "benign", "indeterminate", "no_nodule")
@@ -25,7 +25,7 @@ def result_page(finding, evaluation, saliency=None, case=None, overlay_on=True):
     saliency : dict, optional
         Of ``saliency.json``: what the maps are worth.
     case : dict, optional
-        As `models.reports.case.case_of` gives it: where this case lies among the unseen ones.
+        As `models.reports.case_context.case_of` gives it: where this case lies among the unseen ones.
     overlay_on : bool
         Whether the saliency map is drawn; without JavaScript it is switched by the page's address.
 
@@ -85,7 +85,7 @@ def descriptors(characteristics, errors):
     ----------
     characteristics : dict of str to (float or None)
     errors : dict of str to dict
-        As `models.reports.case.descriptor_errors` gives them; may be empty.
+        As `models.reports.case_context.descriptor_errors` gives them; may be empty.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def nearby(histogram):
     Parameters
     ----------
     histogram : dict or None
-        As `models.reports.case.histogram` gives it.
+        As `models.reports.case_context.histogram` gives it.
 
     Returns
     -------

@@ -3,7 +3,7 @@
 import pytest
 
 from app import COOKIE, create_app
-from models.store import new_token
+from models.web.store import new_token
 from tests.app.made_series import WithLocaliser, chest_scan
 
 
@@ -11,7 +11,7 @@ from tests.app.made_series import WithLocaliser, chest_scan
 def blind(app, tmp_path_factory):
     """The application without weights for finding nodules."""
     folder = tmp_path_factory.mktemp("blind") / "store"
-    return create_app({"BANK": WithLocaliser(app.bank, None), "STORE": folder})
+    return create_app({"REGISTRY": WithLocaliser(app.registry, None), "STORE": folder})
 
 
 def new_visitor(app):

@@ -6,8 +6,8 @@ import zipfile
 import numpy as np
 
 from models.imaging.scan import Scan
-from models.inference.localiser import Localiser
-from tests.imaging.dicom_files import LUNG, NODULE, chest_slice, ellipse, make_ct
+from models.inference.detection.localiser import Localiser
+from tests.ingest.dicom_files import LUNG, NODULE, chest_slice, ellipse, make_ct
 
 ROWS = COLS = 256
 NODULE_AT = (127.5, 76.5)  # row and column
@@ -71,13 +71,13 @@ class BrightSpots(Localiser):
 
 
 class WithLocaliser:
-    """A bank with another localiser, or none, that never doubts a place; all else is the real one."""
+    """A registry with another localiser, or none, that never doubts a place; all else is the real one."""
 
-    def __init__(self, bank, localiser):
-        self._bank, self.localiser = bank, localiser
+    def __init__(self, registry, localiser):
+        self._registry, self.localiser = registry, localiser
 
     def recognise(self, scan, roi, shown=None):
         """Cannot be told: what follows from it has tests of its own, `tests.app.test_verdicts`."""
 
     def __getattr__(self, name):
-        return getattr(self._bank, name)
+        return getattr(self._registry, name)

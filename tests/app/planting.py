@@ -12,7 +12,7 @@ from pydicom.datadict import DicomDictionary, RepeatersDictionary, dictionary_VR
 from pydicom.dataset import Dataset
 
 from models.imaging.phantom import draw_phantom
-from tests.imaging.dicom_files import NODULE, chest_slice, make_ct
+from tests.ingest.dicom_files import NODULE, chest_slice, make_ct
 
 MARK, FORM_MARK = "QXJV", "QFRM"  # begins each planted word; what is typed into a form has its own
 DATE, TIME, NUMBER, UID_ROOT = "19070311", "031759.427133", "7744.7144", "1.2.826.0.77447144"

@@ -8,7 +8,7 @@ import pytest
 from models.imaging.phantom import draw_phantom
 from models.networks.registry import ARCHITECTURES
 from tests.conftest import encode, post, upload
-from tests.imaging.dicom_files import make_ct
+from tests.ingest.dicom_files import make_ct
 
 
 def test_json_answer_has_every_field_of_the_contract(client, crop_png):
@@ -113,4 +113,4 @@ def test_a_dicom_crop_and_its_png_give_the_same_answer(client):
 def test_models_as_json(app, client):
     rows = client.get("/api/v1/models").json["models"]
     assert [row["key"] for row in rows] == [*ARCHITECTURES, "consensus"]
-    assert rows[0]["auc"] == app.bank.evaluation["models"]["vgg16"]["stack"]["auc"]
+    assert rows[0]["auc"] == app.registry.evaluation["models"]["vgg16"]["stack"]["auc"]

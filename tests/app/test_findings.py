@@ -11,7 +11,7 @@ import pytest
 from app import COOKIE
 from models.inference.pipeline import MODEL_KEYS
 from models.reports.exports import EXPORTS
-from models.store import new_token
+from models.web.store import new_token
 from tests.app.conftest import new_visitor
 from tests.app.made_series import NODULE_AT, NODULE_SLICE, series_files
 from tests.conftest import post, upload

@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import COOKIE, ROOT, create_app
-from models.gate.cookies import form_token
-from models.store import new_token
+from models.web.access.cookies import form_token
+from models.web.store import new_token
 from tests.conftest import post, upload
 
 PASSWORD = "a password for tests"
@@ -23,7 +23,7 @@ MARK = re.compile(r"""<style|<script(?![^>]*\bsrc=)|\sstyle=|\son[a-z]+=|javascr
 def locked(app, tmp_path_factory):
     """The application that asks for a password; behind one proxy."""
     folder = tmp_path_factory.mktemp("locked") / "store"
-    return create_app({"BANK": app.bank, "STORE": folder, "PASSWORD": PASSWORD, "PROXIES": 1})
+    return create_app({"REGISTRY": app.registry, "STORE": folder, "PASSWORD": PASSWORD, "PROXIES": 1})
 
 
 def visitor(an_app, address):
@@ -118,7 +118,7 @@ def test_a_copied_session_ends_with_the_log_out_in_all_processes(app, locked):
     log_in(client)
     thief.set_cookie("nodule_session", client.get_cookie("nodule_session").value)
     settings = {name: locked.config[name] for name in ("STORE", "PASSWORD", "PROXIES")}
-    other = create_app({"BANK": app.bank, **settings})
+    other = create_app({"REGISTRY": app.registry, **settings})
     elsewhere = visitor(other, "192.0.2.43")
     elsewhere.set_cookie("nodule_session", client.get_cookie("nodule_session").value)
     assert [one.get("/models").status_code for one in (thief, elsewhere)] == [200, 200]

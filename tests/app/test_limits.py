@@ -10,15 +10,17 @@ import pytest
 
 from app import ROOT, create_app
 from tests.conftest import encode, post, upload
-from tests.service.test_queue import in_another_thread
-from training.manifest import write_manifest
+from tests.web.test_queue import in_another_thread
+from training.publish.manifest import write_manifest
 
 
 @pytest.fixture(scope="module")
 def small_app(app, tmp_path_factory):
     """The application with tight limits."""
     limits = {"MAX_UPLOAD_MB": 0.02, "MAX_FILES": 3, "QUEUE": 1}
-    return create_app({"BANK": app.bank, "STORE": tmp_path_factory.mktemp("small") / "store", **limits})
+    return create_app(
+        {"REGISTRY": app.registry, "STORE": tmp_path_factory.mktemp("small") / "store", **limits}
+    )
 
 
 @pytest.mark.parametrize("size", [25_000, 200_000])
@@ -96,19 +98,19 @@ class Halting(io.RawIOBase):
 
 
 class Poorer:
-    """A bank that lost its evaluation; all else is the real one."""
+    """A registry that lost its evaluation; all else is the real one."""
 
     evaluation, lost = {}, {"evaluation": "evaluation.json is missing."}
 
-    def __init__(self, bank):
-        self._bank = bank
+    def __init__(self, registry):
+        self._registry = registry
 
     def __getattr__(self, name):
-        return getattr(self._bank, name)
+        return getattr(self._registry, name)
 
 
 def test_what_answers_without_is_told_and_no_outage(finder, tmp_path):
-    client = create_app({"BANK": Poorer(finder.bank), "STORE": tmp_path / "store"}).test_client()
+    client = create_app({"REGISTRY": Poorer(finder.registry), "STORE": tmp_path / "store"}).test_client()
     health = client.get("/healthz")
     assert (health.status_code, health.json) == (200, {"status": "ok", "unavailable": Poorer.lost})
     assert client.get("/models").status_code == 200
@@ -137,7 +139,9 @@ def test_uploads_that_never_can_be_read_are_told_so(app, crop_png, tmp_path, con
         path.write_text(json.dumps(whole | {"limit": 100.0}) if content == "changed" else content)
     if content != "changed":
         write_manifest(weights)
-    client = create_app({"BANK": app.bank, "STORE": tmp_path / "store", "WEIGHTS": weights}).test_client()
+    client = create_app(
+        {"REGISTRY": app.registry, "STORE": tmp_path / "store", "WEIGHTS": weights}
+    ).test_client()
     sentence = f"This server cannot read images: {problem}"
     health = client.get("/healthz")
     assert health.status_code == 503
@@ -151,20 +155,20 @@ def test_uploads_that_never_can_be_read_are_told_so(app, crop_png, tmp_path, con
 
 
 class OneMissing:
-    """A bank whose VGG16 did not load; all else is the real one."""
+    """A registry whose VGG16 did not load; all else is the real one."""
 
-    def __init__(self, bank):
-        self._bank = bank
+    def __init__(self, registry):
+        self._registry = registry
         self.problems = {"vgg16": "vgg16.weights.h5 is missing."}
 
     def __getattr__(self, name):
-        return getattr(self._bank, name)
+        return getattr(self._registry, name)
 
     def available(self, key):
         return key != "vgg16"
 
     def begin(self, *arguments):
-        begun = self._bank.begin(*arguments)
+        begun = self._registry.begin(*arguments)
 
         def answers():
             found, maps = begun()
@@ -174,7 +178,7 @@ class OneMissing:
 
 
 def test_health_and_answers_when_one_model_is_missing(finder, crop_png, tmp_path):
-    client = create_app({"BANK": OneMissing(finder.bank), "STORE": tmp_path / "store"}).test_client()
+    client = create_app({"REGISTRY": OneMissing(finder.registry), "STORE": tmp_path / "store"}).test_client()
     health = client.get("/healthz")
     assert health.status_code == 503
     assert health.json == {

@@ -10,7 +10,7 @@ import pytest
 
 from app import ROOT, create_app
 from models.inference.pipeline import MODEL_KEYS
-from training.words import NUMBERS
+from training.publish.words import NUMBERS
 
 percent = NUMBERS.percent
 WEIGHTS = ROOT / "weights"
@@ -32,7 +32,7 @@ ROBUSTNESS = {
 def client_of(evaluation, reports=REPORTS, problems=None):
     """A client of an app whose models are not loaded, with this evaluation and these reports."""
     problems = problems or {}
-    bank = SimpleNamespace(
+    registry = SimpleNamespace(
         reports=reports,
         evaluation=evaluation,
         problems=problems,
@@ -45,7 +45,7 @@ def client_of(evaluation, reports=REPORTS, problems=None):
         cases=None,
         checksum="0" * 12,
     )
-    return create_app({"BANK": bank}).test_client()
+    return create_app({"REGISTRY": registry}).test_client()
 
 
 def page_of(*args, **kwargs):

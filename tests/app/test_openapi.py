@@ -19,9 +19,9 @@ from models.imaging.phantom import draw_phantom
 from models.reports.openapi import contract
 from models.reports.openapi.answers import PAGES_ONLY
 from models.reports.openapi.example import FINDING
-from models.service.settings import SETTINGS, read_settings
+from models.web.settings import SETTINGS, read_settings
 from tests.conftest import encode, post, upload
-from tests.imaging.dicom_files import make_ct
+from tests.ingest.dicom_files import make_ct
 
 PASSWORD = "correct horse"
 POST = ("/api/v1/predict", "post")
@@ -146,7 +146,7 @@ def test_the_other_answers_are_as_the_document_says(client, document):
     for path in ("/api/v1/models", "/healthz"):
         schema_of(document, path, "get", 200).validate(client.get(path).json)
     problems = {"vgg16": "It is not as its checksum says."}
-    bank = SimpleNamespace(
+    registry = SimpleNamespace(
         reports={},
         evaluation={},
         problems=problems,
@@ -159,7 +159,7 @@ def test_the_other_answers_are_as_the_document_says(client, document):
         checksum="0" * 12,
         prepare_to_explain=lambda: None,
     )
-    bare = create_app({"BANK": bank}).test_client()
+    bare = create_app({"REGISTRY": registry}).test_client()
     assert bare.get("/healthz").status_code == 503
     schema_of(document, "/healthz", "get", 503).validate(bare.get("/healthz").json)
     schema_of(document, "/api/v1/models", "get", 200).validate(bare.get("/api/v1/models").json)
@@ -185,7 +185,7 @@ def test_who_is_not_let_in_is_told_as_the_document_says(locked, headers, status,
 def locked(app, tmp_path_factory):
     """The application with a password."""
     folder = tmp_path_factory.mktemp("locked") / "store"
-    return create_app({"BANK": app.bank, "PASSWORD": PASSWORD, "STORE": folder})
+    return create_app({"REGISTRY": app.registry, "PASSWORD": PASSWORD, "STORE": folder})
 
 
 PICTURES = [encode(draw_phantom(kind, seed=3)) for kind in ("smooth", "spiculated")]

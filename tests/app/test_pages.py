@@ -10,7 +10,7 @@ import pytest
 from models.imaging.phantom import draw_phantom
 from models.inference.pipeline import MODEL_KEYS
 from tests.conftest import encode, post, upload
-from tests.imaging.dicom_files import make_ct
+from tests.ingest.dicom_files import make_ct
 
 UIDS = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.4"}
 
@@ -31,7 +31,7 @@ def test_the_form_offers_the_consensus_first_and_then_the_five(client):
 def test_each_option_states_the_measured_auc(app, client):
     text = client.get("/").text
     for key in MODEL_KEYS:
-        assert f"AUC {app.bank.evaluation['models'][key]['stack']['auc']:.2f}" in text
+        assert f"AUC {app.registry.evaluation['models'][key]['stack']['auc']:.2f}" in text
 
 
 @pytest.mark.parametrize("model", MODEL_KEYS)

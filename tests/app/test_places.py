@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from models.imaging.scan import Orientation, Scan
-from models.reports.shown import from_click, shown_box, slice_picture, to_shown
-from models.service.fields import chosen_place
+from models.reports.viewport import from_click, shown_box, slice_picture, to_shown
+from models.web.fields import chosen_location
 from tests.app.made_series import NODULE_SLICE, chest_scan
 
 TURNS = [Orientation(*flags) for flags in itertools.product((False, True), repeat=3)]
@@ -38,7 +38,7 @@ def test_a_click_on_what_is_seen_means_its_place_in_the_file(orientation):
     width, height = shown_box(scan)
     fields = {"click.x": str(x), "click.y": str(y), "slice": "0"}
     fields |= {"shown_width": str(width), "shown_height": str(height)}
-    roi = chosen_place(fields, scan, [])
+    roi = chosen_location(fields, scan, [])
     assert (roi.row, roi.col) == pytest.approx(SPOT, abs=0.4)
     assert roi.source == "given"
 

@@ -32,7 +32,7 @@ from tests.app.planting import (
     with_broken_metadata,
 )
 from tests.app.watched import watched
-from tests.imaging.dicom_files import transcoded
+from tests.ingest.dicom_files import transcoded
 
 pytestmark = pytest.mark.filterwarnings("ignore:Unknown encoding")  # of the planted files
 SCRIPT = {"X-Requested-With": "upload"}

@@ -89,7 +89,7 @@ def test_each_address_for_programs_has_its_command(folder, server, picture):
 
 
 def test_with_a_password_the_commands_carry_it(app, folder, picture, tmp_path):
-    locked = create_app({"BANK": app.bank, "PASSWORD": PASSWORD, "STORE": tmp_path / "store"})
+    locked = create_app({"REGISTRY": app.registry, "PASSWORD": PASSWORD, "STORE": tmp_path / "store"})
     with served(locked) as address:
         told = [(path, status) for path, status, _ in answers_to(LOCKED, folder, address)]
         assert told == [("/api/v1/predict", "200"), ("/metrics", "200")]

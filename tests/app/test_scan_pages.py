@@ -12,7 +12,7 @@ from PIL import Image
 
 from app import COOKIE, create_app
 from models.imaging.scan import Notice
-from models.store import new_token
+from models.web.store import new_token
 from tests.app.made_series import NODULE_AT, NODULE_SLICE, chest_scan, series_files
 from tests.conftest import post, upload
 
@@ -197,7 +197,7 @@ def test_a_removed_scan_is_gone_at_once(visitor, kept):
 
 
 def test_an_expired_scan_is_gone(app, tmp_path):
-    small = create_app({"BANK": app.bank, "STORE": tmp_path / "store", "STORE_MINUTES": 30})
+    small = create_app({"REGISTRY": app.registry, "STORE": tmp_path / "store", "STORE_MINUTES": 30})
     client = small.test_client()
     client.set_cookie(COOKIE, owner := new_token())
     address = "/scan/" + small.store.put(chest_scan(), owner)
@@ -213,7 +213,7 @@ def test_an_expired_scan_is_gone(app, tmp_path):
 
 
 def test_a_scan_without_room_is_refused(app, tmp_path, crop_png):
-    small = create_app({"BANK": app.bank, "STORE": tmp_path / "store", "STORE_MB": 0.001})
+    small = create_app({"REGISTRY": app.registry, "STORE": tmp_path / "store", "STORE_MB": 0.001})
     answer = post(small.test_client(), upload(crop_png), url="/predict")
     assert answer.status_code == 413
     small.store.close()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from models.service.settings import SETTINGS, read_settings
+from models.web.settings import SETTINGS, read_settings
 from tests.conftest import post, upload
 
 

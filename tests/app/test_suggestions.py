@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app import COOKIE, create_app
-from models.service import progress
-from models.store import new_token
+from models.web import progress
+from models.web.store import new_token
 from tests.app.made_series import (
     NODULE_AT,
     NODULE_SLICE,
@@ -22,7 +22,7 @@ from tests.app.made_series import (
     sick_slice,
 )
 from tests.conftest import post, upload
-from tests.imaging.dicom_files import make_ct
+from tests.ingest.dicom_files import make_ct
 
 SPACING = {"PixelSpacing": [1.4, 1.4]}
 
@@ -48,8 +48,8 @@ def searching(app, tmp_path, monkeypatch):
     made = []
 
     def make(localiser, n_slices=12):
-        bank = WithLocaliser(app.bank, localiser)
-        made.append(create_app({"BANK": bank, "STORE": tmp_path / "store"}))
+        registry = WithLocaliser(app.registry, localiser)
+        made.append(create_app({"REGISTRY": registry, "STORE": tmp_path / "store"}))
         client = made[0].test_client()
         client.set_cookie(COOKIE, owner := new_token())
         client.owner, client.store = owner, made[0].store

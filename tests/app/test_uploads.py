@@ -100,8 +100,8 @@ def test_the_log_says_neither_token_nor_job(finder, caplog):
 
 STOPPED = """
 import os, pathlib, runpy, signal, sys, threading, time
-import flask, models.inference.bank
-from models.store import new_token
+import flask, models.inference.classifier
+from models.web.store import new_token
 from tests.app.made_series import chest_scan
 
 class NoModels:  # their loading takes longer than the test
@@ -119,7 +119,7 @@ def run(app, *args, **options):
     serve(app, *args, **options)
 
 serve, flask.Flask.run = flask.Flask.run, run
-models.inference.bank.ModelBank = lambda folder: NoModels()
+models.inference.classifier.ModelRegistry = lambda folder: NoModels()
 runpy.run_path("app.py", run_name="__main__")
 """
 

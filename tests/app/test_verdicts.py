@@ -13,7 +13,7 @@ from app import create_app
 from models.inference.pipeline import MODEL_KEYS
 from tests.app.conftest import new_visitor
 from tests.conftest import post, upload
-from tests.inference.with_recognition import NONE, SOME, WithRecognition
+from tests.inference.detection.with_recognition import NONE, SOME, WithRecognition
 
 
 def row(size, counts, **verdicts):
@@ -40,10 +40,10 @@ def asked(app, tmp_path_factory, crop_png):
     """A function: what a visitor sees of one crop where this is recognised and measured."""
 
     def ask(recognition, diameter_mm, threshold=None, **fields):
-        bank = WithRecognition(app.bank, recognition, diameter_mm, threshold)
-        bank.reliability = TABLE
+        registry = WithRecognition(app.registry, recognition, diameter_mm, threshold)
+        registry.reliability = TABLE
         folder = tmp_path_factory.mktemp("verdicts") / "store"
-        made = create_app({"BANK": bank, "STORE": folder})
+        made = create_app({"REGISTRY": registry, "STORE": folder})
         visitor = new_visitor(made)
         page = post(visitor, upload(crop_png), "/predict", spacing_mm="0.7", **fields)
         return SimpleNamespace(app=made, visitor=visitor, page=page, at=page.headers.get("Content-Location"))

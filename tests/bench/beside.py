@@ -31,7 +31,7 @@ def _beside(app):
     def bare():
         patches = crop_patches()
         start = time.perf_counter()
-        app.bank.predict_all(patches)
+        app.registry.predict_all(patches)
         return jsonify(time.perf_counter() - start)
 
     @beside.post("/own")
@@ -39,8 +39,8 @@ def _beside(app):
         """What the plain way gives, by our own passes: without all that makes a verdict of it."""
         patches, keys = asked()
         if len(keys) == 1:
-            return jsonify(app.bank.predict(*keys, patches).score)
-        return jsonify({key: answer.score for key, answer in app.bank.predict_all(patches).items()})
+            return jsonify(app.registry.predict(*keys, patches).score)
+        return jsonify({key: answer.score for key, answer in app.registry.predict_all(patches).items()})
 
     return beside
 

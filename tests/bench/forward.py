@@ -23,14 +23,14 @@ def forward(repeats):
         import tf2onnx  # noqa: F401
     except ImportError as error:
         return [Row(SECTION, "left out", 0, "", detail=f"{error.name} is not installed")]
-    from models.inference.bank import ModelBank
-    from models.inference.serving import tune_for_serving
+    from models.inference.classifier import ModelRegistry
+    from models.inference.runtime.serving import tune_for_serving
     from models.networks.registry import ARCHITECTURES
 
     tune_for_serving()  # as the server does
-    bank, patches, rows = ModelBank(WEIGHTS), crop_patches(), []
+    registry, patches, rows = ModelRegistry(WEIGHTS), crop_patches(), []
     for key in ARCHITECTURES:
-        ours, other = bank.forward(key), onnx_pass(key)
+        ours, other = registry.forward(key), onnx_pass(key)
         gap = difference(ours(patches), other(patches))
         rows.append(Row(SECTION, f"{key}: largest difference", gap * 1e4, "1e-4", at_most=AGREE * 1e4))
         for n in (8, 1):
@@ -78,7 +78,7 @@ def to_onnx(key):
 def keras_model(folder, key):
     """The Keras model of a key with its weights."""
     from models.imaging.patch import PATCH
-    from models.inference.weights import fill
+    from models.inference.runtime.weights import fill
     from models.networks.registry import ARCHITECTURES
     from models.trained import read_report
 

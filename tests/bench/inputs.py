@@ -16,7 +16,7 @@ def crop_png():
 
 def slice_dicom():
     """A chest slice of 512 x 512 pixels, and the place (row, col) of its nodule."""
-    from tests.imaging.dicom_files import chest_slice, make_ct
+    from tests.ingest.dicom_files import chest_slice, make_ct
 
     return make_ct(chest_slice()), (255.5, 153.3)
 
@@ -42,9 +42,9 @@ def bad_files():
 
 def crop_patches():
     """The eight views of the crop: shape (8, pixels, pixels, 3), float32."""
-    from models.imaging.read import read_scan
     from models.imaging.scan import locate
     from models.inference.views import views
+    from models.ingest.read import read_scan
 
     scan = read_scan([("crop.png", crop_png())])
     roi = locate(scan)

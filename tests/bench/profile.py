@@ -36,53 +36,53 @@ def _page(app, repeats):
     from models.inference.pipeline import finding_of, read_nodule
 
     scan, roi = _scan()
-    reading = read_nodule(scan, roi, app.bank, explain=True)
-    finding = finding_of(reading, "consensus", app.bank)
+    reading = read_nodule(scan, roi, app.registry, explain=True)
+    finding = finding_of(reading, "consensus", app.registry)
     steps = {
         DECODING: partial(app.decoder.read, [("crop.png", crop_png())]),
-        "reading with saliency maps": partial(read_nodule, scan, roi, app.bank, explain=True),
+        "reading with saliency maps": partial(read_nodule, scan, roi, app.registry, explain=True),
         "store: scan and note": partial(_keep, app.store, scan, reading),
-        "page: pictures and figures": partial(_context, app.bank, finding),
+        "page: pictures and figures": partial(_context, app.registry, finding),
     }
     times = medians_ms({"whole": _request(app, "/predict"), **steps}, repeats)
     return _shares("profile: page of a crop", times)
 
 
 def _verdict_steps(app):
-    from models.inference.cores import meanwhile
-    from models.inference.doubts import doubts
-    from models.inference.measure import measure
-    from models.inference.outline import contour
+    from models.inference.measurement.outline import contour
+    from models.inference.measurement.sizes import measure
     from models.inference.pipeline import finding_of, read_nodule
+    from models.inference.quality_warnings import quality_warnings
+    from models.inference.runtime.parallel import meanwhile
     from models.inference.views import views
     from models.reports.as_json import finding_as_json
 
-    bank, (scan, roi) = app.bank, _scan()
+    registry, (scan, roi) = app.registry, _scan()
     place = (scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
-    patches, outline = views(*place), bank.localiser.outline(scan, roi)
+    patches, outline = views(*place), registry.localiser.outline(scan, roi)
 
     def networks():
-        answers, outlining = bank.begin(patches), meanwhile(bank.localiser.outline, scan, roi)
+        answers, outlining = registry.begin(patches), meanwhile(registry.localiser.outline, scan, roi)
         return answers(), outlining.result()
 
     polygon = contour(outline)
-    reading = read_nodule(scan, roi, bank)
+    reading = read_nodule(scan, roi, registry)
     features = {key: prediction.features for key, prediction in reading.predictions.items()}
-    about = (scan, roi, polygon, reading.measurement, reading.neighbours, bank.evaluation)
+    about = (scan, roi, polygon, reading.measurement, reading.similar_cases, registry.evaluation)
     return {
         DECODING: partial(app.decoder.read, [("crop.png", crop_png())]),
         "views": partial(views, *place),
         NETWORKS: networks,
         "contour and sizes": lambda: measure(contour(outline), scan, roi.slice),
-        "neighbours": partial(bank.similar, features),
-        "doubts": partial(doubts, *about),
-        "finding and JSON": lambda: json.dumps(finding_as_json(finding_of(reading, "consensus", bank))),
+        "similar_cases": partial(registry.similar, features),
+        "quality warnings": partial(quality_warnings, *about),
+        "finding and JSON": lambda: json.dumps(finding_as_json(finding_of(reading, "consensus", registry))),
     }
 
 
 def _scan():
-    from models.imaging.read import read_scan
     from models.imaging.scan import locate
+    from models.ingest.read import read_scan
 
     scan = read_scan([("crop.png", crop_png())])
     return scan, locate(scan)
@@ -103,20 +103,20 @@ def _request(app, address):
 
 
 def _keep(store, scan, reading):
-    from models.service.kept import note_of
-    from models.store import new_token
+    from models.web.reading_json import note_of
+    from models.web.store import new_token
 
     owner = new_token()
     store.write(store.put(scan, owner), owner, "reading", note_of(reading))
 
 
-def _context(bank, finding):
+def _context(registry, finding):
     from models.reports.calculators import calculators_of
-    from models.reports.case import case_of
+    from models.reports.case_context import case_of
     from models.reports.result import result_page
 
-    case = case_of(finding, bank.evaluation, bank.localiser_report)
-    result_page(finding, bank.evaluation, bank.saliency_report, case, True)
+    case = case_of(finding, registry.evaluation, registry.localiser_report)
+    result_page(finding, registry.evaluation, registry.saliency_report, case, True)
     calculators_of(finding, {})
 
 

@@ -26,8 +26,8 @@ def write_series(folder, syntax, n_slices):
     """Write n_slices files and series.zip."""
     import pydicom.uid
 
-    from tests.imaging.dicom_files import chest_slice
-    from tests.imaging.series_files import make_slice
+    from tests.ingest.dicom_files import chest_slice
+    from tests.ingest.series_files import make_slice
 
     kept, uid = [], getattr(pydicom.uid, syntax)
     for number in range(n_slices):
@@ -54,8 +54,8 @@ def _stream(data):
 
 def read_series(folder, packed):
     """Read the series once; what it took, as a dictionary."""
-    from models.imaging.read import read_scan
-    from models.imaging.source import Source
+    from models.ingest.read import read_scan
+    from models.ingest.source import Source
 
     paths = [folder / "series.zip"] if packed else sorted(folder.glob("*.dcm"))
     sources = [Source.of_stream(path.name, path.open("rb")) for path in paths]

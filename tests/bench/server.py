@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from models.inference.serving import FOR_SERVING
+from models.inference.runtime.serving import FOR_SERVING
 from tests import WITHOUT_JAX
 from tests.bench.client import get
 

@@ -31,8 +31,11 @@ def finder_server(finder):
 @pytest.fixture(scope="session")
 def server(app, tmp_path_factory):
     """Address of the application to which every place may be a nodule."""
-    bank, store = WithLocaliser(app.bank, app.bank.localiser), tmp_path_factory.mktemp("any") / "store"
-    with served(create_app({"BANK": bank, "STORE": store})) as address:
+    registry, store = (
+        WithLocaliser(app.registry, app.registry.localiser),
+        tmp_path_factory.mktemp("any") / "store",
+    )
+    with served(create_app({"REGISTRY": registry, "STORE": store})) as address:
         yield address
 
 

@@ -14,7 +14,7 @@ PASSWORD = "a password for tests"
 def locked(app, tmp_path_factory):
     """Address of the application that asks for a password."""
     folder = tmp_path_factory.mktemp("locked") / "store"
-    with served(create_app({"BANK": app.bank, "STORE": folder, "PASSWORD": PASSWORD})) as address:
+    with served(create_app({"REGISTRY": app.registry, "STORE": folder, "PASSWORD": PASSWORD})) as address:
         yield address
 
 

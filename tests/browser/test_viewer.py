@@ -236,7 +236,7 @@ class Slow(BrightSpots):
 
 
 def test_a_search_shows_how_far_it_is_and_is_cancelled(browser, app, series, tmp_path):
-    slow = create_app({"BANK": WithLocaliser(app.bank, Slow()), "STORE": tmp_path / "store"})
+    slow = create_app({"REGISTRY": WithLocaliser(app.registry, Slow()), "STORE": tmp_path / "store"})
     with served(slow) as address:
         upload(browser, address, series)
         stage_of(browser)

@@ -112,9 +112,9 @@ def test_a_full_disk_costs_what_is_to_be_kept_and_nothing_else(server, crop_png)
 
 def test_a_decoder_that_is_killed_costs_its_upload(server, crop_png):
     assert ask(server.port, JSON, crop(crop_png), KIND).status == 200
-    (zygote,) = server.process.children()
-    wait_until(lambda: len(zygote.children()) == 1)
-    (doomed,) = zygote.children()  # it waits for the next upload
+    (fork_server,) = server.process.children()
+    wait_until(lambda: len(fork_server.children()) == 1)
+    (doomed,) = fork_server.children()  # it waits for the next upload
     doomed.suspend()
     found = []
     thread = threading.Thread(target=lambda: found.append(ask(server.port, JSON, crop(crop_png), KIND)))
@@ -125,10 +125,10 @@ def test_a_decoder_that_is_killed_costs_its_upload(server, crop_png):
     doomed.resume()
     thread.join(20)
     assert (found[0].status, "ends the program that decodes it" in found[0].text) == (422, True)
-    zygote.kill()
+    fork_server.kill()
     assert ask(server.port, JSON, crop(crop_png), KIND).status == 200
     with contextlib.suppress(psutil.NoSuchProcess):
-        assert zygote.status() == psutil.STATUS_ZOMBIE
+        assert fork_server.status() == psutil.STATUS_ZOMBIE
 
 
 @contextlib.contextmanager

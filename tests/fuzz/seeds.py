@@ -32,10 +32,10 @@ from pydicom.uid import (
 )
 
 from models.imaging.phantom import draw_phantom
-from tests.imaging.dicom_files import chest_slice, make_ct, transcoded, with_text, without_meta
-from tests.imaging.series_files import make_enhanced, make_slice, marked
-from tests.imaging.test_syntaxes import HIGH_THROUGHPUT
-from tests.imaging.volumes.test_volumes import meta, nrrd_file
+from tests.ingest.dicom.test_syntaxes import HIGH_THROUGHPUT
+from tests.ingest.dicom_files import chest_slice, make_ct, transcoded, with_text, without_meta
+from tests.ingest.series_files import make_enhanced, make_slice, marked
+from tests.ingest.volumes.test_volumes import meta, nrrd_file
 
 EDGE = 64  # of the pictures, in pixels: a crop, quick to decode
 LONG_AGO = (2020, 1, 1, 0, 0, 0)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.imaging.grey import LUNG_HU, USUAL_SLOPE, estimate_hu, picture_as_hu
-from tests.imaging.dicom_files import chest_slice
+from tests.ingest.dicom_files import chest_slice
 
 
 def chest_hu():

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from models.imaging.lung import lung_area_mm2, lung_mask
-from tests.imaging import body
-from tests.imaging.dicom_files import ellipse
+from tests.ingest import body
+from tests.ingest.dicom_files import ellipse
 
 PIXEL_MM2 = 0.7 * 0.7
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.imaging.patch import PATCH, PatchSpec, cut_patch, neighbours, normalise, resample
+from models.imaging.patch import PATCH, PatchSpec, adjacent_slices, cut_patch, normalise, resample
 from models.imaging.phantom import draw_phantom
-from models.imaging.read import read_scan
-from tests.imaging.dicom_files import make_ct
+from models.ingest.read import read_scan
+from tests.ingest.dicom_files import make_ct
 
 MIDDLE = (PATCH.pixels - 1) / 2
 
@@ -171,7 +171,7 @@ def test_a_disc_of_12_mm_covers_its_area_in_the_patch():
 
 def test_a_single_slice_gives_three_equal_channels():
     stack = [texture((64, 64))]
-    patch = cut_patch([stack[i] for i in neighbours(1, 0)], 0.7, 32, 32)
+    patch = cut_patch([stack[i] for i in adjacent_slices(1, 0)], 0.7, 32, 32)
     np.testing.assert_array_equal(patch[..., 0], patch[..., 1])
     np.testing.assert_array_equal(patch[..., 2], patch[..., 1])
 
@@ -196,7 +196,7 @@ def test_channels_are_the_slice_below_itself_and_above():
     ],
 )
 def test_neighbours(n_slices, index, expected):
-    assert neighbours(n_slices, index) == expected
+    assert adjacent_slices(n_slices, index) == expected
 
 
 @pytest.mark.parametrize("value", [0, 255, -1024.0, 1e6])
@@ -246,7 +246,7 @@ def test_the_published_png_slices_give_the_patches_of_the_real_dicom_series(shar
     top, left, spacing = 299, 281, (0.681641, 0.681641)
     row, col = top + 63.5, left + 63.5
     for index in range(7):
-        order = neighbours(7, index)
+        order = adjacent_slices(7, index)
         hu = [scans[i].slices[0] for i in order]
         crops = [pixels[top : top + 128, left : left + 128] for pixels in hu]
         from_hu = cut_patch(hu, spacing, row, col)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.errors import ScanError
+from models.errors import UserError
 from models.imaging.scan import Roi, Scan, locate
 
 
@@ -51,6 +51,6 @@ def test_the_nodule_is_where_it_is_said_or_in_the_middle_of_a_crop(size, place, 
     ],
 )
 def test_a_place_that_cannot_be_is_refused(size, place, code):
-    with pytest.raises(ScanError) as caught:
+    with pytest.raises(UserError) as caught:
         locate(blank(*size), **place)
     assert caught.value.code == code

@@ -4,19 +4,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.errors import ScanError
+from models.errors import UserError
 from models.imaging.patch import PATCH
 from models.imaging.phantom import draw_phantom
-from models.imaging.read import read_scan
 from models.imaging.scan import locate
-from models.inference.bank import CONSENSUS
 from models.inference.calibration import Calibration, disagreement, sigmoid
+from models.inference.classifier import CONSENSUS
 from models.inference.pipeline import MODEL_KEYS, analyse
 from models.inference.views import views
+from models.ingest.read import read_scan
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
 from tests.conftest import encode
-from tests.inference.shapes import BlindLocaliser, DiscLocaliser
+from tests.inference.measurement.shapes import BlindLocaliser, DiscLocaliser
 
 ALWAYS = {"intercept": 0.0, "distance": 0.0, "spread": 0.0, "limit": 0.0}  # a doubt of 0.5
 NEVER = ALWAYS | {"limit": 1.0}
@@ -26,26 +26,26 @@ def scan_of(kind, seed=0):
     return read_scan([("a.png", encode(draw_phantom(kind, seed=seed)))], 0.7)
 
 
-def finding_of(bank, kind="spiculated", model=CONSENSUS, seed=0):
+def finding_of(registry, kind="spiculated", model=CONSENSUS, seed=0):
     scan = scan_of(kind, seed)
-    return analyse(scan, locate(scan), model, bank)
+    return analyse(scan, locate(scan), model, registry)
 
 
 @pytest.fixture
-def bank(app):
+def registry(app):
     """The shipped models without abstention; its reports may be changed."""
-    bank = copy.copy(app.bank)
-    bank.reports = {key: report | {"abstention": NEVER} for key, report in app.bank.reports.items()}
-    return bank
+    registry = copy.copy(app.registry)
+    registry.reports = {key: report | {"abstention": NEVER} for key, report in app.registry.reports.items()}
+    return registry
 
 
 def test_the_consensus_is_the_calibrated_mean_of_the_log_odds_of_the_five(app):
     scan = scan_of("spiculated")
-    finding = finding_of(app.bank)
+    finding = finding_of(app.registry)
     roi, spec = finding.roi, replace(PATCH, field_mm=finding.field_mm)  # about the middle of the outline
     patches = views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice, spec)
-    scores = np.array([app.bank.predict(key, patches).score for key in ARCHITECTURES])
-    report = app.bank.reports[CONSENSUS]
+    scores = np.array([app.registry.predict(key, patches).score for key in ARCHITECTURES])
+    report = app.registry.reports[CONSENSUS]
     odds = np.prod(scores / (1 - scores)) ** (1 / 5)
     assert [answer.key for answer in finding.models] == list(ARCHITECTURES)
     expected = Calibration(**report["calibration"])(odds / (1 + odds))
@@ -55,7 +55,7 @@ def test_the_consensus_is_the_calibrated_mean_of_the_log_odds_of_the_five(app):
 
 @pytest.mark.parametrize("key", ARCHITECTURES)
 def test_one_model_answers_for_itself(app, key):
-    finding = finding_of(app.bank, model=key)
+    finding = finding_of(app.registry, model=key)
     own = next(answer for answer in finding.models if answer.key == key)
     assert (finding.probability, finding.threshold, finding.verdict) == (
         own.probability,
@@ -65,22 +65,22 @@ def test_one_model_answers_for_itself(app, key):
 
 
 @pytest.mark.parametrize("kind", ["smooth", "spiculated"])
-def test_without_abstention_a_verdict_is_malignant_from_the_operating_point_on(bank, kind):
-    finding = finding_of(bank, kind)
+def test_without_abstention_a_verdict_is_malignant_from_the_operating_point_on(registry, kind):
+    finding = finding_of(registry, kind)
     for answer in (finding, *finding.models):
         assert answer.verdict == ("malignant" if answer.probability >= answer.threshold else "benign")
 
 
 @pytest.mark.parametrize(("above", "verdict"), [(0, "malignant"), (1e-6, "benign")])
-def test_the_operating_point_itself_is_malignant(bank, above, verdict):
-    bank.reports[CONSENSUS] |= {"threshold": finding_of(bank).probability + above}
-    assert finding_of(bank).verdict == verdict
+def test_the_operating_point_itself_is_malignant(registry, above, verdict):
+    registry.reports[CONSENSUS] |= {"threshold": finding_of(registry).probability + above}
+    assert finding_of(registry).verdict == verdict
 
 
 @pytest.mark.parametrize("key", MODEL_KEYS)
-def test_a_case_of_too_much_doubt_is_indeterminate_for_that_model_alone(bank, key):
-    bank.reports[key] |= {"abstention": ALWAYS}
-    finding = finding_of(bank, model=key)
+def test_a_case_of_too_much_doubt_is_indeterminate_for_that_model_alone(registry, key):
+    registry.reports[key] |= {"abstention": ALWAYS}
+    finding = finding_of(registry, model=key)
     assert finding.verdict == "indeterminate"
     assert 0 < finding.probability < 1  # still given
     others = {answer.verdict for answer in finding.models if answer.key != key}
@@ -88,54 +88,54 @@ def test_a_case_of_too_much_doubt_is_indeterminate_for_that_model_alone(bank, ke
 
 
 @pytest.mark.parametrize(("off", "indeterminate"), [(-1e-6, True), (1e-6, False)])
-def test_doubt_comes_from_the_disagreement_of_the_five_whichever_is_asked(bank, off, indeterminate):
-    spread = disagreement([answer.probability for answer in finding_of(bank).models])
+def test_doubt_comes_from_the_disagreement_of_the_five_whichever_is_asked(registry, off, indeterminate):
+    spread = disagreement([answer.probability for answer in finding_of(registry).models])
     rule = {"intercept": 0.0, "distance": 0.0, "spread": 1.0, "limit": float(sigmoid(spread + off))}
-    bank.reports = {key: report | {"abstention": rule} for key, report in bank.reports.items()}
-    finding = finding_of(bank)
-    for answer in (finding, *finding.models, finding_of(bank, model="vgg16")):
+    registry.reports = {key: report | {"abstention": rule} for key, report in registry.reports.items()}
+    finding = finding_of(registry)
+    for answer in (finding, *finding.models, finding_of(registry, model="vgg16")):
         assert (answer.verdict == "indeterminate") == indeterminate
 
 
-def test_a_large_spiculated_phantom_is_more_suspicious_than_a_small_smooth_one(bank):
+def test_a_large_spiculated_phantom_is_more_suspicious_than_a_small_smooth_one(registry):
     for seed in range(3):
-        smooth, spiculated = (finding_of(bank, kind, seed=seed) for kind in ("smooth", "spiculated"))
+        smooth, spiculated = (finding_of(registry, kind, seed=seed) for kind in ("smooth", "spiculated"))
         assert smooth.verdict == "benign"
         assert spiculated.verdict == "malignant"
 
 
 @pytest.mark.parametrize(("kind", "wrong"), [("smooth", "malignant"), ("spiculated", "benign")])
 def test_the_shipped_consensus_is_not_wrong_about_a_phantom(app, kind, wrong):
-    assert finding_of(app.bank, kind).verdict != wrong
+    assert finding_of(app.registry, kind).verdict != wrong
 
 
 def test_characteristics_keep_to_their_scales(app):
-    finding = finding_of(app.bank)
+    finding = finding_of(app.registry)
     assert list(finding.characteristics) == list(DESCRIPTOR_SCALES)
     for name, (low, high) in DESCRIPTOR_SCALES.items():
         assert low <= finding.characteristics[name] <= high
 
 
 def test_the_same_upload_gives_the_same_answer(app):
-    assert finding_of(app.bank).probability == finding_of(app.bank).probability
+    assert finding_of(app.registry).probability == finding_of(app.registry).probability
 
 
 def test_an_unknown_model_is_refused_with_the_names_of_the_known_ones(app):
-    with pytest.raises(ScanError) as caught:
-        finding_of(app.bank, model="vgg11")
+    with pytest.raises(UserError) as caught:
+        finding_of(app.registry, model="vgg11")
     assert caught.value.code == "unknown_model"
     for key in MODEL_KEYS:
         assert key in caught.value.message
 
 
 @pytest.fixture
-def outlined(bank):
-    """A function: finding on a phantom by a bank whose localiser is this one, the scan changed so."""
+def outlined(registry):
+    """A function: finding on a phantom by a registry whose localiser is this one, the scan changed so."""
 
     def find(localiser, **changed):
-        bank.localiser = localiser
+        registry.localiser = localiser
         scan = replace(scan_of("spiculated"), **changed)
-        return analyse(scan, locate(scan), "alexnet", bank)
+        return analyse(scan, locate(scan), "alexnet", registry)
 
     return find
 

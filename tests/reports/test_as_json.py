@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from models.inference.measure import Measurement
-from models.inference.neighbours import Neighbours
+from models.inference.measurement.sizes import Measurement
+from models.inference.similar_cases import SimilarCases
 from models.reports.as_json import finding_as_json
 from tests.reports.test_as_text import finding_of_vgg16
 
@@ -68,9 +68,9 @@ def test_of_a_series_the_distances_of_its_slices_are_given(positions, spacing):
 
 
 def test_similar_nodules_are_told_by_their_ratings_and_sizes():
-    near = Neighbours((10, 20, 30, 25, 15), (3.5,) * 25, (10.04,) * 25, (0.5,) * 25, 0.5, 0.25, False)
+    near = SimilarCases((10, 20, 30, 25, 15), (3.5,) * 25, (10.04,) * 25, (0.5,) * 25, 0.5, 0.25, False)
     assert finding_as_json(finding_of_vgg16())["similar"] is None
-    assert finding_as_json(replace(finding_of_vgg16(), neighbours=near))["similar"] == {
+    assert finding_as_json(replace(finding_of_vgg16(), similar_cases=near))["similar"] == {
         "ratings": [10, 20, 30, 25, 15],
         "diameters_mm": [10.0] * 25,
         "distance": 0.5,

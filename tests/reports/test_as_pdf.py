@@ -11,14 +11,14 @@ import pytest
 
 from models import __version__
 from models.imaging.phantom import draw_phantom
-from models.imaging.read import read_scan
 from models.imaging.scan import Notice, Orientation
 from models.inference.finding import DISCLAIMER
-from models.inference.measure import Measurement
+from models.inference.measurement.sizes import Measurement
 from models.inference.reliability import Reliability, SameVerdict
+from models.ingest.read import read_scan
 from models.networks.scales import DESCRIPTOR_SCALES
 from models.reports.as_pdf import contours, finding_as_pdf
-from models.reports.case import case_of
+from models.reports.case_context import case_of
 from tests.conftest import encode
 from tests.reports.dicom.conftest import KINDS, WHO
 from tests.reports.dicom.made_finding import make_finding, make_mass, make_nothing, saliency_of
@@ -201,15 +201,18 @@ def test_the_case_is_put_among_unseen_ones():
     assert "Where this case lies" not in text_of(picture_finding())
 
 
-@pytest.mark.parametrize("is_unlike", [False, True])
-def test_similar_cases_are_given_by_their_ratings(is_unlike):
+@pytest.mark.parametrize("is_out_of_distribution", [False, True])
+def test_similar_cases_are_given_by_their_ratings(is_out_of_distribution):
     near = SimpleNamespace(
-        ratings=(3, 10, 21, 30, 12), diameters_mm=(7.6, 4.9, 21.2), unlike=0.37, is_unlike=is_unlike
+        ratings=(3, 10, 21, 30, 12),
+        diameters_mm=(7.6, 4.9, 21.2),
+        farther_than=0.37,
+        is_out_of_distribution=is_out_of_distribution,
     )
-    text = text_of(picture_finding(neighbours=near))
+    text = text_of(picture_finding(similar_cases=near))
     assert "1 2 3 4 5 How often readers gave it 3 10 21 30 12" in text
     assert "the 3 training nodules most like this one, 5 to 21 mm. Of real nodules 37 % lie nearer" in text
-    assert ("unlike anything that the models have seen" in text) == is_unlike
+    assert ("unlike anything that the models have seen" in text) == is_out_of_distribution
 
 
 def test_a_saliency_map_is_drawn_with_its_worth_or_called_empty():

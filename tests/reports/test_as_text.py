@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 
 from models.imaging.phantom import draw_phantom
-from models.imaging.read import read_scan
 from models.imaging.scan import locate
 from models.inference.finding import DISCLAIMER, Finding, ModelAnswer
-from models.inference.measure import Measurement
+from models.inference.measurement.sizes import Measurement
 from models.inference.reliability import Reliability, SameVerdict
+from models.ingest.read import read_scan
 from models.reports.as_text import finding_as_text, worth_line
 from tests.conftest import encode
 

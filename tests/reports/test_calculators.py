@@ -7,10 +7,10 @@ import jinja2
 import pytest
 
 from models.imaging.phantom import draw_phantom
-from models.imaging.read import read_scan
 from models.imaging.scan import locate
 from models.inference.finding import Finding
-from models.inference.measure import Measurement
+from models.inference.measurement.sizes import Measurement
+from models.ingest.read import read_scan
 from models.reports.calculators import calculators_of
 from tests.conftest import encode
 

@@ -5,7 +5,7 @@ import pytest
 from models.reports.evaluation import by_size, evidence, subgroups
 from models.reports.sentences import described, in_short, measured
 from models.reports.tables import Cell, part
-from training.words import SENTENCES, TABLES
+from training.publish.words import SENTENCES, TABLES
 
 STACK = {"auc": 0.93311, "auc_low": 0.89974, "auc_high": 0.96149}
 

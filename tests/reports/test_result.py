@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.inference.finding import ModelAnswer
-from models.inference.measure import Measurement
+from models.inference.measurement.sizes import Measurement
 from models.reports.result import (
     descriptors,
     nearby,

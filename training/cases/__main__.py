@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.inference.neighbours import KEY, NEAREST, NEIGHBOURS
+from models.inference.similar_cases import KEY, NEAREST, NEIGHBOURS
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import RATINGS
 from models.trained import read_report
@@ -23,11 +23,11 @@ from training.cases.features import AS_IT_IS, WAYS, features_of, patches_of
 from training.cases.made import SIDES, drawn_patches, made_patches
 from training.cases.measure import agreement, compare, flags, flags_by_kind, share, table_of
 from training.cases.space import CHOSEN, described, limit
-from training.dataset import load
-from training.localiser import outlines
-from training.predict import split_seed_of
-from training.reports import write_json
-from training.splits import side_of
+from training.data import outlines
+from training.data.dataset import load
+from training.data.splits import side_of
+from training.evaluation.predict import split_seed_of
+from training.publish.reports import write_json
 
 SEED = 7  # of the order of rows
 DRAWN = "drawn"
@@ -94,7 +94,7 @@ def ship(nodules, made, weights, kept, split_seed, stretch):
 
 
 def write_table(path, table, usual, nodules, order):
-    """Write what `models.inference.neighbours.CaseTable` reads; returns the file's SHA-256."""
+    """Write what `models.inference.similar_cases.CaseTable` reads; returns the file's SHA-256."""
     counts = (nodules.malignancy[order, :, None] == np.array(RATINGS)).sum(axis=1)
     np.savez_compressed(
         path,
@@ -110,8 +110,8 @@ def write_table(path, table, usual, nodules, order):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", required=True, help="patches.npz from training.prepare")
-    parser.add_argument("--outlines", required=True, help="outlines.npz from training.localiser.outlines")
+    parser.add_argument("--data", required=True, help="patches.npz from training.data.prepare")
+    parser.add_argument("--outlines", required=True, help="outlines.npz from training.data.outlines")
     parser.add_argument("--runs", required=True, type=Path, help="a folder of five runs of one split")
     parser.add_argument(
         "--series", nargs="*", default=(), help="series without nodules, PATH or PATH:FIRST-LAST"

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.inference.steps import Steps, compiled
+from models.inference.runtime.folded_graph import FoldedGraph, compiled
 from models.inference.views import eight_views, patch_at
-from training.perturb import PERTURBATIONS, Perturbation, Upload
-from training.predict import trained_model
-from training.robustness import rng_of, upload_of
+from training.evaluation.perturb import PERTURBATIONS, Perturbation, Upload
+from training.evaluation.predict import trained_model
+from training.evaluation.robustness import rng_of, upload_of
 
 BATCH = 16  # patches, each in eight views
 TIGHT_EDGE = 64  # pixels of a small crop
@@ -39,7 +39,7 @@ def features_of(networks, sets, kept):
             checksum = hashlib.sha256(content + np.ascontiguousarray(patches).tobytes()).hexdigest()
             path = kept / f"{key}-{checksum[:16]}.npy"
             if not path.exists():
-                pooled = pooled or compiled(Steps(trained_model(key, weights)), ["pool"])
+                pooled = pooled or compiled(FoldedGraph(trained_model(key, weights)), ["pool"])
                 np.save(path, _forward(pooled, patches))
             features[name][key] = np.load(path)
     return features

@@ -6,10 +6,10 @@ from models.imaging.patch import cut_patch
 from models.imaging.phantom import KINDS as DRAWN
 from models.imaging.phantom import draw_phantom
 from training.cases.places import patches_of_crops, patches_of_slices
-from training.content.photos import sources
-from training.content.strokes import cloud_noise
+from training.ct_check.photos import sources
+from training.ct_check.strokes import cloud_noise
+from training.data.splits import split_patients
 from training.localiser.healthy import HealthySlices
-from training.splits import split_patients
 
 SPACING_MM, EDGE = 0.7, 128  # of what has no scale of its own
 POWERS = (0.0, 0.5, 1.0, 1.5, 2.0)  # of noise: white to clouds
@@ -23,7 +23,7 @@ def made_patches(outlines, split_seed, series=()):
 
     Parameters
     ----------
-    outlines : training.localiser.outlines.Outlines
+    outlines : training.data.outlines.Outlines
     split_seed : int
     series : sequence of str
         Series without nodules, see `training.localiser.healthy`; their kinds (``whole slices: vessel``) are

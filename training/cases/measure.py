@@ -4,8 +4,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from training.cases.space import COMPARED, described, limit, make_table, select
-from training.figures import wilson
-from training.metrics import auc, bootstrap_by_patient
+from training.evaluation.metrics import auc, bootstrap_by_patient
+from training.publish.figures import wilson
 
 SIZES_MM = (0, 6, 10, 20, 100)
 

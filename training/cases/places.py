@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from models.imaging.lung import lung_mask
-from models.imaging.patch import PATCH, cut_patch, neighbours
+from models.imaging.patch import PATCH, adjacent_slices, cut_patch
 
 STEP_MM = 3.0  # between the places looked at
 LUNG_BELOW_HU, TISSUE_ABOVE_HU, BONE_ABOVE_HU = -600.0, -150.0, 250.0
@@ -84,7 +84,7 @@ def patches_of_crops(outlines, chosen, rng, at_most):
 
     Parameters
     ----------
-    outlines : training.localiser.outlines.Outlines
+    outlines : training.data.outlines.Outlines
     chosen : sequence of int
         Which nodules.
     rng : numpy.random.Generator
@@ -99,7 +99,7 @@ def patches_of_crops(outlines, chosen, rng, at_most):
     found = {kind: [] for kind in KINDS}
     for nodule in rng.permutation(chosen):
         first, n_slices = outlines.first[nodule], outlines.n_slices[nodule]
-        numbers = first + np.array(neighbours(n_slices, n_slices // 2))
+        numbers = first + np.array(adjacent_slices(n_slices, n_slices // 2))
         slices = [outlines.slice_hu(number) for number in numbers]
         spacing = (float(outlines.spacing_mm[nodule]),) * 2
         around = places(slices[1], spacing, outlines.readers[first : first + n_slices].any(axis=0))
@@ -119,7 +119,7 @@ def patches_of_slices(slices, rng, at_most, each=8):
     """
     found = {kind: [] for kind in KINDS}
     for scan, index in slices:
-        channels = [scan.slices[i].astype(np.float32) for i in neighbours(len(scan.slices), index)]
+        channels = [scan.slices[i].astype(np.float32) for i in adjacent_slices(len(scan.slices), index)]
         around = places(channels[1], scan.spacing_mm, np.zeros(channels[1].shape, bool))
         lung = lung_mask(channels[1], scan.spacing_mm)
         for kind in ("vessel", "lung"):  # not the air around the body, nor skin and blankets in it

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from models.inference.neighbours import NEAREST, NEIGHBOURS, Space, nearest
+from models.inference.similar_cases import NEAREST, NEIGHBOURS, Space, nearest
 from models.networks.registry import ARCHITECTURES
 
 LEAST_SPREAD = 0.1  # of the median channel's: channels that hardly ever vary must not blow up noise

@@ -12,9 +12,9 @@ from string import Template
 
 from models.imaging.field import GRID_MM, WINDOW_HU
 from models.inference.finding import DISCLAIMER
-from models.reports.finder import finder_table
-from training.cards import markdown
+from models.reports.localiser_table import localiser_table
 from training.localiser.evaluate import CLICK_MM, WINDOW
+from training.publish.cards import markdown
 
 CARD = Path(__file__).with_name("card.md")
 
@@ -38,7 +38,7 @@ def card(report):
         who="all patients" if recipe.get("everyone") else "train patients",
         window=WINDOW,
         click_mm=f"{CLICK_MM:g}",
-        table=markdown(finder_table(report)),
+        table=markdown(localiser_table(report)),
     )
 
 

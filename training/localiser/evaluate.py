@@ -14,16 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from models.imaging.patch import neighbours
+from models.imaging.patch import adjacent_slices
 from models.imaging.scan import Roi, Scan
-from models.inference.localiser import Localiser
-from models.inference.measure import measure
-from models.inference.outline import contour, within
-from models.inference.search import search
-from training.localiser.outlines import load
+from models.inference.detection.localiser import Localiser
+from models.inference.detection.search import search
+from models.inference.measurement.outline import contour, within
+from models.inference.measurement.sizes import measure
+from training.data.outlines import load
+from training.data.splits import side_of
+from training.evaluation.metrics import bootstrap_by_patient
 from training.localiser.outlining import ERRORS, agreed, agreements, dice, errors_of, readers_errors, sizes_of
-from training.metrics import bootstrap_by_patient
-from training.splits import side_of
 
 WINDOW = 80  # of the crop's 128 pixels a side
 CLICK_MM = 2.0
@@ -66,7 +66,7 @@ def _middle(outlines, nodule):
 def _scan(outlines, nodule, window=(slice(None), slice(None))):
     """The middle slice and its neighbours, or a window of them, as an uploaded stack of pictures."""
     first, n = outlines.first[nodule], outlines.n_slices[nodule]
-    stack = outlines.grey[[first + i for i in neighbours(n, n // 2)]]
+    stack = outlines.grey[[first + i for i in adjacent_slices(n, n // 2)]]
     spacing = float(outlines.spacing_mm[nodule])
     return Scan(stack[:, *window].astype(np.float32), (spacing, spacing), False, False)
 
@@ -152,7 +152,7 @@ def evaluate(outlines, localiser, side, split_seed, seed=0):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", required=True, help="outlines.npz from training.localiser.outlines")
+    parser.add_argument("--data", required=True, help="outlines.npz from training.data.outlines")
     parser.add_argument("--weights", default="weights", help="folder of localiser.json (default: weights)")
     parser.add_argument("--side", choices=("validation", "test"), default="test")
     args = parser.parse_args(argv)

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from models.networks.localiser import build_localiser
-from training.export import recipe_of, save_float16
+from training.classifier.export import recipe_of, save_float16
 
 PART, WHOLE = 0.05, 0.6  # least score of a candidate, see training/README.md
 
@@ -21,7 +21,7 @@ def export(run, weights, thresholds, measured=None):
     run, weights : Path
         Folders of the run and of the weights.
     thresholds : dict of str to float
-        See `models.inference.localiser.Localiser`.
+        See `models.inference.detection.localiser.Localiser`.
     measured : str, optional
         Report of a run of the same recipe that left the test patients out: its results are taken over.
     """

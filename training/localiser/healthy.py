@@ -11,10 +11,10 @@ import numpy as np
 
 from models.imaging.field import Grid, cut_field
 from models.imaging.lung import lung_mask
-from models.imaging.patch import neighbours
-from models.imaging.read import read_scan
-from models.inference.localiser import Localiser
-from models.inference.search import search
+from models.imaging.patch import adjacent_slices
+from models.inference.detection.localiser import Localiser
+from models.inference.detection.search import search
+from models.ingest.read import read_scan
 
 MISTAKEN = 0.25  # score from which a place counts as taken for a nodule
 NEAR_MM = 15.0  # a field's middle lies no farther from such a place, in rows and in columns
@@ -70,7 +70,7 @@ class HealthySlices:
         factor = float(np.exp(rng.uniform(-scale, scale)))
         spacing = tuple(factor * mm for mm in scan.spacing_mm)
         grid = Grid.around(row, col, size, spacing)
-        order = (index,) * 3 if rng.random() < single_slice else neighbours(len(scan.slices), index)
+        order = (index,) * 3 if rng.random() < single_slice else adjacent_slices(len(scan.slices), index)
         return np.stack([cut_field(scan.slices[i], grid.box, grid.size) for i in order], axis=-1)
 
 

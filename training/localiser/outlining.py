@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from models.inference.measure import Measurement, measure
-from models.inference.outline import Outline, contour
+from models.inference.measurement.outline import Outline, contour
+from models.inference.measurement.sizes import Measurement, measure
 
 ERRORS = {  # of an outline, against the mean over the readers' outlines in the same slice
     "diameter_error_mm": "equivalent_diameter_mm",

@@ -2,9 +2,9 @@
 
     python -m training.localiser.train --data outlines.npz [--start WEIGHTS --healthy SERIES] [--resume]
 
-Writes to ``runs/localiser/`` what `training.train` writes for a classifier: checkpoints, ``history.csv``,
-``run.json`` and at the end ``final.weights.h5``, the mean of the last epochs. Patients are divided as for
-the classifiers; validation patients are watched, and choose nothing here.
+Writes to ``runs/localiser/`` what `training.classifier.train` writes for a classifier: checkpoints,
+``history.csv``, ``run.json`` and at the end ``final.weights.h5``, the mean of the last epochs. Patients are
+divided as for the classifiers; validation patients are watched, and choose nothing here.
 """
 
 import argparse
@@ -18,11 +18,11 @@ import keras
 import numpy as np
 
 from models.networks.localiser import FILTERS, build_localiser
-from training.checkpoints import average_epochs, checkpoint, resume, save_weights
+from training.classifier.checkpoints import average_epochs, checkpoint, resume, save_weights
+from training.data.outlines import load
+from training.data.splits import SEED, SHARES, side_of
 from training.localiser.healthy import HealthySlices
-from training.localiser.outlines import load
 from training.localiser.views import RandomFields
-from training.splits import SEED, SHARES, side_of
 
 FIRST_EPOCHS, SECOND_EPOCHS = 28, 8  # the recipe of the shipped weights; the second cycle is that of --start
 FIRST_RATE, SECOND_RATE = 2e-3, 1e-3
@@ -113,7 +113,7 @@ def train(args, outlines, out):
 def parse(argv=None):
     """The command line; its defaults are the recipe of the shipped weights."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", required=True, help="outlines.npz from training.localiser.outlines")
+    parser.add_argument("--data", required=True, help="outlines.npz from training.data.outlines")
     parser.add_argument("--out", default="runs", help="folder for runs (default: runs)")
     parser.add_argument("--epochs", type=int, help="default: the recipe of the shipped weights")
     parser.add_argument("--average", type=int, help="the last epochs whose weights are averaged")

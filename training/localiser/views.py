@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from models.imaging.field import GRID_MM, cut_field, to_unit
-from models.imaging.patch import neighbours
+from models.imaging.patch import adjacent_slices
 
 FIELD = 80  # pixels a side, 60 mm
 OFF_MM = 36.0  # the field's middle is at most so far from the nodule's, in rows and in columns
@@ -34,7 +34,7 @@ def random_field(outlines, nodule, rng):
     first, n = outlines.first[nodule], outlines.n_slices[nodule]
     index = int(rng.integers(n))
     single = rng.random() < SINGLE_SLICE
-    order = (index,) * 3 if single else neighbours(n, index)
+    order = (index,) * 3 if single else adjacent_slices(n, index)
     if rng.random() < 0.5:
         order = order[::-1]
     box = random_box(outlines.grey.shape[1:], outlines.spacing_mm[nodule], rng)

@@ -21,12 +21,12 @@ import numpy as np
 from models.imaging.field import to_unit
 from models.imaging.scan import Scan
 from models.imaging.two_fields import SHAPE, cut_fields
-from models.inference.localiser import Localiser
-from models.inference.recognition import KEY
+from models.inference.detection.localiser import Localiser
+from models.inference.detection.recognition import KEY
 from models.inference.views import eight_views
 from models.networks.recognition import build_recognition
-from training.localiser.outlines import load
-from training.metrics import bootstrap_by_patient
+from training.data.outlines import load
+from training.evaluation.metrics import bootstrap_by_patient
 from training.recognition.locations import KINDS
 from training.recognition.sources import FOLDS, fold_of_patients, places_of, places_of_crops, read_sources
 from training.recognition.train import add_data, scores_of

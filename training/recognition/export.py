@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 
 from models.imaging.two_fields import SHAPE
-from models.inference.recognition import KEY
+from models.inference.detection.recognition import KEY
 from models.networks.recognition import build_recognition
-from training.export import recipe_of, save_float16
+from training.classifier.export import recipe_of, save_float16
 
 
 def export(run: Path, weights: Path) -> dict:

@@ -1,6 +1,6 @@
 """What the recognition network learns from, and who trains and who reports: three folds by patient.
 
-Sources are crops of nodules (`training.localiser.outlines`), whole series, and single pictures of people
+Sources are crops of nodules (`training.data.outlines`), whole series, and single pictures of people
 without a nodule. ``PATH@FOLD`` names a series and the fold in which its patient is held out; a series of an
 LIDC-IDRI patient is in the fold of its patient. ``nodules.csv`` beside a series says where not to look.
 """
@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from models.errors import ScanError
+from models.errors import UserError
 from models.imaging.field import slice_in_hu
-from models.imaging.patch import neighbours
-from models.imaging.read import read_scan
-from training.localiser.outlines import Outlines
+from models.imaging.patch import adjacent_slices
+from models.ingest.read import read_scan
+from training.data.outlines import Outlines
+from training.data.splits import SEED
 from training.recognition.locations import EACH, KINDS, OUTSIDE_LUNG, Location, beside_nodules, in_slice
-from training.splits import SEED
 
 FOLDS = 3
 NEAR_MM = 15.0  # around a marked nodule, and so many slices in mm, nothing counts as free of nodules
@@ -55,7 +55,7 @@ class Source:
 
     def slices(self, index: int) -> list[np.ndarray]:
         """A slice between its neighbours, in HU."""
-        return [self.hu[i] for i in neighbours(len(self.hu), index)]
+        return [self.hu[i] for i in adjacent_slices(len(self.hu), index)]
 
     def forbidden(self, index: int) -> np.ndarray:
         """Where a nodule is, or is near, in a slice: (rows, cols) bool."""
@@ -139,7 +139,7 @@ def _pictures(folder):
         for number, path in enumerate(paths):
             try:
                 scan = read_scan([(path.name, path.read_bytes())])
-            except ScanError as error:
+            except UserError as error:
                 print(f"{path.name} is left out: {error.message}", file=sys.stderr)
                 continue
             fold = number * FOLDS // len(paths)

@@ -21,8 +21,8 @@ import numpy as np
 
 from models.imaging.two_fields import SHAPE
 from models.networks.recognition import build_recognition
-from training.checkpoints import average_epochs, checkpoint, resume, save_weights
-from training.localiser.outlines import load
+from training.classifier.checkpoints import average_epochs, checkpoint, resume, save_weights
+from training.data.outlines import load
 from training.localiser.train import overlap_loss
 from training.recognition.data import Data
 from training.recognition.sources import FOLDS, fold_of_patients, places_of, places_of_crops, read_sources
@@ -97,7 +97,7 @@ def train(args, data, out):
 
 def add_data(parser):
     """The arguments that say what there is to learn from and to measure on."""
-    parser.add_argument("--data", required=True, help="outlines.npz from training.localiser.outlines")
+    parser.add_argument("--data", required=True, help="outlines.npz from training.data.outlines")
     parser.add_argument(
         "--series", nargs="+", default=[], help="PATH@FOLD[:FIRST-LAST], or PATH of LIDC-IDRI"
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.imaging.patch import PATCH, neighbours, resample
+from models.imaging.patch import PATCH, adjacent_slices, resample
 from models.inference.views import views
 from training.localiser.outlining import agreed
 
@@ -47,7 +47,7 @@ def shifted_case(outlines, nodule, rng):
         return None
     spacing = float(outlines.spacing_mm[nodule])
     row, col = np.array(np.nonzero(truth)).mean(axis=1) + shift / spacing
-    slices = outlines.grey[[first + i for i in neighbours(n, n // 2)]].astype(np.float32)
+    slices = outlines.grey[[first + i for i in adjacent_slices(n, n // 2)]].astype(np.float32)
     return Case(
         views(slices, spacing, row, col, 1)[1::3],
         on_grid(truth, spacing, row, col),

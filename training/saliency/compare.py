@@ -3,9 +3,10 @@
     python -m training.saliency.compare --data outlines.npz --runs runs/split-2026
 
 Pointing on validation patients, and where it makes no difference the time, choose among what
-`models.inference.saliency` offers; the methods of the literature are in the table beside it. Test patients
-report: pointing on all their nodules, deletion and insertion on some. The time is that of a map over that of
-the answer's forward pass (five slices, eight views). All nodules are shifted, see `training.saliency.cases`.
+`models.inference.saliency.saliency` offers; the methods of the literature are in the table beside it. Test
+patients report: pointing on all their nodules, deletion and insertion on some. The time is that of a map over
+that of the answer's forward pass (five slices, eight views). All nodules are shifted, see
+`training.saliency.cases`.
 """
 
 import argparse
@@ -18,16 +19,16 @@ import numpy as np
 from tqdm import tqdm
 
 from models.imaging.patch import PATCH
-from models.inference.evidence import INPUT
-from models.inference.saliency import METHODS, Explainer, joined
+from models.inference.saliency.gradients import INPUT
+from models.inference.saliency.saliency import METHODS, Explainer, joined
 from models.inference.views import SLICES
 from models.networks.registry import ARCHITECTURES
-from training.localiser.outlines import load
-from training.predict import split_seed_of
+from training.data.outlines import load
+from training.data.splits import side_of
+from training.evaluation.predict import split_seed_of
 from training.saliency.cases import LARGE_MM, shifted_cases
 from training.saliency.measure import mean_curves, pointing, points_at
 from training.saliency.methods import LAYERS, Published, Served, answering, explaining
-from training.splits import side_of
 
 CONSENSUS = "consensus"
 REPEATS = 10
@@ -159,7 +160,7 @@ class Report:
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", required=True, help="outlines.npz from training.localiser.outlines")
+    parser.add_argument("--data", required=True, help="outlines.npz from training.data.outlines")
     parser.add_argument("--runs", required=True, type=Path, help="the five runs that held patients out")
     parser.add_argument("--out", type=Path, default=Path("weights/saliency.json"))
     parser.add_argument("--choose-on", type=int, help="at most so many nodules choose (default: all)")

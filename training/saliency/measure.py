@@ -10,7 +10,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from models.imaging.patch import PATCH
-from training.metrics import bootstrap_by_patient
+from training.evaluation.metrics import bootstrap_by_patient
 
 STEPS = 16
 BLUR_MM = 5.0  # standard deviation: a nodule of 6 mm is gone

@@ -1,11 +1,11 @@
 """All saliency methods that are compared; each gives maps of one network by (method, layer).
 
-Those of `models.inference.saliency` can be served. The others are what the literature offers: Grad-CAM
-(Selvaraju et al., arXiv:1610.02391, 2017), HiResCAM (Draelos and Carin, arXiv:2011.08891, 2020), LayerCAM at
-one layer and fused over layers (Jiang et al., IEEE TIP 30, 5875, 2021), integrated gradients (Sundararajan
-et al., arXiv:1703.01365, 2017), SmoothGrad (Smilkov et al., arXiv:1706.03825, 2017) and occlusion (Zeiler
-and Fergus, arXiv:1311.2901, 2014). All explain the log odds of the score, are averaged over the eight views
-and smoothed alike. ``middle`` and ``brightness`` look at no network.
+Those of `models.inference.saliency.saliency` can be served. The others are what the literature offers:
+Grad-CAM (Selvaraju et al., arXiv:1610.02391, 2017), HiResCAM (Draelos and Carin, arXiv:2011.08891, 2020),
+LayerCAM at one layer and fused over layers (Jiang et al., IEEE TIP 30, 5875, 2021), integrated gradients
+(Sundararajan et al., arXiv:1703.01365, 2017), SmoothGrad (Smilkov et al., arXiv:1706.03825, 2017) and
+occlusion (Zeiler and Fergus, arXiv:1311.2901, 2014). All explain the log odds of the score, are averaged over
+the eight views and smoothed alike. ``middle`` and ``brightness`` look at no network.
 """
 
 import itertools
@@ -15,10 +15,18 @@ import numpy as np
 import tensorflow as tf
 
 from models.imaging.patch import PATCH
-from models.inference.evidence import INPUT, log_odds, trace_with_evidence
-from models.inference.maps import combined, enlarged, gathered, scaled, shifted, smoothed, turned_back
-from models.inference.saliency import METHODS
-from models.inference.steps import Steps
+from models.inference.runtime.folded_graph import FoldedGraph
+from models.inference.saliency.gradients import INPUT, log_odds, trace_with_evidence
+from models.inference.saliency.maps import (
+    combined,
+    enlarged,
+    gathered,
+    scaled,
+    shifted,
+    smoothed,
+    turned_back,
+)
+from models.inference.saliency.saliency import METHODS
 
 LAYERS = {
     "vgg16": [f"block{b}_conv{n}_relu" for b, n in enumerate((2, 2, 3, 3, 3), start=1)],
@@ -154,7 +162,7 @@ def answering(model):
 
 def evidence(model, layers, nets):
     """A function from patches to their evidence: for each of `nets` that of each layer."""
-    traced = trace_with_evidence(Steps(model), {}, layers, nets)
+    traced = trace_with_evidence(FoldedGraph(model), {}, layers, nets)
     return lambda patches: traced(patches.astype(np.float32), tf.constant(True))[1]
 
 
@@ -165,7 +173,7 @@ def explaining(model, explainer):
 
 
 class Served:
-    """All methods of `models.inference.saliency` at each layer and over each few layers."""
+    """All methods of `models.inference.saliency.saliency` at each layer and over each few layers."""
 
     def __init__(self, model, layers):
         self.layers = layers

@@ -29,8 +29,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from models import __version__
-from models.errors import ScanError
-from models.inference.cores import CORES
+from models.errors import UserError
+from models.inference.runtime.parallel import CORES
 from models.networks.registry import ARCHITECTURES
 from models.trained import WeightsError, read_report
 from training.score.cluster import ROOT, OnRay, connect
@@ -43,7 +43,7 @@ from training.score.worker import Scorer
 from training.score.workers import InOwnProcess, InProcess, rows_of
 
 COMPLETE, CANNOT, WITH_ERRORS, STOPPED = 0, 2, 3, 130
-LOST = ScanError("worker_lost", "The process that read the file died, twice.")
+LOST = UserError("worker_lost", "The process that read the file died, twice.")
 CANNOT_GO_ON = (ManifestError, JournalError, WeightsError, RuntimeError, OSError)
 
 
@@ -61,7 +61,7 @@ def stamp_of(weights, manifest):
     }
 
 
-def start(args, bank, stack):
+def start(args, registry, stack):
     """The workers that the arguments ask for; the stack closes them."""
     n_workers = args.workers
     threads = args.threads or max(1, CORES // n_workers)
@@ -73,7 +73,7 @@ def start(args, bank, stack):
     elif n_workers > 1 or args.threads:
         workers = [InOwnProcess(make) for _ in range(n_workers)]
     else:
-        workers = [InProcess(Scorer(args.weights, bank))]
+        workers = [InProcess(Scorer(args.weights, registry))]
     for worker in workers:
         stack.callback(worker.close)
     return workers
@@ -128,7 +128,7 @@ def summarise(codes, out, begin):
     return WITH_ERRORS if errors else COMPLETE
 
 
-def run(args, bank=None):
+def run(args, registry=None):
     """Score the list; returns the exit status."""
     check_format(args.out)
     manifest = read_manifest(args.manifest)
@@ -143,7 +143,7 @@ def run(args, bank=None):
     try:
         if len(journal.done) < n_rows:
             with ExitStack() as stack:
-                fill(journal, manifest, start(args, bank, stack))
+                fill(journal, manifest, start(args, registry, stack))
         return summarise(finish(args.out, journal, n_rows, stamp), args.out, "")
     except KeyboardInterrupt:
         print(
@@ -181,11 +181,11 @@ def arguments(argv):
     return args
 
 
-def main(argv=None, bank=None):
+def main(argv=None, registry=None):
     """Run the command; returns the exit status."""
     args = arguments(argv)
     try:
-        return run(args, bank)
+        return run(args, registry)
     except CANNOT_GO_ON as error:
         print(f"error: {error}", file=sys.stderr)
         return CANNOT

@@ -42,6 +42,6 @@ def share_cores(n):
         cores = os.sched_getaffinity(0)
         os.sched_setaffinity(0, sorted(cores)[:n])
         try:
-            import models.inference.cores  # noqa: F401
+            import models.inference.runtime.parallel  # noqa: F401
         finally:
             os.sched_setaffinity(0, cores)

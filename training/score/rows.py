@@ -3,7 +3,7 @@
 import traceback
 from pathlib import Path
 
-from models.errors import ScanError
+from models.errors import UserError
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
 from models.reports.as_json import finding_as_json
@@ -61,7 +61,7 @@ def _given(nodule):
 
 def _reason(error):
     """Code and sentence; of an exception that nobody foresaw no text, which may quote a header."""
-    if isinstance(error, ScanError):
+    if isinstance(error, UserError):
         return error.code, error.message
     if isinstance(error, FileNotFoundError):
         return "no_such_file", "There is no such file."

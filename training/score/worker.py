@@ -2,11 +2,12 @@
 
 from functools import partial
 
-from models.imaging.isolation.decoder import Decoder
-from models.imaging.source import Source
-from models.inference.bank import CONSENSUS, ModelBank
+from models.inference.classifier import CONSENSUS, ModelRegistry
+from models.inference.detection.search import find_location
 from models.inference.pipeline import analyse
-from models.service.fields import asked_place, find_place, number
+from models.ingest.fields import asked_location, number
+from models.ingest.sandbox.decoder import Decoder
+from models.ingest.source import Source
 from training.score.rows import failed_row, row_of
 
 
@@ -17,7 +18,7 @@ class Scorer:
     ----------
     weights : Path
         Folder of the models' weights.
-    bank : ModelBank, optional
+    registry : ModelRegistry, optional
         Loaded models, in place of those in `weights`.
     decoder : Decoder, optional
         Reads files, each in a process of its own: one that crashes a library, or never ends, costs its own
@@ -29,11 +30,11 @@ class Scorer:
         A model is unavailable: a list is not scored by fewer than five.
     """
 
-    def __init__(self, weights, bank=None, decoder=None):
+    def __init__(self, weights, registry=None, decoder=None):
         self._decoder = decoder or Decoder(weights=weights)
-        self._bank = bank or ModelBank(weights)
-        if self._bank.problems or self._bank.localiser is None:
-            problems = " ".join(self._bank.problems.values()) or "The localiser cannot be used."
+        self._registry = registry or ModelRegistry(weights)
+        if self._registry.problems or self._registry.localiser is None:
+            problems = " ".join(self._registry.problems.values()) or "The localiser cannot be used."
             raise RuntimeError(f"Not all models are available: {problems}")
 
     def score(self, group):
@@ -57,8 +58,8 @@ class Scorer:
 
     def _row(self, scan, nodule):
         try:
-            roi = find_place(scan, self._bank.localiser, *asked_place(nodule.fields))
-            return row_of(nodule, analyse(scan, roi, CONSENSUS, self._bank))
+            roi = find_location(scan, self._registry.localiser, *asked_location(nodule.fields))
+            return row_of(nodule, analyse(scan, roi, CONSENSUS, self._registry))
         except Exception as error:
             return failed_row(nodule, error)
 

@@ -5,7 +5,7 @@ import io
 from pydicom.uid import generate_uid
 
 from models import __version__
-from models.errors import ScanError
+from models.errors import UserError
 
 PRODUCT = "Lung nodule classifier"
 SERIES_NUMBERS = {"SR": 9101, "OT": 9102}  # by modality; far from what scanners count up from 1
@@ -16,12 +16,12 @@ def source_of(finding):
 
     Raises
     ------
-    ScanError
+    UserError
         ``not_dicom``, for pictures and for files that do not name themselves.
     """
     references = finding.scan.references
     if references is None:
-        raise ScanError(
+        raise UserError(
             "not_dicom",
             "DICOM reports refer to the DICOM images that they are about; the upload holds none, or they "
             "have no valid identifiers (UIDs).",

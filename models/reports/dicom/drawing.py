@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from models.reports.overlay import overlay
 from models.reports.pictures import scale_bar
-from models.reports.shown import mm_per_shown_pixel, shown_box, slice_picture, to_shown
+from models.reports.viewport import mm_per_shown_pixel, shown_box, slice_picture, to_shown
 
 LONGEST = 1024  # pixels; smaller pictures are enlarged by a whole number, so that thin lines stay thin
 NARROWEST = 512  # pixels; a caption needs room

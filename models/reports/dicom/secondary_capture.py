@@ -26,7 +26,7 @@ def secondary_capture(finding, caption):
 
     Raises
     ------
-    ScanError
+    UserError
         ``not_dicom`` where there is no image to refer to.
     """
     source = source_of(finding)

@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from models.inference.finding import DISCLAIMER
-from models.inference.measure import Measurement
+from models.inference.measurement.sizes import Measurement
 from models.reports.as_text import worth_line
 from models.reports.dicom.common import PRODUCT, as_file, header, new_uid, source_of, version_of
 
@@ -50,7 +50,7 @@ def structured_report(finding):
 
     Raises
     ------
-    ScanError
+    UserError
         ``not_dicom`` where there is no image to refer to.
     """
     source = source_of(finding)

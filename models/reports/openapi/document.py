@@ -3,7 +3,7 @@
 from models import __version__
 from models.errors import STATUS
 from models.imaging.scan import ASSUMED_SPACING_MM, CROP_AT_MOST, SPACING_BOUNDS_MM
-from models.inference.bank import CONSENSUS
+from models.inference.classifier import CONSENSUS
 from models.inference.finding import DISCLAIMER
 from models.inference.pipeline import MODEL_KEYS
 from models.reports.openapi.answers import DOOR, HEADERS, PAGES_ONLY, answer, found, refusals

@@ -1,7 +1,7 @@
 """A finding as an example; made up, as is what it would be of."""
 
 from models import __version__
-from models.inference.bank import CONSENSUS
+from models.inference.classifier import CONSENSUS
 from models.inference.finding import DISCLAIMER
 from models.networks.registry import ARCHITECTURES
 

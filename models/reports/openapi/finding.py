@@ -1,7 +1,7 @@
 """The schema of a finding, as `models.reports.as_json` writes it."""
 
-from models.inference.doubts import ORDER
 from models.inference.pipeline import MODEL_KEYS
+from models.inference.quality_warnings import ORDER
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES, RATINGS
 from models.reports.openapi.shapes import array, integer, nullable, number, obj, ref, text, truth

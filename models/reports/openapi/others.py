@@ -1,6 +1,6 @@
 """The schemas of all answers that are no finding: models, health, errors."""
 
-from models.inference.parts import PARTS
+from models.inference.optional_parts import PARTS
 from models.inference.pipeline import MODEL_KEYS
 from models.reports.openapi.shapes import array, nullable, number, obj, ref, text, truth
 from models.reports.overview import SHARED

@@ -2,8 +2,8 @@
 
 import pytest
 
-from models.imaging.read import read_scan
-from tests.imaging.series_files import make_enhanced, make_series
+from models.ingest.read import read_scan
+from tests.ingest.series_files import make_enhanced, make_series
 
 STUDY, SERIES = "1.2.826.0.1.1", "1.2.826.0.1.2"
 WHO = {"PatientName": "Doe^Jane", "PatientID": "MRN-4711", "AccessionNumber": "ACC-12", "StudyID": "ST-9"}

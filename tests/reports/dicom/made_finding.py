@@ -11,7 +11,7 @@ import pytest
 from models.imaging.patch import PATCH
 from models.imaging.scan import Notice, Roi
 from models.inference.finding import Finding, ModelAnswer
-from models.inference.measure import Measurement, measure
+from models.inference.measurement.sizes import Measurement, measure
 from models.networks.registry import ARCHITECTURES
 
 PROBABILITIES = dict(zip(ARCHITECTURES, (0.91234567, 0.8, 0.7, 0.6, 0.55), strict=True))
@@ -52,7 +52,7 @@ def make_nothing(scan, *, anyway=False, **changed):
     models = [replace(answer, verdict="no_nodule") for answer in made.models]
     if anyway:
         return replace(made, models=tuple(models))
-    silent = dict.fromkeys(("probability", "outline", "measurement", "neighbours", "saliency"))
+    silent = dict.fromkeys(("probability", "outline", "measurement", "similar_cases", "saliency"))
     return replace(made, models=tuple(replace(answer, probability=None) for answer in models), **silent)
 
 
@@ -71,7 +71,7 @@ def ellipse(row, col, radii, n=48):
 
 
 def saliency_of(values):
-    """What a finding holds of a map: `models.inference.saliency` has Keras behind it."""
+    """What a finding holds of a map: `models.inference.saliency.saliency` has Keras behind it."""
     values = np.asarray(values, np.float32)
     return SimpleNamespace(map=values, is_empty=not values.any(), method="Grad-CAM", layer=None)
 

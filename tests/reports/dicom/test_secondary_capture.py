@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 from pydicom import dcmread
 
-from models.errors import ScanError
+from models.errors import UserError
 from models.imaging.phantom import draw_phantom
-from models.imaging.read import read_scan
+from models.ingest.read import read_scan
 from models.reports.dicom import secondary_capture
-from models.reports.shown import slice_picture, to_shown
+from models.reports.viewport import slice_picture, to_shown
 from tests.conftest import encode
-from tests.imaging.dicom_files import chest_slice, make_ct
+from tests.ingest.dicom_files import chest_slice, make_ct
 from tests.reports.dicom.conftest import NAMED, SERIES, STUDY, WHO
 from tests.reports.dicom.made_finding import errors_of, make_finding, saliency_of
 
@@ -209,6 +209,6 @@ def test_every_capture_is_a_new_object_in_a_new_series(series):
 
 def test_a_picture_has_no_image_to_refer_to():
     scan = read_scan([("a.png", encode(draw_phantom("smooth")))])
-    with pytest.raises(ScanError) as caught:
+    with pytest.raises(UserError) as caught:
         secondary_capture(make_finding(scan), CAPTION)
     assert caught.value.code == "not_dicom"

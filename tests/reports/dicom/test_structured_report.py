@@ -11,11 +11,11 @@ from pydicom import dcmread
 from pydicom.sr.codedict import codes
 
 from models import __version__
-from models.errors import ScanError
+from models.errors import UserError
 from models.imaging.phantom import draw_phantom
-from models.imaging.read import read_scan
 from models.inference.finding import DISCLAIMER
 from models.inference.reliability import Reliability, SameVerdict
+from models.ingest.read import read_scan
 from models.reports.dicom import structured_report
 from tests.conftest import encode
 from tests.reports.dicom.conftest import SERIES, STUDY, WHO
@@ -263,6 +263,6 @@ def test_every_report_is_a_new_object_by_the_same_device(series):
 
 def test_a_picture_has_no_image_to_refer_to():
     scan = read_scan([("a.png", encode(draw_phantom("smooth")))])
-    with pytest.raises(ScanError) as caught:
+    with pytest.raises(UserError) as caught:
         structured_report(make_finding(scan))
     assert caught.value.code == "not_dicom"

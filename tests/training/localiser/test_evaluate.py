@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.imaging.scan import Scan
-from tests.inference.made_localiser import BrightPlaces
+from tests.inference.detection.made_localiser import BrightPlaces
 from training.localiser.evaluate import GROUPS, evaluate, summary
 from training.localiser.outlining import ERRORS, agreed, agreement, dice, sizes_of
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.imaging.lung import lung_mask
-from tests.imaging.dicom_files import chest_slice, ellipse, make_ct
+from tests.ingest.dicom_files import chest_slice, ellipse, make_ct
 from training.localiser.healthy import HealthySlices
 from training.localiser.views import FIELD, HEALTHY, NOBODY, RandomFields, healthy_field
 

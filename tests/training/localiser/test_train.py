@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.inference.localiser import Localiser
+from models.inference.detection.localiser import Localiser
 from models.networks.localiser import build_localiser
 from models.trained import WeightsError
 from training.localiser import card, evaluate, export, train

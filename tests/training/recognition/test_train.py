@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from models.imaging.scan import Roi, Scan
-from models.inference.recognition import KEY, Recogniser
-from models.inference.reports import RecognitionReport
+from models.inference.detection.recognition import KEY, Recogniser
+from models.inference.weights_reports import RecognitionReport
 from models.trained import as_report
 from training.recognition import evaluate, export, train
 from training.recognition.data import Data

@@ -8,7 +8,7 @@ from PIL import Image
 
 from models.imaging.phantom import draw_phantom
 from tests.conftest import encode
-from tests.imaging.dicom_files import make_ct
+from tests.ingest.dicom_files import make_ct
 from tests.training.score.lists import KINDS, write_list
 from training.score.__main__ import main
 
@@ -60,7 +60,7 @@ def score(app, capsys):
     """Run the command with the models that are loaded already; its status and what it said."""
 
     def run(*arguments):
-        status = main([str(argument) for argument in arguments], app.bank)
+        status = main([str(argument) for argument in arguments], app.registry)
         return status, capsys.readouterr().err
 
     return run

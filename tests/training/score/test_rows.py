@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from app import ROOT
-from models.imaging.isolation.decoder import IS_ISOLATED, Decoder
 from models.imaging.phantom import draw_phantom
-from models.imaging.read import read_scan
+from models.ingest.read import read_scan
+from models.ingest.sandbox.decoder import IS_ISOLATED, Decoder
 from models.networks.registry import ARCHITECTURES
 from tests.conftest import encode, post, upload
 from tests.reports.dicom.made_finding import make_nothing
@@ -98,7 +98,9 @@ def test_files_that_are_not_decoded_in_time_get_their_rows(app, tmp_path):
     for n in range(3):
         Image.fromarray(noise).save(tmp_path / "slow" / f"{n}.png", compress_level=0)
     nodule = Nodule(0, {"file": "slow", "row": "", "col": "", "slice": "", "spacing_mm": "0.7"})
-    (row,) = Scorer(WEIGHTS, app.bank, Decoder(seconds=1)).score(Group(tmp_path / "slow", "0.7", (nodule,)))
+    (row,) = Scorer(WEIGHTS, app.registry, Decoder(seconds=1)).score(
+        Group(tmp_path / "slow", "0.7", (nodule,))
+    )
     assert (row["error_code"], "takes more than 1 s to decode" in row["error"]) == ("corrupt_file", True)
 
 

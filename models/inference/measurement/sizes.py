@@ -1,0 +1,129 @@
+"""From a nodule's polygon to numbers: axes, diameters, mean HU, texture."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.inference.measurement.outline import area, within
+from models.inference.measurement.texture import texture_of
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One nodule in one slice; each value is None where it cannot be known. Views round.
+
+    Attributes
+    ----------
+    long_axis_mm : float or None
+        The largest distance between two points of the outline.
+    short_axis_mm : float or None
+        The longest chord perpendicular to the long axis.
+    mean_diameter_mm : float or None
+        Mean of the two, the size by which Fleischner Society and Lung-RADS v2022 sort nodules.
+    equivalent_diameter_mm : float or None
+        Of the disc of the same area.
+    mean_hu : float or None
+        Of the pixels whose centre lies in the outline.
+    texture : str or None
+        ``solid``, ``part-solid`` or ``ground glass``: an impression, see
+        `models.inference.measurement.texture`.
+    """
+
+    long_axis_mm: float | None = None
+    short_axis_mm: float | None = None
+    mean_diameter_mm: float | None = None
+    equivalent_diameter_mm: float | None = None
+    mean_hu: float | None = None
+    texture: str | None = None
+
+
+def measure(polygon, scan, index):
+    """Measure an outlined nodule.
+
+    Lengths are None where the pixel spacing was assumed, mean HU and texture where the pixels are no HU.
+
+    Parameters
+    ----------
+    polygon : ndarray of shape (n, 2)
+        Vertices (row, col) in the file's pixels, as `models.inference.measurement.outline.contour` gives
+        them.
+    scan : Scan
+    index : int
+        The slice.
+
+    Returns
+    -------
+    Measurement
+    """
+    sizes = {} if scan.spacing_assumed else _sizes(polygon * scan.spacing_mm)
+    if not scan.is_hu:
+        return Measurement(**sizes)
+    hu, inside = _pixels(polygon, scan.slices[index])
+    return Measurement(
+        **sizes,
+        mean_hu=float(hu[inside].mean()) if inside.any() else None,
+        texture=texture_of(hu, inside, scan.spacing_mm, sizes["mean_diameter_mm"]) if sizes else None,
+    )
+
+
+def axes(polygon):
+    """Long and short axis of a polygon (n, 2), in its unit.
+
+    As radiologists measure: the long axis, and perpendicular to it the short axis, in one slice (Bankier
+    et al., Radiology 285, 584, 2017; Lung-RADS v2022). The long axis may leave a bent nodule; the
+    short axis does not, so that a gap between two arms is no part of it.
+    """
+    first, second = _farthest(polygon)
+    long = float(np.hypot(*(second - first)))
+    along = (second - first) / long
+    across = np.array([-along[1], along[0]])
+    return long, _longest_chord((polygon - first) @ along, (polygon - first) @ across)
+
+
+def _sizes(polygon_mm):
+    long, short = axes(polygon_mm)
+    return {
+        "long_axis_mm": long,
+        "short_axis_mm": short,
+        "mean_diameter_mm": (long + short) / 2,
+        "equivalent_diameter_mm": float(2 * np.sqrt(area(polygon_mm) / np.pi)),
+    }
+
+
+def _farthest(points):
+    """The two points that are farthest apart, one row of distances at a time: a polygon may be long."""
+    squares = np.empty(len(points))
+    partners = np.empty(len(points), int)
+    for i, point in enumerate(points):
+        distances = ((points - point) ** 2).sum(axis=1)
+        partners[i] = distances.argmax()
+        squares[i] = distances[partners[i]]
+    i = squares.argmax()
+    return points[i], points[partners[i]]
+
+
+def _longest_chord(x, y):
+    """Length of the longest stretch of a line of constant x that lies within the polygon (x, y).
+
+    Between two neighbouring vertices in x the same edges are crossed and the length of each stretch changes
+    linearly, so that the longest one is found at a vertex, approached from the left or from the right.
+    """
+    ends_x, ends_y = np.roll(x, -1), np.roll(y, -1)
+    low, high = np.minimum(x, ends_x), np.maximum(x, ends_x)
+    stops = np.unique(x)
+    longest = 0.0
+    for left, right in zip(stops[:-1], stops[1:], strict=True):
+        over = (low <= left) & (high >= right)
+        slope = (ends_y[over] - y[over]) / (ends_x[over] - x[over])
+        crossings = y[over] + slope * (np.array([[left], [right]]) - x[over])
+        crossings = crossings[:, crossings.sum(axis=0).argsort()]  # sorted by height in the middle
+        longest = max(longest, (crossings[:, 1::2] - crossings[:, ::2]).max())
+    return float(longest)
+
+
+def _pixels(polygon, pixels):
+    """HU around the polygon, and which of these pixels lie in it."""
+    first = np.clip(np.floor(polygon.min(axis=0)).astype(int), 0, None)
+    last = np.ceil(polygon.max(axis=0)).astype(int)
+    hu = np.asarray(pixels[first[0] : last[0] + 1, first[1] : last[1] + 1], np.float32)
+    return hu, within(polygon - first, hu.shape)

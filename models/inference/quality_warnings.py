@@ -1,0 +1,158 @@
+"""What speaks against trusting an answer: likeness, size, window, contrast; and all notices by weight."""
+
+import math
+
+import numpy as np
+
+from models.clinical.mass import MASS_MM, SOURCE, is_mass
+from models.imaging.patch import resample
+from models.imaging.scan import Notice
+from models.inference.measurement.outline import within
+
+CLIPPED = 0.01  # of a slice's range of grey values: so near its end a pixel is cut off
+WHITE_FROM, BLACK_FROM = 0.2, 0.4  # share of the nodule, and of the patch
+ORDER = (  # first what may void the answer, then what blurs a part of it, last what is good to know
+    "sample",
+    "content_doubted",
+    "mass",
+    "region_label",
+    "unlike_training",
+    "spacing_assumed",
+    "odd_numbers",
+    "signed_values",
+    "coloured_marks",
+    "units_assumed",
+    "size_out_of_range",
+    "window_saturated",
+    "cut_off",
+    "model_unavailable",
+    "burned_in_text",
+    "spacing_unusual",
+    "thick_slices",
+    "missing_slices",
+    "slices_left_out",
+    "series_merged",
+    "not_outlined",
+    "contrast",
+    "irregular_spacing",
+    "gantry_tilt",
+    "order_assumed",
+    "duplicate_slices",
+    "not_hu",
+    "size_unknown",
+    "no_identifiers",
+    "left_out",
+    "reduced_pages",
+)
+
+
+def in_order(notices):
+    """The notices by weight; those of one code, and of codes unknown here (last), stay as they were."""
+    return tuple(sorted(notices, key=lambda notice: ORDER.index(notice.code) if notice.code in ORDER else 99))
+
+
+def quality_warnings(scan, roi, outline, measurement, similar_cases, evaluation):
+    """What is unusual about one nodule and its image, next to what the models learnt from.
+
+    Parameters
+    ----------
+    scan : Scan
+    roi : Roi
+    outline : sequence of (row, col), or None
+        The nodule's polygon in the file's pixels.
+    measurement : Measurement or None
+    similar_cases : SimilarCases or None
+        The nodule's place among the training nodules.
+    evaluation : dict
+        Of ``evaluation.json``, whose ``data`` has the range of the training nodules; may be empty.
+
+    Returns
+    -------
+    tuple of Notice
+        Of the codes ``mass``, ``unlike_training``, ``size_out_of_range``, ``window_saturated`` and
+        ``contrast``.
+    """
+    data = evaluation.get("data") or {}
+    found = (
+        _mass(measurement),
+        _out_of_distribution(similar_cases),
+        _size(measurement, data),
+        _window(scan, roi, outline),
+        _contrast(scan, data),
+    )
+    return tuple(notice for notice in found if notice is not None)
+
+
+def _out_of_distribution(similar_cases):
+    if similar_cases is None or not similar_cases.is_out_of_distribution:
+        return None
+    share = math.floor(1000 * similar_cases.farther_than) / 10  # rounded down: 99.98 % are not all
+    message = (
+        "This image is unlike the nodules that the models learnt from: less like them than "
+        f"{share:g} % of real nodules of other patients. The probability may mean nothing here."
+    )
+    return Notice("unlike_training", message)
+
+
+def _size(measurement, data):
+    """LIDC's diameter is the longest one, so the long axis is held against it."""
+    if measurement is None or measurement.long_axis_mm is None:
+        return None
+    long, limits = measurement.long_axis_mm, data.get("diameter_mm")
+    if not limits or limits["low"] <= long <= limits["high"]:
+        return None
+    message = (
+        f"The nodule is {long:.1f} mm long; 99 of 100 nodules that the models learnt from are "
+        f"{limits['low']:.1f} to {limits['high']:.1f} mm. On other sizes they were hardly tested."
+    )
+    return Notice("size_out_of_range", message)
+
+
+def _mass(measurement):
+    """It is suspicious by its size; see `models.clinical.mass`."""
+    if measurement is None or not is_mass(measurement.long_axis_mm):
+        return None
+    message = (
+        f"A mass: {measurement.long_axis_mm:.1f} mm long, more than {MASS_MM:g} mm. It is suspicious by its "
+        f"size alone, whatever the models say, and rules for nodules do not apply ({SOURCE})."
+    )
+    return Notice("mass", message)
+
+
+def _window(scan, roi, outline):
+    """Grey values that a display window cut off before the picture was saved.
+
+    Of 2,008 crops of LIDC-IDRI-slices, which have no window, one is called so; shown in a window for soft
+    tissue (level 40, width 400), 97 % are.
+    """
+    if scan.is_hu:
+        return None
+    pixels = np.asarray(scan.slices[roi.slice], np.float32)
+    low, high = float(pixels.min()), float(pixels.max())
+    margin = CLIPPED * (high - low)
+    samples, inside = resample(pixels, scan.spacing_mm, roi.row, roi.col)
+    sentences = []
+    if outline is not None:
+        nodule = pixels[within(np.asarray(outline, float), pixels.shape)]
+        if nodule.size and (nodule >= high - margin).mean() >= WHITE_FROM:
+            sentences.append("Much of the nodule is plain white: calcium cannot be told from soft tissue.")
+    if inside.any() and (samples[inside] <= low + margin).mean() >= BLACK_FROM:
+        sentences.append("The lung around it is plain black: ground glass cannot be seen.")
+    if not sentences:
+        return None
+    sentences.append("The picture was saved in a narrow window; the models learnt from pictures without one.")
+    return Notice("window_saturated", " ".join(sentences))
+
+
+def _contrast(scan, data):
+    if not scan.contrast:
+        return None
+    message = (
+        "Contrast agent was given: densities are higher than without it, and texture may look more solid."
+    )
+    if seen := data.get("contrast"):
+        message += (
+            f" Of the {seen['n_nodules']:,} nodules that the models learnt from, {seen['given']:,} were "
+            "seen with contrast agent."
+        )
+    return Notice("contrast", message)

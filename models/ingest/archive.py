@@ -1,0 +1,229 @@
+"""The files in a ZIP, unpacked one at a time, in memory and within bounds; nothing reaches the disk."""
+
+import gzip
+import io
+import re
+import stat
+import threading
+import zipfile
+import zlib
+
+from models.errors import UserError
+from models.ingest.source import Source
+
+ENCRYPTED = 0x1  # general purpose bit 0 (APPNOTE 4.4.4)
+CENTRAL_HEADER = b"PK\x01\x02"  # begins each entry of the directory at the ZIP's end
+CHUNK_BYTES = 1 << 20
+LEAST_BYTES = 8192  # unpacked at once, at least
+LOCAL_HEADER_BYTES = 30  # at least, before each packed file
+READ = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # bzip2 and LZMA take far longer for as few bytes
+METHODS = {  # APPNOTE 4.4.5
+    1: "Shrink",
+    2: "Reduce",
+    3: "Reduce",
+    4: "Reduce",
+    5: "Reduce",
+    6: "Implode",
+    9: "Deflate64",
+    10: "PKWARE Implode",
+    12: "bzip2",
+    14: "LZMA",
+    18: "IBM TERSE",
+    19: "IBM LZ77",
+    20: "Zstandard",
+    93: "Zstandard",
+    94: "MP3",
+    95: "XZ",
+    96: "JPEG",
+    97: "WavPack",
+    98: "PPMd",
+}
+GZ_NAME = re.compile(r"\.gz$", re.IGNORECASE)
+UNIX = 3  # the system that an entry was made on, where it says what kind of file it is
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
+
+
+def members(source, limits):
+    """The files in a ZIP, to be unpacked when they are opened.
+
+    Parameters
+    ----------
+    source : Source
+        The ZIP. Its stream serves all members, also to several threads; none else may read it.
+    limits : Limits
+        Bounds on the number of files and on what is unpacked.
+
+    Returns
+    -------
+    list of Source
+        In the ZIP's order. Names are names only: nothing is written under them.
+
+    Raises
+    ------
+    UserError
+        ``corrupt_file``, ``too_large``, or ``unsupported_file`` for a ZIP that is encrypted, has links, or is
+        packed by another method than Deflate; opened members raise the first two when they are read.
+    """
+    stream = source.open()
+    size = _check_members(stream, limits.zip_files)
+    try:
+        archive = zipfile.ZipFile(stream)
+        entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]  # may be empty
+    except BROKEN as error:
+        raise UserError("corrupt_file", "The ZIP is damaged or cut short; pack it again.") from error
+    _check_entries(entries)
+    allowance = _allowance(size, limits)
+
+    def opener(entry):
+        return lambda: io.BufferedReader(Member(archive, entry, allowance), LEAST_BYTES)
+
+    return [Source(entry.filename, opener(entry)) for entry in entries]
+
+
+def gunzipped(sources, limits):
+    """What files packed by gzip hold, in memory.
+
+    Parameters
+    ----------
+    sources : list of Source
+    limits : Limits
+        Bounds on what is unpacked, of all of them together, as for a ZIP.
+
+    Returns
+    -------
+    list of Source
+        In the same order, named without ``.gz``.
+
+    Raises
+    ------
+    UserError
+        ``corrupt_file`` or ``too_large``.
+    """
+    size = sum(source.open().seek(0, io.SEEK_END) for source in sources)
+    allowance = _allowance(size, limits)
+    return [Source.of_bytes(GZ_NAME.sub("", source.name), _gunzip(source, allowance)) for source in sources]
+
+
+def _gunzip(source, allowance):
+    unpacked = bytearray()
+    try:
+        with gzip.GzipFile(fileobj=source.open()) as packed:
+            while chunk := packed.read(CHUNK_BYTES):
+                allowance.take(len(chunk))
+                unpacked += chunk
+    except BROKEN as error:
+        raise UserError(
+            "corrupt_file", "A file packed by gzip is damaged or cut short; pack it again."
+        ) from error
+    return bytes(unpacked)
+
+
+def _allowance(size, limits):
+    return Allowance(min(limits.zip_bytes, max(limits.zip_small_bytes, limits.zip_ratio * size)))
+
+
+def _check_members(stream, most):
+    """Count the entries before any is parsed, whatever the ZIP says of itself; returns its size."""
+    stream.seek(0)
+    size, entries, tail = 0, 0, b""
+    while chunk := stream.read(CHUNK_BYTES):
+        size += len(chunk)
+        entries += (tail + chunk).count(CENTRAL_HEADER)
+        tail = chunk[-3:]
+        if entries > most:
+            raise UserError("too_large", f"The ZIP holds too many files; at most {most:,} are read.")
+    stream.seek(0)
+    return size
+
+
+def _check_entries(entries):
+    """Refuse what no one packs by accident, by the ZIP's directory alone."""
+    if any(entry.flag_bits & ENCRYPTED for entry in entries):
+        raise UserError(
+            "unsupported_file", "The ZIP is locked with a password; unpack it and send the files in it."
+        )
+    if any(entry.create_system == UNIX and stat.S_ISLNK(entry.external_attr >> 16) for entry in entries):
+        raise UserError(
+            "unsupported_file", "The ZIP holds links in place of files; pack the files themselves."
+        )
+    others = {entry.compress_type for entry in entries if entry.file_size} - set(READ)
+    if others:
+        method = METHODS.get(min(others), f"method {min(others)}")
+        raise UserError(
+            "unsupported_file",
+            f"The ZIP is packed by {method}, which is not read here; pack the series again by the usual "
+            "method of ZIP, Deflate, or send the files unpacked.",
+        )
+    ends = 0
+    for entry in sorted(entries, key=lambda entry: entry.header_offset):
+        if entry.header_offset < ends or "\0" in entry.orig_filename:  # one that shares bytes is a bomb
+            raise UserError("corrupt_file", "The ZIP is damaged or made to mislead; pack it again.")
+        ends = entry.header_offset + LOCAL_HEADER_BYTES + entry.compress_size
+
+
+class Allowance:
+    """What may still be unpacked of an upload, in bytes."""
+
+    def __init__(self, n_bytes):
+        self.n_bytes, self._lock = n_bytes, threading.Lock()
+
+    def take(self, n_bytes):
+        """Count what was unpacked; UserError `too_large` beyond the bound."""
+        with self._lock:
+            self.n_bytes -= n_bytes
+        if self.n_bytes < 0:
+            raise UserError("too_large", "The upload unpacks to far more than a CT series; send one series.")
+
+
+class Member(io.RawIOBase):
+    """A file in a ZIP, unpacked only as far as it is read; what was read stays, so that seeking is free."""
+
+    def __init__(self, archive, entry, allowance):
+        super().__init__()
+        self._archive, self._entry, self._allowance = archive, entry, allowance
+        self._packed, self._data, self._at = None, bytearray(), 0
+
+    def readinto(self, buffer):
+        """Fill a buffer from the present place on; returns how many bytes there were."""
+        end = self._at + len(buffer)
+        self._unpack(end)
+        with memoryview(self._data) as unpacked:
+            chunk = unpacked[self._at : end]
+            buffer[: len(chunk)] = chunk
+            self._at += len(chunk)
+            return len(chunk)
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        """Go to a place; the end is known once all is unpacked, and its checksum compared."""
+        if whence == io.SEEK_END:
+            self._unpack(None)
+            offset += len(self._data)
+        elif whence == io.SEEK_CUR:
+            offset += self._at
+        self._at = max(0, offset)
+        return self._at
+
+    def tell(self):
+        """The present place."""
+        return self._at
+
+    def readable(self):
+        """True."""
+        return True
+
+    def seekable(self):
+        """True."""
+        return True
+
+    def _unpack(self, end):
+        try:
+            self._packed = self._packed or self._archive.open(self._entry)
+            while end is None or len(self._data) < end:
+                wanted = CHUNK_BYTES if end is None else min(end - len(self._data), CHUNK_BYTES)
+                chunk = self._packed.read(max(wanted, LEAST_BYTES))
+                if not chunk:
+                    return
+                self._allowance.take(len(chunk))
+                self._data += chunk
+        except BROKEN as error:
+            raise UserError("corrupt_file", "A file in the ZIP is damaged; pack it again.") from error

@@ -1,0 +1,269 @@
+"""What kind of DICOM object a header describes, and whether it is an axial CT image."""
+
+import re
+
+from pydicom.uid import UID, MediaStorageDirectoryStorage
+
+from models.errors import UserError
+from models.imaging.geometry import is_axial
+from models.ingest.dicom.errors import refusing_damage
+from models.ingest.dicom.frames import frame_value, frames_of
+
+CT_CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.2",  # CT Image Storage
+    "1.2.840.10008.5.1.4.1.1.2.1",  # Enhanced CT Image Storage
+    "1.2.840.10008.5.1.4.1.1.2.2",  # Legacy Converted Enhanced CT Image Storage
+}
+PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+MODALITIES = {  # value of Modality (0008,0060): in words
+    "CR": "X-ray picture",
+    "DX": "X-ray picture",
+    "DOC": "document",
+    "KO": "list of key images",
+    "MG": "mammogram",
+    "MR": "magnetic resonance (MR) image",
+    "NM": "nuclear medicine image",
+    "OT": "converted picture",
+    "PR": "presentation state",
+    "PT": "positron emission (PET) image",
+    "REG": "registration",
+    "RTDOSE": "radiotherapy dose",
+    "RTIMAGE": "radiotherapy image",
+    "RTPLAN": "radiotherapy plan",
+    "RTSTRUCT": "radiotherapy structure set",
+    "SC": "secondary capture",
+    "SEG": "segmentation",
+    "SR": "structured report",
+    "US": "ultrasound image",
+    "XA": "angiogram",
+}
+HIDDEN = {  # sequence that no CT image has: the object that has it
+    "SegmentSequence": "segmentation",
+    "StructureSetROISequence": "radiotherapy structure set",
+    "GraphicAnnotationSequence": "presentation state",
+    "DoseReferenceSequence": "radiotherapy plan",
+}
+NO_SLICES = re.compile("SCREENSAVE|^DOSE|PROT$|REPORT$|^VRT$|^SSD$|VOLUMERENDER")  # in Image Type
+SLICE_KEYWORDS = (
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "RescaleSlope",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+)
+MAP = re.compile(  # in Image Type: computed from several images, and in units of its own
+    "[NR]?R?CB[FV](MAP|CORR?)?|[NR]?MTT(MAP)?|[NR]?TTP(MAP)?|TTD|TTS|TMAX(MAP)?|KTRANS|PERMEABILITY|PENUMBRA|"
+    ".*(BLOODFLOW|BLOODVOLUME|TRANSITTIME|TIMETOPEAK|PERFUSIONMAP)|PARAMETRIC(MAP)?|IODINE(MAP)?|ZEFF|RHOZ|"
+    "(E|ELECTRON)DENSITY"
+)
+MAP_SENTENCE = (
+    "The DICOM file is no CT image: its Image Type says that it is a map computed from several images, such "
+    "as one of perfusion; send the slices themselves."
+)
+REGIONS = {  # values of Body Part Examined (PS3.16 annex L) that show no lung or hardly any, letters only
+    "the head": "BRAIN|CEREBELLUM|CIRCLEOFWILLIS|CRANIUM|DENTAL|EAR|EYE|FACE|FACIAL(BONES?)?|HEAD|HEADBRAIN|"
+    "HEADNECK|HEADANDNECK|IAC|INNEREAR|JAW|MANDIBLE|MASTOIDS?|MAXILLA|MAXILLOFACIAL|MOUTH|NASAL(BONES?)?|NOSE|"
+    "ORBITS?|PAROTID|PITUITARY|SELLA|SINUS|SINUSES|NASALSINUS(ES)?|PARANASALSINUS(ES)?|PNS|SKULL|SKULLBASE|"
+    "TEETH|TEMPORAL|TEMPORALBONES?|TMJ|ZYGOMA",
+    "the neck": "CAROTIDS?|LARYNX|NECK|PHARYNX|NASOPHARYNX|SOFTTISSUENECK|THYROID|TONGUE",
+    "the spine": "(CERVICAL|C|LUMBAR|L|LUMBO|LUMBOSACRAL|LS|SACRAL|THORACOLUMBAR)?SPINE|CSPINE|LSPINE|SSPINE|"
+    "CERVICAL|LUMBAR|LUMBOSACRAL|SACRUM|COCCYX|VERTEBRA|SPINALCORD|SPINE(CERVICAL|LUMBAR)",
+    "an arm or a leg": "ANKLE|ARM|CALF|CALCANEUS|ELBOW|FEMUR|FIBULA|FINGER|FOREARM|FOOT|FEET|HANDS?|HUMERUS|"
+    "KNEES?|LEGS?|LEGRUNOFF|RUNOFF|PATELLA|RADIUS|THIGH|THUMB|TIBIA|TOE|ULNA|WRIST|EXTREMITIES|"
+    "(UPPER|LOWER)?EXTREMITY|(UPPER|LOWER)(ARM|LEG|LIMB)",
+    "a part of the abdomen": "APPENDIX|BLADDER|BOWEL|COLON|GALLBLADDER|ILEUM|INTESTINE|JEJUNUM|KIDNEYS?|KUB|"
+    "PANCREAS|PROSTATE|RECTUM|RENAL|SMALLBOWEL|TESTIS|URETER|URINARYTRACT|UROGRAM|UTERUS",
+    "the pelvis": "GROIN|HIPS?|ILIUM|PELVIS|SIJOINTS?|SACROILIACJOINTS?",
+}
+REGIONS = {region: re.compile(names) for region, names in REGIONS.items()}
+
+
+def refuse_other_objects(dataset):
+    """Refuse what its header shows to be no axial CT image.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        As `models.ingest.dicom.read_header` gives it.
+
+    Raises
+    ------
+    UserError
+        ``not_ct``, ``no_pixels``, ``not_axial`` or ``corrupt_file``.
+    """
+    objection = _objection(dataset)
+    if objection:
+        _, code, sentence = objection
+        raise UserError(code, sentence)
+
+
+def is_left_out(dataset):
+    """Why an object of a many-file upload is no axial CT slice, or None where it may be one.
+
+    Returns
+    -------
+    str or None
+        A noun: "localizer", "structured report", "segmentation", "coronal, sagittal or oblique plane", ...
+
+    Raises
+    ------
+    UserError
+        ``corrupt_file``, where the header is damaged.
+    """
+    objection = _objection(dataset)
+    return objection[0] if objection else None
+
+
+@refusing_damage()
+def _objection(dataset):
+    """(noun, code, sentence) of the first thing that speaks against a slice, or None."""
+    checks = (_other_object, _no_image, _other_plane)
+    return next((objection for check in checks if (objection := check(dataset))), None)
+
+
+def _other_object(dataset):
+    modality = str(dataset.get("Modality") or "").strip().upper()
+    if modality and modality != "CT":
+        noun = MODALITIES.get(modality, "object of another modality")
+    elif _sop_class(dataset) == MediaStorageDirectoryStorage:
+        noun = "DICOMDIR"
+    elif any(keyword in dataset for keyword in HIDDEN):
+        noun = next(noun for keyword, noun in HIDDEN.items() if keyword in dataset)
+    elif not ct_class(dataset):
+        return _other_class(dataset)
+    elif "ContentSequence" in dataset and not _has_pixels(dataset):
+        noun = "structured report"
+    elif dataset.get("BitsAllocated") == 1:
+        noun = "segmentation"
+    elif _is_page(dataset):
+        noun = "dose report, screen save or rendering"
+    elif _is_map(dataset):
+        return "derived map", "not_ct", MAP_SENTENCE
+    elif _is_colour(dataset):
+        return "colour picture", "not_ct", "The DICOM file is in colour; a CT image is grey."
+    else:
+        return None
+    return noun, "not_ct", f"The DICOM file is no CT image: it is {_with_article(noun)}."
+
+
+def _other_class(dataset):
+    uid = UID(str(_sop_class(dataset) or ""))
+    known = uid.name if uid.name != uid else ""  # never the value itself, which may be anything
+    noun = known.removesuffix(" Storage") or "object of an unknown class"
+    if noun == "Secondary Capture Image":
+        sentence = "The DICOM file is a secondary capture (a screenshot or the like); send the original CT."
+    else:
+        sentence = f"The DICOM file is no CT image: its class is {known or 'unknown'}."
+    return noun, "not_ct", sentence
+
+
+def _no_image(dataset):
+    if not _has_pixels(dataset):
+        if "Rows" not in dataset:
+            raise UserError("corrupt_file", "The DICOM file is damaged or cut short: it has no image.")
+        return (
+            "header without pixel data",
+            "no_pixels",
+            "The DICOM file has no pixel data, or was cut short before them.",
+        )
+    if not all(0 < int(dataset.get(keyword) or 0) < 2**16 for keyword in ("Rows", "Columns")):
+        raise UserError("corrupt_file", "The DICOM file is damaged: it does not say how large the image is.")
+    if dataset.get("BitsAllocated") not in (8, 16, 32, 64):
+        raise UserError(
+            "corrupt_file", "The DICOM file is damaged: its number of bits a pixel is impossible."
+        )
+    return None
+
+
+def _other_plane(dataset):
+    if any("LOCALIZER" in word or "SCOUT" in word for word in _image_type(dataset)):
+        return "localizer", "not_axial", "The image is a localizer (scout view), not an axial slice."
+    orientations = [frame.orientation for frame in frames_of(dataset)]
+    if any(orientation is None or is_axial(orientation) for orientation in orientations):
+        return None
+    noun = "coronal, sagittal or oblique plane"
+    return noun, "not_axial", f"The image is a {noun}; send an axial slice."
+
+
+def labelled_region(dataset):
+    """Which part of the body the header names, where that is none with lung; else None.
+
+    Scanners write what the protocol was made for, and chests are labelled HEAD or EXTREMITY: what the pixels
+    show decides, and this is worth a warning.
+
+    Returns
+    -------
+    str or None
+        One of `REGIONS`.
+    """
+    label = re.sub("[^A-Z]", "", str(dataset.get("BodyPartExamined") or "").upper())
+    return next((region for region, names in REGIONS.items() if names.fullmatch(label)), None)
+
+
+def ct_class(dataset):
+    """The SOP class of a CT image, by the data set or else by the file meta information; None for others.
+
+    Programs that anonymise or convert lose or change the one in the data set; a file of which neither says
+    anything is believed its modality.
+    """
+    uids = [str(uid or "").strip(" \0") for uid in _sop_classes(dataset)]
+    found = next((uid for uid in uids if uid in CT_CLASSES), None)
+    modality = str(dataset.get("Modality") or "").strip().upper()
+    return found or ("1.2.840.10008.5.1.4.1.1.2" if modality == "CT" and not any(uids) else None)
+
+
+def _sop_class(dataset):
+    return next(filter(None, _sop_classes(dataset)), None)
+
+
+def _sop_classes(dataset):
+    meta = getattr(dataset, "file_meta", None) or {}
+    return dataset.get("SOPClassUID"), meta.get("MediaStorageSOPClassUID")
+
+
+def _has_pixels(dataset):
+    return any(keyword in dataset for keyword in PIXELS)
+
+
+@refusing_damage()
+def is_text_likely(dataset):
+    """Whether text may be burned into the pixels, a name perhaps, as far as the header says so.
+
+    By Burned In Annotation (PS3.3 C.7.6.1.1); where it is silent, an image that was converted (Conversion
+    Type, C.8.6.1) or whose type says that it was taken off a screen.
+    """
+    said = str(dataset.get("BurnedInAnnotation") or "").strip().upper()
+    if said in ("YES", "NO"):
+        return said == "YES"
+    return bool(dataset.get("ConversionType")) or any("SCREEN" in word for word in _image_type(dataset))
+
+
+def _is_colour(dataset):
+    photometric = str(dataset.get("PhotometricInterpretation") or "").upper()
+    return int(dataset.get("SamplesPerPixel") or 1) != 1 or photometric.startswith(("RGB", "YBR", "PALETTE"))
+
+
+def _is_page(dataset):
+    """Whether the image is text or a rendering: its type says so, or it has nothing of a slice."""
+    words = _image_type(dataset)
+    bare = not any(keyword in dataset for keyword in SLICE_KEYWORDS)
+    return any(NO_SLICES.search(word) for word in words) or ("SECONDARY" in words and bare)
+
+
+def _is_map(dataset):
+    """Whether the image was computed from several and shows no attenuation: perfusion, iodine, ..."""
+    words = _image_type(dataset)
+    of_perfusion = "DERIVED" in words and any("PERFUSION" in word for word in words)
+    return of_perfusion or any(MAP.fullmatch(word) for word in words)
+
+
+def _image_type(dataset):
+    """The values of Image Type and of the first frame's Frame Type, as letters only."""
+    words = []
+    for value in (dataset.get("ImageType"), frame_value(dataset, 0, "CTImageFrameTypeSequence", "FrameType")):
+        words += [value] if isinstance(value, str) else list(value or ())
+    return [re.sub("[^A-Z0-9]", "", str(word).upper()) for word in words]
+
+
+def _with_article(noun):
+    return f"{'an' if noun[0] in 'aeiouX' else 'a'} {noun}"

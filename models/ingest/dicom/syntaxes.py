@@ -1,0 +1,110 @@
+"""Transfer syntaxes: which decoder reads one, and what to say where none does (DICOM PS3.5 section 10).
+
+pydicom decodes RLE, python-gdcm the JPEG family, pylibjpeg-openjpeg High-Throughput JPEG 2000.
+"""
+
+from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders import JPEGExtended12BitDecoder
+from pydicom.uid import (
+    UID,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGExtended12Bit,
+)
+
+from models.errors import UserError
+
+try:
+    import gdcm
+except ImportError:  # without it, Pillow and pylibjpeg-openjpeg still read JPEG Baseline and JPEG 2000
+    gdcm = None
+else:
+    gdcm.Trace.WarningOff()  # its messages go to the log of the server, and may quote headers
+    gdcm.Trace.ErrorOff()
+
+UNCOMPRESSED = "Export the image uncompressed (Explicit VR Little Endian) and send it again."
+NEEDED = {  # start of the UID: the package that reads it
+    "1.2.840.10008.1.2.4.20": "pylibjpeg-openjpeg",
+    "1.2.840.10008.1.2.4": "python-gdcm",
+}
+DECODER_DEPENDENCIES = {JPEGExtended12Bit: ("gdcm>=3.0.10",)}  # pydicom asks a plug-in's module for it
+PLUGIN = "gdcm 12 bit"
+
+
+def syntax_of(dataset):
+    """The transfer syntax of a header: its own, or the plain one that it was read with."""
+    uid = dataset.file_meta.get("TransferSyntaxUID")
+    if uid:
+        return UID(uid)
+    implicit, little = dataset.original_encoding
+    if not little:
+        return ExplicitVRBigEndian
+    return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+
+
+def decoder_for(syntax):
+    """pydicom's decoder of a transfer syntax.
+
+    Raises
+    ------
+    UserError
+        ``missing_decoder``, with the syntax and what would read it.
+    """
+    try:
+        decoder = get_decoder(syntax)
+    except (NotImplementedError, ValueError) as error:  # ValueError: a UID that is no transfer syntax
+        raise _missing(syntax, "which no decoder of this app reads") from error
+    if not decoder.is_available:
+        package = next(package for start, package in NEEDED.items() if syntax.startswith(start))
+        raise _missing(syntax, f"which the package {package} would read, but it is not installed here")
+    return decoder
+
+
+def _missing(syntax, reason):
+    name = syntax.name if syntax.name != syntax else "an unknown transfer syntax"
+    number = f" ({syntax})" if syntax.is_valid else ""  # else it may be any text
+    return UserError(
+        "missing_decoder", f"The pixels are compressed as {name}{number}, {reason}. {UNCOMPRESSED}"
+    )
+
+
+def is_available(uid):
+    """Whether the plug-in of this module reads a transfer syntax (asked by pydicom)."""
+    return uid == JPEGExtended12Bit and gdcm is not None
+
+
+def decode_extended(src, runner):
+    """One frame of JPEG Extended with 12 bits, which GDCM reads though pydicom's own plug-in declines it.
+
+    Parameters
+    ----------
+    src : bytes
+        The JPEG code stream.
+    runner : pydicom.pixels.decoders.base.DecodeRunner
+
+    Returns
+    -------
+    bytes
+        The pixels in 16 bits each.
+    """
+    fragment = gdcm.Fragment()
+    fragment.SetByteStringValue(src)
+    fragments = gdcm.SequenceOfFragments.New()
+    fragments.AddFragment(fragment)
+    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
+    element.SetValue(fragments.__ref__())
+    image = gdcm.Image()
+    image.SetNumberOfDimensions(2)
+    image.SetDimensions((runner.columns, runner.rows, 1))
+    image.SetDataElement(element)
+    image.SetPhotometricInterpretation(
+        gdcm.PhotometricInterpretation(gdcm.PhotometricInterpretation.MONOCHROME2)
+    )
+    image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGExtendedProcess2_4))
+    image.SetPixelFormat(gdcm.PixelFormat(1, 16, 12, 11, runner.pixel_representation))
+    return image.GetBuffer().encode("utf-8", "surrogateescape")  # SWIG gives bytes as str
+
+
+if PLUGIN not in JPEGExtended12BitDecoder.available_plugins:
+    JPEGExtended12BitDecoder.add_plugin(PLUGIN, (__name__, "decode_extended"))

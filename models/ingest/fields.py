@@ -1,0 +1,39 @@
+"""Numbers and locations as forms, and lists of nodules, write them. ``fields`` maps names to texts."""
+
+import math
+import re
+
+from models.errors import UserError
+
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+WITH_COMMA = re.compile(r"[+-]?[0-9]+,(?![0-9]{3}$)[0-9]+")  # 1,000 may be a thousand, or one
+
+
+def number(fields, name, whole=False):
+    """A number, None where empty; decimal commas are welcome where they are no thousands'.
+
+    Raises
+    ------
+    UserError
+        ``bad_number``.
+    """
+    text = fields.get(name, "").strip()
+    if not text:
+        return None
+    if WITH_COMMA.fullmatch(text):
+        text = text.replace(",", ".")
+    kind, form = (int, WHOLE) if whole else (float, DECIMAL)
+    if not form.fullmatch(text) or not math.isfinite(value := kind(text)):
+        raise bad_number(name, whole)
+    return value
+
+
+def bad_number(name, whole=False):
+    """The refusal of what is no number."""
+    return UserError("bad_number", f"The field {name} must be a {'whole ' if whole else ''}number.")
+
+
+def asked_location(fields):
+    """Row, column and slice of the nodule, None where not given."""
+    return number(fields, "row"), number(fields, "col"), number(fields, "slice", whole=True)

@@ -1,0 +1,73 @@
+"""How much of an upload is read at most, and what is said beyond that."""
+
+from dataclasses import dataclass
+
+from models.errors import UserError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on one upload, each checked before the work that it bounds.
+
+    Attributes
+    ----------
+    pixels : int
+        Of all slices together: 1,144 slices of 512 x 512.
+    picture_pixels : int
+        Of all pictures together, which cost more a pixel.
+    image_pixels : int
+        Of one picture or one slice; DICOM slices have at most 4096 x 4096 in any case.
+    frames : int
+        Of one file: frames of a DICOM object, pages of a TIFF.
+    zip_files : int
+        Files in a ZIP.
+    zip_bytes : int
+        Unpacked from a ZIP, each byte counted as often as it is (a series is passed over twice).
+    zip_ratio : int
+        Unpacked to packed bytes of a ZIP; CT slices reach 2 to 4.
+    zip_small_bytes : int
+        Unpacked from a ZIP whatever its ratio.
+    """
+
+    pixels: int = 300_000_000
+    picture_pixels: int = 64_000_000
+    image_pixels: int = 17_000_000
+    frames: int = 2_000
+    zip_files: int = 10_000
+    zip_bytes: int = 2_600_000_000
+    zip_ratio: int = 200
+    zip_small_bytes: int = 64_000_000
+
+    def check_image(self, rows, cols):
+        """Refuse one picture or slice that is too large; UserError ``too_large``."""
+        if rows * cols > self.image_pixels:
+            message = f"An image of {cols} x {rows} pixels is too large; {_millions(self.image_pixels)}."
+            raise UserError("too_large", message)
+
+    def check_frames(self, count):
+        """Refuse a file of too many frames; UserError ``too_large``."""
+        if count > self.frames:
+            raise UserError("too_large", f"A file holds too many images; at most {self.frames:,} are read.")
+
+    def check_slices(self, count, rows, cols):
+        """Refuse slices that together are too large; UserError ``too_large``."""
+        if count * rows * cols > self.pixels:
+            size = f"{cols} x {rows}" + (f" x {count}" if count > 1 else "")
+            raise UserError("too_large", f"The image has {size} pixels; {_millions(self.pixels)}.")
+
+    def check_pictures(self, pixels):
+        """Refuse pictures that together are too large; UserError ``too_large``."""
+        if pixels > self.picture_pixels:
+            message = f"The pictures together are too large; {_millions(self.picture_pixels)}."
+            raise UserError("too_large", message)
+
+
+def out_of_memory():
+    """The refusal of what needs more memory than an upload is given."""
+    return UserError(
+        "too_large", "The image needs more memory than one upload is given here; send less of it."
+    )
+
+
+def _millions(pixels):
+    return f"at most {pixels / 1e6:g} million pixels are read"

@@ -1,0 +1,249 @@
+"""Uploaded files to a scan."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from models.errors import ContentDoubted, UserError
+from models.imaging.geometry import display_orientation
+from models.imaging.reference import references_of
+from models.imaging.scan import ASSUMED_SPACING_MM, SPACING_BOUNDS_MM, Notice, Scan
+from models.ingest.archive import gunzipped, members
+from models.ingest.ct_check.check import refuse_other_pictures, refuse_other_regions
+from models.ingest.limits import Limits
+from models.ingest.padding import without_padding
+from models.ingest.picture import read_picture
+from models.ingest.series.headers import read_headers
+from models.ingest.series.notices import series_notices, tilt_notice
+from models.ingest.series.order import in_order, one_series, orientation_of
+from models.ingest.series.volume import read_volume, same_contents
+from models.ingest.source import DICOM_NAME, Source, natural_key
+from models.ingest.volumes.formats import own_name, read_grid
+from models.ingest.volumes.scan import slices_of
+
+LIDC_SPACING_MM = (0.46, 0.98)
+DEFAULT = Limits()
+PICTURE_NOTICES = (
+    Notice(
+        "coloured_marks",
+        "The picture has marks in colour, such as an arrow or a box; they were painted over, and what lies "
+        "beneath them is lost. Send it without marks.",
+    ),
+    Notice("reduced_pages", "Smaller copies of the pages of a TIFF were left out."),
+)
+
+
+WENT_ON = "it was read because whoever sent it said that it is one. If it is not, the answer means nothing."
+DOUBTED = {  # by why an upload was refused: what is said once somebody went on all the same
+    "not_ct_image": f"The picture does not look like a CT image of the chest; {WENT_ON}",
+    "not_chest": f"No lung was recognised, as if this were no CT image of the chest; {WENT_ON}",
+}
+
+
+def read_scan(files, spacing_mm=None, limits=DEFAULT, progress=None):
+    """Decode an upload: a picture or a stack of them, a DICOM file or series, a volume, or a ZIP of these.
+
+    Parameters
+    ----------
+    files : list of Source, or of (str, bytes)
+        DICOM slices are ordered by position; pictures naturally by name: slice-2 before slice-10.
+    spacing_mm : float, optional
+        mm per pixel, for files that do not carry it.
+    limits : Limits
+        How much of it is read at most.
+    progress : callable, optional
+        Called as ``progress(done, total)`` after every file of the first pass over a DICOM series, and after
+        every slice of the second; `total` changes between the passes, done / total only grows.
+
+    Raises
+    ------
+    UserError
+        ``no_file``, ``bad_number``, ``unsupported_file``, ``mixed_series``, ``corrupt_file``, ``too_large``;
+        further what `models.ingest.dicom`, `picture`, `series`, `archive` and `content` raise. Of `content`
+        it is a ContentDoubted, with the scan.
+    """
+    sources = [file if isinstance(file, Source) else Source.of_bytes(*file) for file in files]
+    kinds = {source: source.kind() for source in sources}
+    kinds = {source: kind for source, kind in kinds.items() if source.name or kind != "empty"}
+    if not kinds:
+        raise UserError("no_file", "No file was sent; choose a CT image first.")
+    _check_spacing(spacing_mm)
+    kinds = _without_strays(_without_gzip(kinds, limits))
+    if "zip" in kinds.values():
+        kinds = _unzip(kinds, limits)
+        dicom, pictures = _of_zip(kinds)
+    else:
+        dicom, pictures = _sort_out(kinds)
+    if not dicom and "volume" in kinds.values():
+        return _volume_scan(kinds, spacing_mm, limits)
+    if dicom:
+        return _dicom_scan(dicom, spacing_mm, limits, progress or (lambda done, total: None))
+    return _picture_scan(pictures, spacing_mm, limits)
+
+
+def _check_spacing(spacing_mm):
+    low, high = SPACING_BOUNDS_MM
+    if spacing_mm is not None and not low <= spacing_mm <= high:
+        raise UserError("bad_number", f"The pixel spacing must be between {low} and {high} mm.")
+
+
+def _without_strays(kinds):
+    """Without what systems leave in folders, unless it is all there is."""
+    return {source: kind for source, kind in kinds.items() if not source.is_stray} or kinds
+
+
+def _without_gzip(kinds, limits):
+    """With what files packed by gzip hold in their place."""
+    packed = [source for source, kind in kinds.items() if kind == "gzip"]
+    unpacked = dict(zip(packed, gunzipped(packed, limits), strict=True))
+    return {
+        unpacked.get(source, source): unpacked[source].kind() if source in unpacked else kind
+        for source, kind in kinds.items()
+    }
+
+
+def _unzip(kinds, limits):
+    """The files in a ZIP and their kinds."""
+    if len(kinds) > 1:
+        raise UserError("mixed_series", "Send a ZIP by itself: either one ZIP, or the files without it.")
+    files = members(next(iter(kinds)), limits)
+    return _without_strays(_without_gzip({source: source.kind() for source in files}, limits))
+
+
+def _of_zip(kinds):
+    """DICOM files and pictures of a ZIP; where both are, the pictures are a CD's previews."""
+    dicom = _dicom_files(kinds)
+    pictures = [source for source, kind in kinds.items() if kind == "picture"]
+    if not dicom and not pictures and "volume" not in kinds.values():
+        message = (
+            "The ZIP holds neither DICOM files nor pictures nor a volume; ZIPs within it are not opened."
+        )
+        raise UserError("unsupported_file", message)
+    return dicom, [] if dicom else pictures
+
+
+def _sort_out(kinds):
+    """DICOM files or pictures among loose files."""
+    dicom = _dicom_files(kinds)
+    others = {"picture": "pictures", "volume": "volumes"}
+    mixed = ["DICOM files"] * bool(dicom) + [many for one, many in others.items() if one in kinds.values()]
+    if len(mixed) > 1:
+        message = f"The upload mixes {' and '.join(mixed)}; send one or the other."
+        raise UserError("mixed_series", message)
+    if dicom or "volume" in kinds.values():
+        return dicom, []
+    if "empty" in kinds.values():
+        raise UserError("corrupt_file", "The file is empty.")
+    if "archive" in kinds.values():
+        message = "Of archives, only ZIP is opened; unpack this one, and send its files or a ZIP of them."
+        raise UserError("unsupported_file", message)
+    return [], list(kinds)
+
+
+def _dicom_files(kinds):
+    """DICOM files and, beside them, what is only named so: damaged ones."""
+    if "dicom" not in kinds.values():
+        return []
+    damaged = {source for source, kind in kinds.items() if kind != "dicom" and DICOM_NAME.search(source.name)}
+    return [source for source, kind in kinds.items() if kind == "dicom" or source in damaged]
+
+
+def _dicom_scan(sources, spacing_mm, limits, progress):
+    found = read_headers(sources, _counter(progress, 0, 2 * len(sources)), limits)
+    slices, said = one_series(found)
+    limits.check_slices(len(slices), *slices[0].shape)
+    series = in_order(slices, same_contents)
+    n_slices = len(series.slices)
+    notes = set()
+    volume = read_volume(series.slices, _counter(progress, n_slices, 2 * n_slices), notes)
+    frames = [header.frame for header in series.slices]
+    is_hu = all(header.is_hu for header in series.slices)
+    spacing = next((frame.spacing_mm for frame in frames if frame.spacing_mm), None)
+    thickness = [frame.thickness_mm for frame in frames if frame.thickness_mm]
+    scan = _scan(
+        volume,
+        spacing,
+        spacing_mm,
+        is_hu,
+        [*said, *series_notices(series, found.left_out, notes)],
+        orientation=display_orientation(orientation_of(series.slices)),
+        positions_mm=series.positions_mm,
+        thickness_mm=float(np.median(thickness)) if thickness else None,
+        references=references_of(header.reference for header in series.slices),
+        contrast=any(header.contrast for header in series.slices),
+    )
+    elsewhere = all(header.region for header in series.slices)
+    return _judged(scan, refuse_other_regions, volume, spacing or scan.spacing_mm, is_hu, elsewhere)
+
+
+def _volume_scan(kinds, spacing_mm, limits):
+    volumes = [source for source, kind in kinds.items() if kind == "volume"]
+    if len(volumes) > 1:
+        raise UserError("mixed_series", f"The upload holds {len(volumes)} volumes; send one at a time.")
+    others = {
+        own_name(source.name): lambda source=source: source.open().read()
+        for source in kinds
+        if source is not volumes[0]
+    }
+    found = slices_of(read_grid(volumes[0].open().read(), others, limits))
+    limits.check_image(*found.pixels.shape[1:])
+    low, high = SPACING_BOUNDS_MM
+    spacing = found.spacing_mm if low <= min(found.spacing_mm) and max(found.spacing_mm) <= high else None
+    scan = _scan(
+        found.pixels,
+        spacing,
+        spacing_mm,
+        True,
+        [*found.notices, *tilt_notice(found.tilt_degrees)],
+        positions_mm=found.positions_mm,
+    )
+    return _judged(scan, refuse_other_regions, found.pixels, spacing or scan.spacing_mm, True)
+
+
+def _counter(progress, done, total):
+    """A step function that reports `done` + 1, + 2, … of `total`."""
+    steps = iter(range(done + 1, total + 1))
+    return lambda: progress(next(steps, total), total)
+
+
+def _picture_scan(sources, spacing_mm, limits):
+    slices, pixels, notes = [], 0, set()
+    for source in sorted(sources, key=lambda source: natural_key(source.name)):
+        pages = read_picture(source.open().read(), limits, pixels, notes)
+        pixels += sum(page.size for page in pages)
+        slices += pages
+    if len({pixels.shape for pixels in slices}) > 1:
+        raise UserError(
+            "mixed_series", "The pictures differ in size; the slices of one stack all have the same size."
+        )
+    stack = np.stack([without_padding(pixels) for pixels in slices])
+    said = [notice for notice in PICTURE_NOTICES if notice.code in notes]
+    return _judged(_scan(stack, None, spacing_mm, False, said), refuse_other_pictures, stack)
+
+
+def _judged(scan, refuse, *arguments):
+    """The scan, unless what it shows is refused; then it goes along, for somebody who knows better."""
+    try:
+        refuse(*arguments)
+    except UserError as error:
+        if error.code not in DOUBTED:
+            raise
+        notices = (Notice("content_doubted", DOUBTED[error.code]), *scan.notices)
+        raise ContentDoubted(error.code, error.message, replace(scan, notices=notices)) from error
+    return scan
+
+
+def _scan(slices, found, given, is_hu, notices, **geometry):
+    spacing = found or (given and (given, given))
+    assumed = spacing is None
+    if assumed:
+        spacing = (ASSUMED_SPACING_MM, ASSUMED_SPACING_MM)
+        so = " in a way that is understood" if any(notice.code == "odd_numbers" for notice in notices) else ""
+        message = f"The file does not say{so} how large a pixel is; {ASSUMED_SPACING_MM} mm was assumed."
+        notices = [*notices, Notice("spacing_assumed", message)]
+    elif not LIDC_SPACING_MM[0] <= min(spacing) <= max(spacing) <= LIDC_SPACING_MM[1]:
+        message = "A pixel is {:g} x {:g} mm; the models were trained on {} to {} mm.".format(
+            *spacing, *LIDC_SPACING_MM
+        )
+        notices = [*notices, Notice("spacing_unusual", message)]
+    return Scan(slices, tuple(spacing), assumed, is_hu, tuple(notices), **geometry)

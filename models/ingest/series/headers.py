@@ -1,0 +1,199 @@
+"""First pass over an upload: what each DICOM file holds, by its header alone."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from models.errors import UserError
+from models.imaging.geometry import is_axial
+from models.imaging.reference import Reference
+from models.ingest.dicom import is_left_out, read_header, refuse_other_objects
+from models.ingest.dicom.frames import Frame, count_frames, frames_of
+from models.ingest.dicom.hounsfield import is_hounsfield, odd_rescale
+from models.ingest.dicom.numbers import whole_in
+from models.ingest.dicom.references import contrast_given, malformed_uids, reference_of
+from models.ingest.dicom.sop_classes import is_text_likely, labelled_region
+from models.ingest.source import DICOM_NAME, Source
+
+OTHER_FRAMES = "frame in another plane"
+NO_DICOM = "file that is no DICOM image"
+SETTING = (
+    "PatientID",
+    "StudyDate",
+    "SeriesNumber",
+    "Manufacturer",
+    "ManufacturerModelName",
+    "KVP",
+    "ConvolutionKernel",
+    "SliceThickness",
+)
+KERNEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,11}")
+
+
+@dataclass(frozen=True)
+class SliceHeader:
+    """One axial CT slice: where its pixels are, and what ordering and naming a series needs.
+
+    Attributes
+    ----------
+    source : Source
+    frame : Frame
+    shape : (int, int)
+        Rows and columns.
+    series : tuple
+        The same for all slices of one series.
+    series_number, acquisition, instance : int, optional
+    kernel : str
+        Convolution kernel, empty where unknown.
+    is_hu : bool
+        Whether the pixels are in Hounsfield units.
+    reference : Reference, optional
+        None where the file does not name itself properly.
+    contrast : bool
+        Whether contrast agent was given, as far as the file says so.
+    is_text_likely : bool
+        Whether text may be burned into the pixels.
+    region : str, optional
+        Part of the body without lung that the file is labelled with.
+    malformed : tuple of str
+        Names of the identifiers that are not as the standard has them.
+    odd : tuple of str
+        Sentences on numbers that are not written as they should be.
+    setting : int
+        The same for slices whose scanner, patient and protocol are, as far as the files say so.
+    """
+
+    source: Source
+    frame: Frame
+    shape: tuple[int, int]
+    series: tuple
+    series_number: int | None
+    acquisition: int | None
+    instance: int | None
+    kernel: str
+    is_hu: bool
+    reference: Reference | None
+    contrast: bool
+    is_text_likely: bool
+    region: str | None = None
+    malformed: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
+    setting: int = 0
+
+
+@dataclass
+class Headers:
+    """What the first pass found: slices, other objects by kind with their refusals, damaged files."""
+
+    slices: list[SliceHeader] = field(default_factory=list)
+    left_out: Counter = field(default_factory=Counter)
+    refusals: dict[str, UserError] = field(default_factory=dict)
+    damaged: list[UserError] = field(default_factory=list)
+    n_files: int = 0
+
+
+def read_headers(sources, step, limits):
+    """Read the headers of DICOM files.
+
+    Parameters
+    ----------
+    sources : list of Source
+        DICOM files; an empty one counts as damaged.
+    step : callable
+        Called without arguments after each file.
+    limits : Limits
+
+    Returns
+    -------
+    Headers
+
+    Raises
+    ------
+    UserError
+        ``too_large``.
+    """
+    found, strays = Headers(n_files=len(sources)), []
+    for source in sources:
+        try:
+            _add(found, source, read_header(source.open(), source.name), limits)
+        except UserError as error:
+            if error.code not in ("corrupt_file", "no_pixels"):
+                raise
+            (found.damaged if _is_marked(source) else strays).append(error)
+        step()
+    if not strays:
+        return found
+    if found.slices and all(_is_marked(header.source) for header in found.slices):
+        found.n_files -= len(strays)
+        found.left_out += Counter({NO_DICOM: len(strays)})
+    else:
+        found.damaged += strays
+    return found
+
+
+def _is_marked(source):
+    """Whether a file says that it is DICOM, rather than only beginning like it."""
+    return bool(DICOM_NAME.search(source.name)) or source.open().read(132)[128:] == b"DICM"
+
+
+def _add(found, source, dataset, limits):
+    kind = is_left_out(dataset)
+    if kind is None:
+        limits.check_frames(count_frames(dataset))
+        limits.check_image(int(dataset.Rows), int(dataset.Columns))
+        headers = _slice_headers(source, dataset)
+        axial = [h for h in headers if h.frame.orientation is None or is_axial(h.frame.orientation)]
+        found.slices += axial
+        if len(axial) < len(headers):
+            found.left_out[OTHER_FRAMES] += len(headers) - len(axial)
+    elif kind == "DICOMDIR":  # a CD's list of its files, no object of its own
+        found.n_files -= 1
+    else:
+        refusal = _refusal(dataset)
+        if refusal.code == "no_pixels":  # a slice that lost its pixels must not vanish from its series
+            raise refusal
+        found.left_out[kind] += 1
+        found.refusals.setdefault(kind, refusal)
+
+
+def _refusal(dataset):
+    try:
+        refuse_other_objects(dataset)
+    except UserError as error:
+        return error
+    raise ValueError("Nothing speaks against the object.")
+
+
+def _slice_headers(source, dataset):
+    number = whole_in(dataset, "SeriesNumber")
+    uid = str(dataset.get("SeriesInstanceUID") or "").strip()
+    shared = {
+        "shape": (int(dataset.Rows), int(dataset.Columns)),
+        "series": (uid,) if uid else ("", str(dataset.get("StudyInstanceUID") or ""), number),
+        "series_number": number,
+        "acquisition": whole_in(dataset, "AcquisitionNumber"),
+        "instance": whole_in(dataset, "InstanceNumber"),
+        "kernel": _kernel(dataset.get("ConvolutionKernel")),
+        "is_hu": is_hounsfield(dataset),
+        "is_text_likely": is_text_likely(dataset),
+        "region": labelled_region(dataset),
+        "malformed": malformed_uids(dataset),
+        "setting": hash(tuple(str(dataset.get(keyword)) for keyword in SETTING)),
+    }
+    return [
+        SliceHeader(
+            source,
+            frame,
+            **shared,
+            reference=reference_of(dataset, frame.number),
+            contrast=contrast_given(dataset, frame.number),
+            odd=frame.odd + odd_rescale(dataset, frame.number),
+        )
+        for frame in frames_of(dataset)
+    ]
+
+
+def _kernel(value):
+    """Only what looks like the name of a kernel is repeated to anyone."""
+    first = value if isinstance(value, str) or value is None else next(iter(value), "")
+    return name if KERNEL_NAME.fullmatch(name := str(first or "").strip()) else ""

@@ -1,5 +1,0 @@
-"""Scans between two requests: kept for a short while, for the browser that sent them, and then gone."""
-
-from models.store.store import ScanStore, new_token
-
-__all__ = ["ScanStore", "new_token"]

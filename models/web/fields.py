@@ -1,0 +1,100 @@
+"""The fields of a request: numbers, a window, a click, a view. ``fields`` maps names to texts, as a form."""
+
+from dataclasses import replace
+
+from models.errors import UserError
+from models.imaging.scan import locate
+from models.ingest.fields import asked_location, bad_number, number
+from models.reports.as_page import first_view
+from models.reports.viewport import from_click
+
+LEVEL_AT_MOST, WIDTH_AT_MOST = 20_000, 40_000  # HU
+FIELDS = ("image", "model", "row", "col", "slice", "spacing_mm", "anyway")  # of the JSON interface
+
+
+def refuse_odd_fields(query, form, files):
+    """Refuse what a program cannot mean: an unknown field, one sent twice, or in the address; a comma.
+
+    Parameters
+    ----------
+    query, form, files : MultiDict
+        Of the request.
+
+    Raises
+    ------
+    UserError
+        ``bad_field`` or ``bad_number``.
+    """
+    if query:
+        raise UserError("bad_field", "Send all fields in the form, and none in the address.")
+    if not set(FIELDS).issuperset([*form, *files]) or not set(files) <= {"image"}:
+        known = f"{', '.join(FIELDS[:-1])} and {FIELDS[-1]}"
+        raise UserError("bad_field", f"The form has a field that is not known here; there are {known}.")
+    for name in form:
+        if len(form.getlist(name)) > 1:
+            raise UserError("bad_field", f"The field {name} was sent more than once.")
+        if name in ("row", "col", "spacing_mm") and "," in form[name]:
+            raise bad_number(name)
+
+
+def asked_anyway(fields) -> bool:
+    """Whether scores are wanted although no nodule is recognised; UserError ``bad_field`` for odd values."""
+    if (text := fields.get("anyway", "").strip()) not in ("", "1"):
+        raise UserError("bad_field", "The field anyway must be 1, or left out.")
+    return text == "1"
+
+
+def chosen_location(fields, scan, candidates):
+    """The place clicked on the shown picture, or else given in numbers; ``suggested`` if it is a candidate's.
+
+    Raises
+    ------
+    UserError
+        ``bad_number`` or ``roi_outside``.
+    """
+    row, col, index = asked_location(fields)
+    if "click.x" in fields:
+        row, col = _clicked(fields, scan)
+    roi = locate(scan, row, col, index)
+    spots = [(candidate["row"], candidate["col"], candidate["slice"]) for candidate in candidates]
+    return replace(roi, source="suggested") if (roi.row, roi.col, roi.slice) in spots else roi
+
+
+def _clicked(fields, scan):
+    click = number(fields, "click.x"), number(fields, "click.y")
+    size = number(fields, "shown_width"), number(fields, "shown_height")
+    if None in click or None in size or min(size) <= 0:
+        raise UserError("bad_number", "The click did not arrive whole; click on the nodule again.")
+    return from_click(scan, *click, size)
+
+
+def window(fields):
+    """Level and width in HU; None where the usual ones will do."""
+    level, width = number(fields, "level", whole=True), number(fields, "width", whole=True)
+    if level is None or width is None:
+        return None, None
+    if abs(level) > LEVEL_AT_MOST or not 1 <= width <= WIDTH_AT_MOST:
+        raise UserError("bad_number", "The window must be a level and a width in Hounsfield units.")
+    return level, width
+
+
+def asked_view(fields, scan, candidates, model):
+    """The view that an address asks for: slice (from 0, or ``nth`` from 1), window, and a marked place.
+
+    Raises
+    ------
+    UserError
+        ``bad_number`` or ``roi_outside``.
+    """
+    row, col, index = asked_location(fields)
+    nth, on = number(fields, "nth", whole=True), number(fields, "on", whole=True)
+    index = index if nth is None else nth - 1
+    view = first_view(scan, candidates, model)
+    if index is not None:
+        view = replace(view, slice=locate(scan, 0, 0, index).slice, row=None, col=None, on=None)
+    if (row, col) != (None, None):
+        roi = locate(scan, row, col, view.slice if on is None else on)
+        view = replace(view, slice=roi.slice if index is None else view.slice)
+        view = replace(view, row=roi.row, col=roi.col, on=roi.slice)
+    level, width = window(fields)
+    return view if width is None or not scan.is_hu else replace(view, level=level, width=width)

@@ -1,0 +1,5 @@
+"""Scans between two requests: kept for a short while, for the browser that sent them, and then gone."""
+
+from models.web.store.store import ScanStore, new_token
+
+__all__ = ["ScanStore", "new_token"]

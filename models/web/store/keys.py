@@ -1,0 +1,81 @@
+"""Tokens, the names under which things lie in the folder, and the errors of the store."""
+
+import hashlib
+import hmac
+import logging
+import re
+import secrets
+from contextlib import contextmanager
+
+from models.errors import UserError
+
+TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+JOB = re.compile(r"[A-Za-z0-9_-]{16,64}")
+NOTE = re.compile(r"(?!scan$)[a-z]{1,40}\d{0,9}")  # scan.json is the scan's own
+OWNER_AT_MOST = 200  # characters
+
+logger = logging.getLogger(__name__)
+
+
+def new_token():
+    """A token nobody can guess: 256 random bits, in 43 characters that a URL can hold."""
+    return secrets.token_urlsafe(32)
+
+
+def scan_name(token, owner):
+    """Name of a scan's folder, 64 hexadecimal digits; UserError ``scan_gone`` for what cannot be a key."""
+    return _name(TOKEN, token, owner)
+
+
+def job_name(job, owner):
+    """Name of an upload's progress, 64 hexadecimal digits; UserError ``scan_gone`` likewise."""
+    return _name(JOB, job, owner)
+
+
+def note_name(name):
+    """Name of a note's file; ValueError for another name: the program chooses it, never the user."""
+    if not NOTE.fullmatch(name):
+        expected = "a note's name is 1 to 40 of a-z, perhaps a number, and not 'scan'"
+        raise ValueError(f"{expected}. Received: {name!r}")
+    return f"{name}.json"
+
+
+def mark(key, text):
+    """What stands for a text: the same for the same one, and no way back without the key."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=key, digest_size=16).hexdigest()
+
+
+def scan_gone():
+    """The one answer to every key that opens nothing."""
+    return UserError(
+        "scan_gone",
+        "This scan is no longer kept here: scans stay for a short while only, and only for the browser that "
+        "sent them. Upload it again.",
+    )
+
+
+def store_full():
+    """The answer where the disk refuses."""
+    message = "The server has no room to keep the scan at the moment; try again in a few minutes."
+    return UserError("store_full", message)
+
+
+@contextmanager
+def translated_os_errors():
+    """Turn the file system's errors, which name paths, into the store's."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise scan_gone() from None
+    except OSError as error:
+        logger.warning("The temporary store cannot be used: %s", error.strerror or type(error).__name__)
+        raise store_full() from None
+
+
+def _name(pattern, key, owner):
+    """Keyed hash (HMAC-SHA-256, RFC 2104): token and owner open the scan together, or not at all."""
+    if not (isinstance(key, str) and pattern.fullmatch(key)):
+        raise scan_gone()
+    if not (isinstance(owner, str) and 0 < len(owner) <= OWNER_AT_MOST):
+        raise scan_gone()
+    return hmac.new(key.encode(), owner.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

@@ -1,0 +1,8 @@
+"""What the server says of itself: logs and counts, without patient data."""
+
+from models.web.telemetry.logs import set_up
+from models.web.telemetry.metrics import Metrics
+from models.web.telemetry.request_context import note, request_id, stage
+from models.web.telemetry.request_log import RequestLog
+
+__all__ = ["Metrics", "RequestLog", "note", "request_id", "set_up", "stage"]

@@ -1,0 +1,169 @@
+"""How an upload is taken in: its files into one spool, its texts within bounds; and by what it is decoded."""
+
+import io
+import os
+
+from models.errors import UserError
+from models.ingest.limits import Limits
+from models.ingest.sandbox.decoder import Decoder
+from models.ingest.spool import Spool
+
+SPOOLS = hasattr(os, "preadv")  # not on Windows
+PART_BYTES = 1_000  # of a file's part that are not the file: its headers and the boundary
+CHUNK_BYTES = 65_536  # that are read before they are sorted
+
+
+def bounds_of(settings):
+    """The framework's own bounds on a request (names of Flask's configuration), for values of `SETTINGS`."""
+    return {
+        "MAX_CONTENT_LENGTH": int(settings["MAX_UPLOAD_MB"] * 1_000_000),
+        "MAX_FORM_PARTS": settings["MAX_FILES"] + settings["MAX_FIELDS"],
+        "MAX_FORM_MEMORY_SIZE": None,  # `upload_request` bounds all texts together
+    }
+
+
+def decoder_of(settings, weights):
+    """What decodes uploads within the bounds of `SETTINGS`, with the folder of the weights."""
+    limits = Limits(
+        pixels=int(settings["MAX_MEGAPIXELS"] * 1_000_000),
+        image_pixels=int(settings["MAX_IMAGE_MEGAPIXELS"] * 1_000_000),
+        picture_pixels=int(settings["MAX_PICTURE_MEGAPIXELS"] * 1_000_000),
+        frames=settings["MAX_FRAMES"],
+        zip_files=settings["MAX_ZIP_FILES"],
+        zip_bytes=int(settings["MAX_ZIP_MB"] * 1_000_000),
+        zip_ratio=settings["MAX_ZIP_RATIO"],
+    )
+    bounds = (settings[name] for name in ("DECODE_SECONDS", "DECODE_MB", "DECODERS"))
+    return Decoder(limits, *bounds, weights)
+
+
+def upload_request(base, settings):
+    """A request class that takes uploads in.
+
+    Parameters
+    ----------
+    base : type
+        The framework's request class, which asks `_get_file_stream` for a place for each file, and
+        `_get_stream_for_parsing` for the body (werkzeug).
+    settings : mapping
+        MAX_FILES: most files of a request. MAX_TEXT_KB: most bytes of all that is no file, in thousands; a
+        form's texts are held in memory.
+
+    Returns
+    -------
+    type
+        Reading the form raises UserError ``too_large`` beyond the bounds, ``store_full``, and ``no_file`` for
+        one that stops half-way. A form that could not be read is empty from then on.
+    """
+    max_files, max_text_kb = settings["MAX_FILES"], settings["MAX_TEXT_KB"]
+
+    class UploadRequest(base):
+        spool = None
+
+        def _get_file_stream(self, total_content_length, *args, **kwargs):
+            if not SPOOLS:
+                return super()._get_file_stream(total_content_length, *args, **kwargs)
+            if self.spool is None:
+                self.spool = Spool(total_content_length)
+            if self.spool.n_parts >= max_files:
+                raise UserError("too_large", f"At most {max_files} files are read at once.")
+            return self.spool.part()
+
+        def head(self, most):
+            """At most so many bytes from the beginning of the body; the form still has them."""
+            data = b""
+            while len(data) < most and (more := read_some(self.stream, most - len(data))):
+                data += more
+            self.stream = Joined(data, self.stream)
+            return data
+
+        def _get_stream_for_parsing(self):
+            stream = super()._get_stream_for_parsing()
+            return Body(stream, self, max_text_kb) if SPOOLS else stream
+
+        def _load_form_data(self):
+            try:
+                super()._load_form_data()
+            except BaseException:
+                self.__dict__.setdefault("form", self.parameter_storage_class())
+                self.__dict__.setdefault("files", self.parameter_storage_class())
+                raise
+
+        def close(self):
+            super().close()
+            if self.spool is not None:
+                self.spool.close()
+
+    return UploadRequest
+
+
+class Joined:
+    """A stream of which the first bytes have been read, as it was."""
+
+    def __init__(self, head, rest):
+        self._head, self._rest = io.BytesIO(head), rest
+
+    def read(self, size=-1):
+        """So many bytes, or all there are; of the head alone, as long as there is some."""
+        if size < 0:
+            return self._head.read() + self._rest.read()
+        return self._head.read(size) or self._rest.read(size)
+
+
+class Body:
+    """A request's body, of which what goes into no file is bounded."""
+
+    def __init__(self, stream, request, max_text_kb):
+        self._stream, self._request, self._max_kb = stream, request, max_text_kb
+        self._n_bytes = 0
+
+    def read(self, size=-1):
+        """So many bytes, or all there are.
+
+        UserError ``too_large`` where the form's texts are too long, ``no_file`` where the sender stopped.
+        """
+        if size < 0:
+            return b"".join(iter(lambda: self.read(CHUNK_BYTES), b""))
+        data = read_some(self._stream, size)
+        self._n_bytes += len(data)
+        if not data and self._n_bytes < (self._request.content_length or 0):
+            raise stopped()
+        spool = self._request.spool
+        filed = spool.n_bytes + PART_BYTES * spool.n_parts if spool else 0
+        if self._n_bytes - filed > 1_000 * self._max_kb + CHUNK_BYTES:
+            message = f"The form's texts are too long; at most {self._max_kb} kB are read."
+            raise UserError("too_large", message)
+        return data
+
+
+def read_some(stream, size):
+    """So many bytes of a body, or what there is.
+
+    Servers and frameworks raise many kinds where it is cut off, or where its chunks are none: UserError
+    ``no_file`` for all of them, but not for one that is too large or too slow.
+    """
+    try:
+        return stream.read(size)
+    except MemoryError:
+        raise
+    except Exception as error:
+        is_slow = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
+        if is_slow or getattr(error, "code", 400) != 400:
+            raise
+        raise stopped() from error
+
+
+def stopped():
+    """The refusal of an upload whose sender is gone."""
+    return UserError("no_file", "The upload stopped half-way; send it again.")
+
+
+def too_large(request, settings):
+    """The refusal of a body with too many bytes, or else with too many parts."""
+    size, most = request.content_length, request.max_content_length
+    if size is None or size > most:
+        if most < settings["MAX_UPLOAD_MB"] * 1_000_000:
+            return UserError("too_large", f"What was sent is larger than {most / 1000:g} kB.")
+        return UserError("too_large", f"The upload is larger than {settings['MAX_UPLOAD_MB']} MB.")
+    message = f"The form has too many parts: at most {settings['MAX_FIELDS']} fields beside the files."
+    return UserError("too_large", message)

@@ -1,0 +1,169 @@
+"""A decoder that was taken over may say anything, and do anything with what it was handed."""
+
+import json
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+
+import numpy as np
+import pytest
+
+from models.errors import UserError
+from models.imaging.scan_json import describe
+from models.ingest.read import read_scan
+from models.ingest.sandbox import result
+from models.ingest.sandbox.result import ForkServerGone, converse, scan_in
+from models.ingest.spool import scratch
+from tests.ingest.series_files import make_series
+
+SHAPE = (4, 512, 512)
+N_BYTES = int(np.prod(SHAPE)) * 2
+DESCRIPTION = describe(read_scan(make_series(3)))
+
+
+def said(*messages, seconds=5, progress=lambda *_: None, end=True):
+    """What comes of a conversation with a child that says these things."""
+    ours, theirs = socket.socketpair()
+
+    def say():
+        theirs.recv(100)  # the job
+        with suppress(OSError):  # it was told enough
+            for message in messages:
+                line = message if isinstance(message, bytes) else json.dumps(message).encode() + b"\n"
+                theirs.sendall(line)
+        if end:
+            theirs.close()
+
+    threading.Thread(target=say, daemon=True).start()
+    with ours, theirs:
+        return converse(ours, {}, seconds, progress)
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    monkeypatch.setattr(result, "GRACE_S", 0.2)
+
+
+@pytest.mark.parametrize("piece", [b'{"progress": [1, 2]}\n', b" ", b"\n"])
+def test_whoever_goes_on_talking_is_waited_for_no_longer(hasty, piece):
+    ours, theirs = socket.socketpair()
+    stop = threading.Event()
+
+    def talk():
+        try:
+            while not stop.wait(0.01):
+                theirs.sendall(piece)
+        except OSError:
+            pass
+
+    thread = threading.Thread(target=talk, daemon=True)
+    thread.start()
+    start = time.monotonic()
+    with pytest.raises(UserError, match="takes more than 0 s to decode"):
+        converse(ours, {}, 0.3, lambda *_: None)
+    assert 0.4 < time.monotonic() - start < 1.5
+    ours.close()
+    thread.join(5)
+    stop.set()
+    theirs.close()
+
+
+def test_progress_only_grows_and_is_numbers():
+    told = []
+    odd = [[1, 0], [-1, 5], [2, 1], ["a", 1], [1.5, 2], [True, 2], [1, 10**9], {}, 3, [1, 2, 3], [0, 4]]
+    messages = [{"progress": value} for value in (*odd, [1, 4], [1, 4], [1, 8], [2, 4], [4, 4], [4, 4])]
+    assert said(*messages, {"scan": 1}, progress=lambda *done: told.append(done)) == {"scan": 1}
+    assert told == [(1, 4), (2, 4), (4, 4)]
+
+
+@pytest.mark.parametrize("error", [[], ["corrupt_file"], ["x", {}], 5, None, [["a"], "b"], "ab"])
+def test_a_refusal_that_is_none_is_one_of_ours(error):
+    with pytest.raises(UserError, match="^The file is damaged: it ends the program"):
+        said({"error": error})
+
+
+def test_a_refusal_is_of_a_known_code_and_short():
+    with pytest.raises(UserError) as caught:
+        said({"error": ["no such code", "x" * 10_000]})
+    assert (caught.value.code, len(caught.value.message)) == ("corrupt_file", 1000)
+
+
+@pytest.mark.parametrize("noise", [b"[" * 100_000, b"\xff", b"5", b'"a"', b"{", b"9" * 5000])
+def test_what_is_no_message_is_passed_over(noise):
+    assert said(noise + b"\n", {"scan": 1}) == {"scan": 1}
+    with pytest.raises(ForkServerGone):
+        said(noise + b"\n")
+
+
+def test_a_line_without_an_end_takes_no_memory(monkeypatch):
+    monkeypatch.setattr(result, "LINE_BYTES", 1 << 18)
+    with pytest.raises(UserError, match="^The file is damaged"):
+        said(b"x" * (1 << 20), end=False)
+
+
+def packed_scan(in_memory=True, n_bytes=N_BYTES):
+    file = scratch(0 if in_memory else None)
+    os.ftruncate(file.fileno(), n_bytes)
+    return file
+
+
+def answered(file, **other):
+    return scan_in({"scan": DESCRIPTION, "dtype": "<i2", "shape": list(SHAPE), **other}, file)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_slices_cannot_be_cut_off_or_changed_once_they_are_handed_over(in_memory):
+    """Reading beyond the end of a mapped file ends the process (SIGBUS)."""
+    with packed_scan(in_memory) as file:
+        theirs = os.dup(file.fileno())
+        scan = answered(file)
+        for act in (lambda: os.ftruncate(theirs, 0), lambda: os.pwrite(theirs, b"\1\1", 0)):
+            try:
+                act()
+            except PermissionError:
+                assert in_memory
+        os.close(theirs)
+    assert scan.slices.shape == SHAPE
+    assert not scan.slices.any()
+    assert not scan.slices.flags.writeable
+
+
+def test_slices_that_are_still_mapped_by_the_other_side_are_copied():
+    import mmap
+
+    with packed_scan() as file, mmap.mmap(file.fileno(), N_BYTES) as theirs:
+        scan = answered(file)
+        theirs[:2] = b"\1\1"
+        assert not scan.slices.any()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"shape": [5, 512, 512]},
+        {"shape": [4, 512]},
+        {"shape": [0, 512, 512]},
+        {"shape": [-4, -512, 512]},
+        {"shape": [10**30, 10**30, 10**30]},
+        {"shape": "four"},
+        {"shape": [1e400, 1, 1]},
+        {"dtype": "O"},
+        {"dtype": "<i4"},
+        {"dtype": [["a", "<i2"]]},
+        {"dtype": 5},
+        {"scan": {}},
+        {"scan": []},
+        {"scan": DESCRIPTION | {"spacing_mm": [0.7]}},
+        {"scan": DESCRIPTION | {"spacing_mm": [float("nan"), 0.7]}},
+        {"scan": DESCRIPTION | {"spacing_mm": [0.7, float("inf")]}},
+        {"scan": DESCRIPTION | {"spacing_mm": [0.7, -0.7]}},
+        {"scan": DESCRIPTION | {"spacing_mm": ["0.7", "0.7"]}},
+        {"scan": DESCRIPTION | {"notices": [{"code": 1}]}},
+        {"scan": DESCRIPTION | {"notices": 5}},
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused(wrong):
+    with packed_scan() as file, pytest.raises(UserError, match="^The file is damaged"):
+        answered(file, **wrong)

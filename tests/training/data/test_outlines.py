@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from tests.training.conftest import disc
+from training.data.outlines import build, main
+from training.data.pictures import Slices
+from training.data.prepare import read_labels
+
+
+def test_slices_of_a_nodule_are_neighbours(made):
+    assert made.first.tolist() == list(range(0, 28, 2))
+    assert made.n_slices.tolist() == [2] * 14
+    assert made.grey.shape == made.readers.shape == (28, 128, 128)
+    assert len(made) == 14
+
+
+def test_labels_are_the_readers_means(made):
+    assert made.diameter_mm.tolist() == [8.5] * 14
+    assert made.texture.tolist() == [1.0] * 14
+    assert made.n_readers.tolist() == [2] * 14
+    assert made.label.tolist() == [1, 0] * 7
+
+
+def test_each_reader_is_a_bit(made):
+    large, half = disc(12), disc(12) & (np.arange(128) < 64)
+    np.testing.assert_array_equal(made.readers[0], large.astype(np.uint8))
+    np.testing.assert_array_equal(made.readers[1], large.astype(np.uint8) + 2 * half.astype(np.uint8))
+
+
+def test_only_readers_who_marked_the_slice_have_a_mask(made):
+    assert made.masks(0).shape == (1, 128, 128)
+    np.testing.assert_array_equal(made.masks(1), [disc(12), disc(12) & (np.arange(128) < 64)])
+
+
+def test_the_share_counts_all_readers_of_the_nodule(made):
+    """One of two marked the first slice: half of them count its pixels to the nodule."""
+    assert np.unique(made.share(0)).tolist() == [0, 0.5]
+    share = made.share(1)
+    assert (share[64, 60], share[64, 67], share[0, 0]) == (1, 0.5, 0)
+
+
+def test_hu_are_estimated_slice_by_slice(made):
+    hu = made.slice_hu(0)
+    assert np.median(hu[~disc(14)]) == pytest.approx(-870, abs=25)
+    assert hu[disc(11)].mean() > hu[~disc(14)].mean() + 300
+
+
+def test_a_tar_file_gives_the_same(lidc):
+    rows = read_labels(lidc.labels)
+    folder, tar = (build(Slices(source), rows, progress=False) for source in (lidc.folder, lidc.tar))
+    assert sorted(folder) == sorted(tar)
+    for name, array in folder.items():
+        np.testing.assert_array_equal(array, tar[name])
+
+
+def test_rows_whose_masks_do_not_match_are_left_out(lidc):
+    arrays = build(Slices(lidc.folder), read_labels(lidc.labels), progress=False)
+    assert arrays["patient"].tolist() == ["LIDC-IDRI-0001", "LIDC-IDRI-0001", "LIDC-IDRI-0007"]
+    assert arrays["n_readers"].tolist() == [4, 1, 2]
+
+
+def test_missing_slices_are_named(lidc, tmp_path):
+    with pytest.raises(SystemExit) as caught:
+        main(["--slices", str(tmp_path / "none"), "--labels", str(lidc.labels), "--out", str(tmp_path / "x")])
+    assert caught.value.code == f"error: {tmp_path / 'none'} does not exist."

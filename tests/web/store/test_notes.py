@@ -1,0 +1,128 @@
+"""Notes beside a scan, and the progress of uploads."""
+
+import threading
+
+import pytest
+
+from models.errors import UserError
+from models.web.store import store as module
+from models.web.store.keys import job_name, scan_name
+from tests.web.store.scans import OTHER, OWNER, grow_old, make_scan
+
+JOB = "a-job-of-the-browser"
+
+
+@pytest.fixture
+def token(store):
+    return store.put(make_scan(), OWNER)
+
+
+def test_a_note_comes_back(store, token):
+    value = {"candidates": [{"row": 1.5, "level": None}], "sentence": "5 mm, größer"}
+    store.write(token, OWNER, "search", value)
+    assert store.read(token, OWNER, "search") == value
+    store.write(token, OWNER, "search", {"done": 2})
+    assert store.read(token, OWNER, "search") == {"done": 2}
+
+
+def test_a_missing_note_is_the_default(store, token):
+    assert store.read(token, OWNER, "cancel") is None
+    assert store.read(token, OWNER, "cancel", False) is False
+
+
+def test_notes_go_with_their_scan(store, token):
+    store.write(token, OWNER, "findings", [1])
+    store.remove(token, OWNER)
+    with pytest.raises(UserError, match="no longer kept"):
+        store.read(token, OWNER, "findings")
+
+
+def test_a_note_keeps_its_scan_in_use(store, token, folder):
+    path = folder / scan_name(token, OWNER)
+    for use in (lambda: store.write(token, OWNER, "search", 1), lambda: store.read(token, OWNER, "search")):
+        grow_old(path, 30 * 60 - 5)
+        before = path.stat().st_mtime
+        use()
+        assert path.stat().st_mtime > before + 1000
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "scan", "3", "a3b", "a0123456789", "../scan", "Findings", "a/b", "a\0", "a\n", "ä", "x" * 41],
+)
+def test_other_names_are_no_notes(store, token, name):
+    for ask in (store.read, lambda *key: store.write(*key, 1), lambda *key: store.append(*key, 1)):
+        with pytest.raises(ValueError, match="a note's name"):
+            ask(token, OWNER, name)
+    assert store.get(token, OWNER).is_hu
+
+
+def test_items_get_their_index(store, token):
+    assert [store.append(token, OWNER, "findings", item) for item in "abc"] == [0, 1, 2]
+    assert store.read(token, OWNER, "findings") == ["a", "b", "c"]
+
+
+def test_items_added_at_once_are_all_kept(store, make_store, token):
+    stores, indices = [store, make_store()], []
+
+    def add(number):
+        for i in range(20):
+            indices.append((stores[number % 2].append(token, OWNER, "findings", [number, i]), [number, i]))
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    items = store.read(token, OWNER, "findings")
+    assert sorted(index for index, _ in indices) == list(range(80))
+    assert all(items[index] == item for index, item in indices)
+
+
+def test_a_note_has_a_bound(store, token, monkeypatch):
+    monkeypatch.setattr(module, "NOTE_BYTES", 100)
+    store.append(token, OWNER, "findings", "x" * 50)
+    with pytest.raises(UserError) as caught:
+        store.append(token, OWNER, "findings", "x" * 50)
+    assert caught.value.code == "too_large"
+    assert store.read(token, OWNER, "findings") == ["x" * 50]
+
+
+def test_progress_is_reported_to_the_owner_of_the_upload(store):
+    assert store.reported(JOB, OWNER) is None
+    store.report(JOB, OWNER, {"done": 3, "total": 300})
+    assert store.reported(JOB, OWNER) == {"done": 3, "total": 300}
+    store.report(JOB, OWNER, {"done": 4, "total": 300})
+    assert store.reported(JOB, OWNER) == {"done": 4, "total": 300}
+    assert store.reported(JOB, OTHER, "nothing") == "nothing"
+    assert store.reported(JOB + "2", OWNER, "nothing") == "nothing"
+
+
+@pytest.mark.parametrize(
+    "job", ["", None, 5, "short", "../../../../../../x", "x" * 65, "a" * 20 + "\0", "é" * 20]
+)
+def test_a_malformed_job_is_passed_over(store, folder, job):
+    store.report(job, OWNER, 1)
+    assert store.reported(job, OWNER, "nothing") == "nothing"
+    assert [path.name for path in folder.iterdir()] == ["lock"]
+
+
+def test_progress_is_forgotten_after_minutes(store, folder):
+    store.report(JOB, OWNER, 1)
+    path = folder / "jobs" / job_name(JOB, OWNER)
+    grow_old(path, 299)
+    store.sweep()
+    assert store.reported(JOB, OWNER) == 1
+    grow_old(path, 301)
+    assert store.reported(JOB, OWNER, "nothing") == "nothing"
+    store.sweep()
+    assert not path.exists()
+
+
+def test_the_number_of_jobs_is_bounded(store, folder, monkeypatch):
+    monkeypatch.setattr(module, "JOBS_AT_MOST", 3)
+    for number in range(5):
+        store.report(JOB + str(number), OWNER, number)
+        grow_old(folder / "jobs" / job_name(JOB + str(number), OWNER), 60 - number)
+    assert [store.reported(JOB + str(number), OWNER) for number in range(5)] == [None, None, 2, 3, 4]
+    assert len(list((folder / "jobs").iterdir())) == 3

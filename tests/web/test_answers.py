@@ -1,0 +1,152 @@
+"""Answers that are kept: given again for each model without a forward pass, and never to a stranger."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.errors import UserError
+from models.imaging.phantom import draw_phantom
+from models.imaging.scan import locate
+from models.inference.pipeline import MODEL_KEYS, analyse, read_nodule
+from models.ingest.read import read_scan
+from models.web.answers import Answers
+from models.web.queue import Queue
+from models.web.reading_json import note_of, reading_of
+from models.web.store import ScanStore
+from tests.conftest import encode
+from tests.web.test_queue import in_another_thread
+
+OWNER = "the-cookie-of-one-browser"
+
+
+class Counting:
+    """The real registry, and how often the networks were asked."""
+
+    def __init__(self, registry):
+        self._registry, self.asked = registry, 0
+
+    def __getattr__(self, name):
+        return getattr(self._registry, name)
+
+    def begin(self, *arguments):
+        self.asked += 1
+        return self._registry.begin(*arguments)
+
+
+@pytest.fixture(scope="module")
+def scan():
+    return read_scan([("a.png", encode(draw_phantom("spiculated")))], 0.7)
+
+
+@pytest.fixture
+def registry(app):
+    return Counting(app.registry)
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = ScanStore(tmp_path / "store")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def answers(store, registry):
+    return Answers(store, registry, Queue(2))
+
+
+def same(one, other):
+    """Whether two findings say the same; their arrays are compared apart."""
+    plain = {"scan": None, "patch": None, "saliency": None}
+    return (
+        replace(one, **plain) == replace(other, **plain)
+        and np.array_equal(one.patch, other.patch)
+        and np.array_equal(one.scan.slices, other.scan.slices)
+    )
+
+
+def test_a_kept_finding_is_given_again_for_each_model_without_another_forward_pass(
+    scan, store, answers, registry, app
+):
+    token = store.put(scan, OWNER)
+    roi = locate(scan)
+    index, first = answers.new(token, OWNER, roi, "vgg16")
+    assert index == 0
+    registry.asked = 0
+    assert same(answers.again(token, OWNER, 0), first)
+    for key in MODEL_KEYS:
+        again = answers.again(token, OWNER, 0, key)
+        assert again.model == key
+        assert again.saliency is not None
+        assert same(again, replace(analyse(scan, roi, key, app.registry), saliency=again.saliency))
+    assert registry.asked == 0
+
+
+def test_the_saliency_of_a_kept_finding_differs_by_less_than_a_grey_level(scan, app):
+    reading = read_nodule(scan, locate(scan), app.registry, explain=True)
+    again = reading_of(note_of(reading), scan)
+    assert set(again.saliency) == set(reading.saliency) == set(MODEL_KEYS)
+    for key, one in reading.saliency.items():
+        np.testing.assert_allclose(again.saliency[key].map, one.map, atol=0.5 / 255 + 1e-6)
+        assert (again.saliency[key].method, again.saliency[key].layer) == (one.method, one.layer)
+
+
+def test_a_finding_of_other_weights_is_read_anew_and_kept_anew(scan, store, answers, registry, app):
+    token = store.put(scan, OWNER)
+    answers.new(token, OWNER, locate(scan), "consensus")
+    note = store.read(token, OWNER, "reading0")
+    store.write(token, OWNER, "reading0", note | {"weights": "of yesterday", "outline": None})
+    registry.asked = 0
+    assert answers.again(token, OWNER, 0).weights == app.registry.checksum
+    assert registry.asked == 1
+    assert store.read(token, OWNER, "reading0") == note
+    answers.again(token, OWNER, 0)
+    assert registry.asked == 1
+
+
+def test_a_finding_whose_reading_was_lost_is_read_anew(scan, store, answers, app):
+    token = store.put(scan, OWNER)
+    store.append(token, OWNER, "findings", vars(locate(scan)) | {"model": "resnet"})
+    assert same(answers.again(token, OWNER, 0), analyse(scan, locate(scan), "resnet", app.registry))
+
+
+def test_there_is_no_finding_that_was_not_asked_for(scan, store, answers):
+    token = store.put(scan, OWNER)
+    with pytest.raises(IndexError):
+        answers.again(token, OWNER, 0)
+
+
+def test_a_foreign_browser_gets_no_finding(scan, store, answers):
+    token = store.put(scan, OWNER)
+    answers.new(token, OWNER, locate(scan), "consensus")
+    with pytest.raises(UserError) as refused:
+        answers.again(token, "another-browser", 0)
+    assert refused.value.code == "scan_gone"
+
+
+def test_one_reading_too_many_is_refused_but_a_kept_one_is_given(scan, store, registry):
+    answers = Answers(store, registry, Queue(1))
+    token = store.put(scan, OWNER)
+    answers.new(token, OWNER, locate(scan), "consensus")
+    with in_another_thread(answers._queue):
+        assert answers.again(token, OWNER, 0, "alexnet").model == "alexnet"
+        for ask in (
+            lambda: answers.new(token, OWNER, locate(scan), "consensus"),
+            lambda: answers.once(scan, locate(scan), "consensus"),
+        ):
+            with pytest.raises(UserError) as refused:
+                ask()
+            assert refused.value.code == "busy"
+    assert answers.new(token, OWNER, locate(scan), "consensus")[0] == 1
+
+
+def test_a_model_that_is_unavailable_is_refused_before_anything_is_kept(scan, store, registry):
+    token = store.put(scan, OWNER)
+    registry.problems = {"vgg16": "vgg16.weights.h5 is missing."}
+    registry.available = lambda key: key not in registry.problems
+    answers = Answers(store, registry, Queue(1))
+    with pytest.raises(UserError) as refused:
+        answers.new(token, OWNER, locate(scan), "vgg16")
+    assert refused.value.code == "model_unavailable"
+    assert answers.listed(token, OWNER) == []

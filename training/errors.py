@@ -1,5 +1,0 @@
-"""What `training.prepare` tells its user."""
-
-
-class PrepareError(Exception):
-    """What is wrong with the source data, in one sentence."""

@@ -1,0 +1,82 @@
+"""Compare ways to combine the five models, by AUC on validation patients.
+
+    python -m training.evaluation.combine --data patches.npz --out training/evaluation/combinations.csv
+
+Reads ``training/evaluation/held_out.csv``. A way that has to be fitted is cross-fitted by patient, and
+validation patients alone take part, so that test patients choose nothing.
+"""
+
+import argparse
+import csv
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from models.inference.calibration import logit
+from models.networks.registry import ARCHITECTURES
+from training.data.dataset import find, load
+from training.evaluation.calibrate import with_consensus
+from training.evaluation.evaluate import read_scores
+from training.evaluation.metrics import auc
+from training.evaluation.predict import HELD_OUT
+
+FOLDS = 5
+
+
+def fitted(inputs, labels, patients):
+    """Log odds of a logistic regression on standardised inputs, cross-fitted by patient."""
+    scores = np.zeros(len(labels))
+    for choosing, answering in GroupKFold(FOLDS).split(inputs, groups=patients):
+        fit = make_pipeline(StandardScaler(), LogisticRegression())
+        scores[answering] = fit.fit(inputs[choosing], labels[choosing]).decision_function(inputs[answering])
+    return scores
+
+
+def ways(scores, diameters, labels, patients):
+    """Scores of each way to combine; `scores` and `diameters` (mm, as predicted) have shape (n, 5)."""
+    odds, sizes = logit(scores), np.log(diameters)
+    mean, size = odds.mean(axis=1), sizes.mean(axis=1)
+    return {
+        "mean of log odds (shipped)": with_consensus(scores)[:, -1],
+        "mean of scores": scores.mean(axis=1),
+        "logistic regression on the five": fitted(odds, labels, patients),
+        "mean of log odds, and predicted diameter": fitted(np.column_stack([mean, size]), labels, patients),
+        "logistic regression on the five and their predicted diameters": fitted(
+            np.column_stack([odds, sizes]), labels, patients
+        ),
+    } | {
+        f"{row.title} and its predicted diameter": fitted(
+            np.column_stack([odds[:, m], sizes[:, m]]), labels, patients
+        )
+        for m, row in enumerate(ARCHITECTURES.values())
+    }
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", required=True, help="patches.npz from training.data.prepare")
+    parser.add_argument("--scores", type=Path, default=HELD_OUT)
+    parser.add_argument("--out", type=Path, default=HELD_OUT.with_name("combinations.csv"))
+    args = parser.parse_args(argv)
+    nodules, (rows, scores) = load(args.data), read_scores(args.scores)
+    indices = find(nodules, rows)
+    chosen = np.array([row["side"] == "validation" for row in rows]) & (nodules.label[indices] >= 0)
+    labels, patients = nodules.label[indices][chosen], nodules.patient[indices][chosen]
+    diameters = np.array([[float(row[f"{key}_diameter_mm"]) for key in ARCHITECTURES] for row in rows])[
+        chosen
+    ]
+    stack = scores["stack"][chosen]
+    table = {row.title: stack[:, m] for m, row in enumerate(ARCHITECTURES.values())}
+    table |= ways(stack, diameters, labels, patients)
+    with open(args.out, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("scores", "validation_auc"))
+        writer.writerows((name, f"{auc(labels, column):.4f}") for name, column in table.items())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""What a verdict adds to the size of a nodule, counted on held-out nodules: ``weights/reliability.json``."""
+
+import numpy as np
+from scipy.stats import binomtest
+
+from models.inference.reliability import SIZES_MM, group_of
+from training.evaluation.calibrate import Answers
+
+
+def reliability_table(
+    diameters_mm: np.ndarray, labels: np.ndarray, answers: dict[str, Answers], keys: tuple[str, ...]
+) -> dict:
+    """Counts by model, input and size.
+
+    Parameters
+    ----------
+    diameters_mm : ndarray of shape (n,)
+    labels : ndarray of shape (n,)
+        1 malignant, 0 benign; others do not count.
+    answers : dict of str to Answers
+        By input, of choices that other patients made.
+    keys : sequence of str
+        The columns of the answers.
+
+    Returns
+    -------
+    dict
+        ``models``: for each key and input a row for each of `SIZES_MM`: ``size_mm``, ``nodules``,
+        ``malignant``, ``recognised`` and ``verdicts``; see `models.inference.reliability.Reliability`.
+    """
+    group = np.array([group_of(diameter) for diameter in diameters_mm])
+    return {
+        "models": {
+            key: {
+                kind: [
+                    _row(size, labels[chosen], given.balanced[chosen, m], given.deferred[chosen, m])
+                    for i, size in enumerate(SIZES_MM)
+                    for chosen in [(group == i) & (labels >= 0)]
+                ]
+                for kind, given in answers.items()
+            }
+            for m, key in enumerate(keys)
+        }
+    }
+
+
+def _row(size, labels, called, deferred):
+    """One size of one model: whom it called what, where it gave a verdict at all."""
+    malignant = labels == 1
+    share = float(malignant.mean()) if len(labels) else 0.0
+    verdicts = {"benign": ~called & ~deferred, "malignant": called & ~deferred}
+    return {
+        "size_mm": list(size),
+        "nodules": len(labels),
+        "malignant": int(malignant.sum()),
+        "recognised": int((malignant & verdicts["malignant"]).sum()),
+        "verdicts": {name: _worth(name, malignant[chosen], share) for name, chosen in verdicts.items()},
+    }
+
+
+def _worth(verdict, malignant, share):
+    """The exact interval of Clopper and Pearson (Biometrika 26, 404, 1934) against the share of the size."""
+    n, k = len(malignant), int(malignant.sum())
+    low, high = binomtest(k, n).proportion_ci(method="exact") if n else (0.0, 1.0)
+    adds = high < share if verdict == "benign" else low > share
+    return {"nodules": n, "malignant": k, "low": float(low), "high": float(high), "adds": bool(adds)}

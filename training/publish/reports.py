@@ -1,0 +1,71 @@
+"""The files that the evidence goes into: reports and evaluation in weights/, the table in the README."""
+
+import json
+import math
+
+from models.inference.classifier import CONSENSUS, CONSENSUS_TITLE
+from models.networks.registry import ARCHITECTURES
+from training.publish.words import NUMBERS
+
+README_MARKS = ("<!-- results -->", "<!-- /results -->")
+DIGITS = 5
+
+
+def write_json(path, content):
+    """A dict as JSON with rounded numbers; NaN becomes null, which every reader of JSON understands."""
+    path.write_text(json.dumps(_rounded(content), indent=1, allow_nan=False) + "\n")
+
+
+def _rounded(value):
+    if isinstance(value, dict):
+        return {name: _rounded(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(item) for item in value]
+    if isinstance(value, float):
+        return round(value, DIGITS) if math.isfinite(value) else None
+    return value
+
+
+def write_report(folder, key, **changes):
+    """Change entries of ``<key>.json``."""
+    path = folder / f"{key}.json"
+    report = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(report | changes, indent=2) + "\n")
+
+
+def table(weights):
+    """The results as a Markdown table, from ``evaluation.json`` in `weights`."""
+    evaluation = json.loads((weights / "evaluation.json").read_text())
+    titles = {key: row.title for key, row in ARCHITECTURES.items()} | {CONSENSUS: CONSENSUS_TITLE}
+    lines = [
+        "| | AUC (95 % interval) | middle slice alone | 3 or more readers | calibration error | sensitivity "
+        "| specificity |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for key, title in titles.items():
+        stack, middle = (evaluation["models"][key][kind] for kind in ("stack", "middle"))
+        point = stack["balanced"]
+        cells = [NUMBERS.interval(stack), NUMBERS.interval(middle), NUMBERS.interval(stack["three_readers"])]
+        cells += [
+            f"{x:.3f}" for x in (stack["calibration_error"], point["sensitivity"], point["specificity"])
+        ]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    for key, title in (("diameter", "diameter alone"), ("descriptors", "readers' own descriptors")):
+        row = evaluation["baselines"][key]
+        lines.append(
+            f"| {title} | {NUMBERS.interval(row)} | | {NUMBERS.interval(row['three_readers'])} | | | |"
+        )
+    data = evaluation["data"]
+    lines += [
+        "",
+        f"{data['n_benign'] + data['n_malignant']} nodules ({data['n_malignant']} malignant) of "
+        f"{data['n_patients']} patients who did not train.",
+    ]
+    return "\n".join(lines)
+
+
+def write_readme(path, weights):
+    """Put the table between the marks of a Markdown file."""
+    begin, end = README_MARKS
+    head, rest = path.read_text().split(begin)
+    path.write_text(f"{head}{begin}\n{table(weights)}\n{end}{rest.split(end)[1]}")
