@@ -27,15 +27,15 @@ class Brock:
 
     Attributes
     ----------
-    age : float
+    age
         Years.
-    female, family_history, emphysema, upper_lobe, spiculation : bool
+    female, family_history, emphysema, upper_lobe, spiculation
         Family history: of lung cancer.
-    diameter_mm : float
+    diameter_mm
         Longest diameter.
-    nodule_type : str
+    nodule_type
         One of `models.clinical.terms.NODULE_TYPES`.
-    count : int
+    count
         Nodules in both lungs, this one included.
     """
 
@@ -50,17 +50,8 @@ class Brock:
     spiculation: bool
 
 
-def brock(case):
-    """Risk in [0, 1] that the nodule is cancer.
-
-    Parameters
-    ----------
-    case : Brock
-
-    Returns
-    -------
-    float
-    """
+def brock(case: Brock) -> float:
+    """Risk in [0, 1] that the nodule is cancer."""
     return logistic(
         INTERCEPT
         + AGE * (case.age - MEAN_AGE)

@@ -7,7 +7,7 @@ component. Sizes are the mean of long and short axis in whole millimetres, so th
 
 from dataclasses import dataclass
 
-from models.clinical.terms import Refusal, rounded
+from models.clinical.terms import Refusal, answered, rounded
 
 LEAST_AGE = 35
 MOST_MM = 30
@@ -27,21 +27,21 @@ class Fleischner:
 
     Attributes
     ----------
-    age : float
+    age
         Years.
-    incidental : bool
+    incidental
         Found by chance, not in screening.
-    cancer, immunosuppressed : bool
+    cancer, immunosuppressed
         Cancer known now or earlier; weakened immune system.
-    nodule_type : str
+    nodule_type
         One of `models.clinical.terms.NODULE_TYPES`.
-    several : bool
+    several
         More than one nodule; the size is then that of the most suspicious one.
-    diameter_mm : float
+    diameter_mm
         Mean of long and short axis.
-    solid_mm : float or None
+    solid_mm
         The same of the solid component; only asked for a part-solid nodule.
-    high_risk : bool or None
+    high_risk
         Only asked for a solid nodule: for subsolid ones the advice does not depend on it.
     """
 
@@ -56,16 +56,8 @@ class Fleischner:
     high_risk: bool | None = None
 
 
-def fleischner(case):
+def fleischner(case: Fleischner) -> str:
     """The code of the guideline's suggestion.
-
-    Parameters
-    ----------
-    case : Fleischner
-
-    Returns
-    -------
-    str
 
     Raises
     ------
@@ -84,17 +76,19 @@ def fleischner(case):
         if holds:
             raise Refusal(code)
     if case.nodule_type == "solid":
-        return SOLID[case.several, case.high_risk][(size >= 6) + (size > 8)]
+        return SOLID[case.several, answered(case.high_risk)][(size >= 6) + (size > 8)]
     if case.several:
         return SUBSOLID_SEVERAL[size >= 6]
-    return GROUND_GLASS[size >= 6] if case.nodule_type == "ground glass" else _part_solid(size, case.solid_mm)
+    if case.nodule_type == "ground glass":
+        return GROUND_GLASS[size >= 6]
+    return _part_solid(size, case.solid_mm)
 
 
-def _part_solid(size, solid_mm):
+def _part_solid(size: float, solid_mm: float | None) -> str:
     """A single one: below 6 mm such a nodule cannot be told as part-solid."""
     if size < 6:
         return "none"
-    solid = rounded(solid_mm)
+    solid = rounded(answered(solid_mm))
     if solid < 6:
         return "ct_3_6_then_yearly"
     return "ct_3_6_highly_suspicious" if solid <= 8 else "pet_or_biopsy_or_resection"

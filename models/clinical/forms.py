@@ -1,8 +1,9 @@
 """What each calculator asks for, and what the answers to its questions mean."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from models.clinical.brock import Brock, brock
 from models.clinical.fleischner import Fleischner, fleischner
@@ -10,7 +11,8 @@ from models.clinical.lung_rads import BENIGN, CHANGES, EXAMS, PREVIOUS, LungRads
 from models.clinical.mayo import CANCER, Mayo, mayo
 from models.clinical.terms import NODULE_TYPES
 
-YES_NO = {"yes": True, "no": False}
+Value = str | bool | float  # what an answer means
+YES_NO: dict[str, Value] = {"yes": True, "no": False}
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,13 @@ class Field:
     """
 
     name: str
-    choices: dict | None = None
+    choices: Mapping[str, Value] | None = None
     low: float = 0
     high: float = 0
     whole: bool = False
     only: tuple[str, str] | None = None
 
-    def is_asked(self, texts):
+    def is_asked(self, texts: Mapping[str, str]) -> bool:
         """Whether the question counts, given the texts of all fields by name."""
         return self.only is None or texts.get(self.only[0]) == self.only[1]
 
@@ -37,11 +39,11 @@ class Calculator:
     """``case`` takes the fields by their names; ``answer`` makes of it a dict to show, or refuses."""
 
     case: type
-    answer: Callable
+    answer: Callable[[Any], dict[str, Any]]
     fields: tuple[Field, ...]
 
 
-def _one_of(names):
+def _one_of(names: Sequence[str]) -> dict[str, Value]:
     return {name: name for name in names}
 
 
@@ -114,13 +116,12 @@ CALCULATORS = {
 }
 
 
-def read_fields(fields, texts):
+def read_fields(fields: Sequence[Field], texts: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     """Answers as values.
 
     Parameters
     ----------
-    fields : tuple of Field
-    texts : dict of str to str
+    texts
         By the fields' names. Decimal commas are welcome.
 
     Returns
@@ -131,7 +132,8 @@ def read_fields(fields, texts):
         By name: ``missing``, ``not_a_choice``, ``not_a_number``, ``not_whole``, ``out_of_range``, or
         ``solid_larger``: the solid component is larger than the nodule.
     """
-    values, errors = {}, {}
+    values: dict[str, Any] = {}
+    errors: dict[str, str] = {}
     for field in fields:
         values[field.name] = None
         if not field.is_asked(texts):
@@ -145,7 +147,7 @@ def read_fields(fields, texts):
     return values, errors
 
 
-def _value(field, text):
+def _value(field: Field, text: str) -> Value:
     """What a text means; a ValueError says by its code what is wrong."""
     if not text:
         raise ValueError("missing")

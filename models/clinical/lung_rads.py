@@ -8,7 +8,7 @@ the table, which are left out. A part-solid nodule grows if its solid component 
 from dataclasses import dataclass
 from math import inf
 
-from models.clinical.terms import Refusal, rounded
+from models.clinical.terms import Refusal, answered, rounded
 
 BY_SIZE = {  # (what is measured, change): (below this many mm, category), ...
     ("solid", "baseline"): ((6, "2"), (8, "3"), (15, "4A"), (inf, "4B")),
@@ -45,25 +45,24 @@ class LungRads:
 
     Attributes
     ----------
-    screening : bool
-    exam : str
+    exam
         One of `EXAMS`: complete; an earlier CT is being located; lungs not wholly evaluable; looks like
         infection or inflammation.
-    nodule_type : str
+    nodule_type
         One of `models.clinical.terms.NODULE_TYPES`.
-    diameter_mm : float
+    diameter_mm
         Mean of long and short axis.
-    solid_mm : float or None
+    solid_mm
         The same of the solid component; only asked for a part-solid nodule.
-    benign : str
+    benign
         One of `BENIGN`: no; complete, central, popcorn or concentric ring calcification, or fat;
         juxtapleural, smooth, and oval, lentiform or triangular (counts for solid nodules only).
-    change : str
+    change
         One of `CHANGES`: first screening CT; new; grown by more than 1.5 mm within 12 months; grown by less
         but across a size limit; grown over several CTs by no more than that; stable or smaller.
-    previous : str or None
+    previous
         One of `PREVIOUS`: the category before; only asked where stable.
-    spiculation, suspicious : bool
+    spiculation, suspicious
         Spiculation; other features that raise suspicion.
     """
 
@@ -88,16 +87,8 @@ class Category:
     pet: bool = False
 
 
-def lung_rads(case):
+def lung_rads(case: LungRads) -> Category:
     """Category and management.
-
-    Parameters
-    ----------
-    case : LungRads
-
-    Returns
-    -------
-    Category
 
     Raises
     ------
@@ -113,11 +104,11 @@ def lung_rads(case):
     if (case.spiculation or case.suspicious) and category not in ("1", "2"):
         category = "4X"
     solid_mm = {"solid": case.diameter_mm, "part-solid": case.solid_mm}.get(case.nodule_type, 0)
-    pet = category.startswith("4") and rounded(solid_mm, 1) >= PET_FROM_MM
+    pet = category.startswith("4") and rounded(answered(solid_mm), 1) >= PET_FROM_MM
     return Category(category, MANAGEMENT[category], pet)
 
 
-def _by_nodule(case):
+def _by_nodule(case: LungRads) -> str:
     """The category before features that raise suspicion are counted."""
     size = rounded(case.diameter_mm, 1)
     if case.benign == "calcified_or_fat":
@@ -132,18 +123,18 @@ def _by_nodule(case):
     return _by_size(case, size, "baseline" if case.change == "crossed" else case.change)
 
 
-def _without_growth(case):
+def _without_growth(case: LungRads) -> str:
     if case.previous == "4B":
         raise Refusal("after_4b")
-    return "2" if case.nodule_type == "ground glass" else AFTER_NO_GROWTH[case.previous]
+    return "2" if case.nodule_type == "ground glass" else AFTER_NO_GROWTH[answered(case.previous)]
 
 
-def _by_size(case, size, change):
+def _by_size(case: LungRads, size: float, change: str) -> str:
     measured = case.nodule_type
     if case.nodule_type == "part-solid":
         if size < 6 and change in SMALL_PART_SOLID:
             return SMALL_PART_SOLID[change]
-        measured, size = "component", rounded(case.solid_mm, 1)
+        measured, size = "component", rounded(answered(case.solid_mm), 1)
     category = next(category for below, category in BY_SIZE[measured, change] if size < below)
     if category is None:
         raise Refusal("no_line")

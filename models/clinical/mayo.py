@@ -25,12 +25,10 @@ class Mayo:
 
     Attributes
     ----------
-    age : float
+    age
         Years.
-    ever_smoked, spiculation, upper_lobe : bool
-    cancer : str
+    cancer
         One of `CANCER`: none; outside the chest more than five years ago; within the last five years.
-    diameter_mm : float
     """
 
     age: float
@@ -41,16 +39,8 @@ class Mayo:
     upper_lobe: bool
 
 
-def mayo(case):
+def mayo(case: Mayo) -> float:
     """Risk in [0, 1] that the nodule is cancer.
-
-    Parameters
-    ----------
-    case : Mayo
-
-    Returns
-    -------
-    float
 
     Raises
     ------

@@ -1,9 +1,1 @@
-"""From bytes to a scan, and from a scan to the patch that the networks read."""
-
-import logging
-import warnings
-
-# What these libraries have to say of a file quotes its values, names of patients too: it goes to no log.
-for _library in ("pydicom", "PIL", "pylibjpeg", "openjpeg"):
-    logging.getLogger(_library).setLevel(logging.CRITICAL + 1)
-warnings.filterwarnings("ignore", module=r"(pydicom|PIL)\.")
+"""What a scan is: geometry and grey values, where its lungs are, and the patches that networks read."""

@@ -11,9 +11,12 @@ from PIL import Image
 
 from models.imaging.grey import picture_as_hu
 from models.imaging.patch import adjacent_slices
+from models.imaging.scan import Coordinate, Scan
 
 GRID_MM = 0.75
 WINDOW_HU = (-1000.0, 300.0)  # becomes 0 to 1
+
+Box = tuple[float, float, float, float]  # edges (top, left, bottom, right) in pixels
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,11 @@ class Grid:
 
     Attributes
     ----------
-    top, left : float
+    top, left
         Its edges in the file's pixels; the edges of the slice are 0.
-    size : (int, int)
+    size
         Rows and columns.
-    spacing_mm : (float, float)
+    spacing_mm
         Of the file's pixels.
     """
 
@@ -36,59 +39,60 @@ class Grid:
     spacing_mm: tuple[float, float]
 
     @classmethod
-    def around(cls, row, col, n, spacing_mm):
-        """A square of n x n with a place of the file in its middle."""
+    def around(cls, row: float, col: float, n: int, spacing_mm: tuple[float, float]) -> "Grid":
+        """A square of n x n with a location of the file in its middle."""
         top, left = (
             at + 0.5 - n / 2 * GRID_MM / spacing for at, spacing in zip((row, col), spacing_mm, strict=True)
         )
         return cls(top, left, (n, n), spacing_mm)
 
     @classmethod
-    def over(cls, box, multiple, spacing_mm):
+    def over(cls, box: Box, multiple: int, spacing_mm: tuple[float, float]) -> "Grid":
         """The smallest grid over a box (top, left, bottom, right) whose size is a multiple."""
-        size = tuple(
-            int(np.ceil((high - low) * spacing / GRID_MM / multiple)) * multiple
-            for low, high, spacing in zip(box[:2], box[2:], spacing_mm, strict=True)
+        top, left, bottom, right = box
+        rows, cols = (
+            int(np.ceil(length * spacing / GRID_MM / multiple)) * multiple
+            for length, spacing in zip((bottom - top, right - left), spacing_mm, strict=True)
         )
-        return cls(*box[:2], size, spacing_mm)
+        return cls(top, left, (rows, cols), spacing_mm)
 
     @property
-    def box(self):
+    def box(self) -> Box:
         """Edges (top, left, bottom, right) in the file's pixels."""
         rows, cols = (n * GRID_MM / s for n, s in zip(self.size, self.spacing_mm, strict=True))
         return self.top, self.left, self.top + rows, self.left + cols
 
-    def to_file(self, row, col):
-        """A place of the grid (or arrays of them) in the file's pixels."""
+    def to_file(self, row: Coordinate, col: Coordinate) -> tuple[Coordinate, Coordinate]:
+        """A location of the grid (or arrays of them) in the file's pixels."""
         return (
             (row + 0.5) * GRID_MM / self.spacing_mm[0] + self.top - 0.5,
             (col + 0.5) * GRID_MM / self.spacing_mm[1] + self.left - 0.5,
         )
 
-    def from_file(self, row, col):
-        """A place of the file (or arrays of them) in the grid's pixels."""
+    def from_file(self, row: Coordinate, col: Coordinate) -> tuple[Coordinate, Coordinate]:
+        """A location of the file (or arrays of them) in the grid's pixels."""
         return (
             (row + 0.5 - self.top) * self.spacing_mm[0] / GRID_MM - 0.5,
             (col + 0.5 - self.left) * self.spacing_mm[1] / GRID_MM - 0.5,
         )
 
 
-def to_unit(hu):
+def to_unit(hu: np.ndarray) -> np.ndarray:
     """HU to the network's grey scale, [0, 1]; float32."""
     low, high = WINDOW_HU
     return ((np.clip(hu, low, high) - low) / (high - low)).astype(np.float32)
 
 
-def cut_field(pixels, box, size):
+def cut_field(pixels: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
     """Resample a part of a slice with an antialiased bilinear filter.
 
     Parameters
     ----------
     pixels : ndarray of shape (rows, cols)
-    box : (float, float, float, float)
+    box
         Edges (top, left, bottom, right) in pixels; (0, 0, rows, cols) is all of the slice. What lies beyond
         the slice is its mirror image.
-    size : (int, int)
+    size
         Rows and columns of the result.
 
     Returns
@@ -106,20 +110,20 @@ def cut_field(pixels, box, size):
     return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR, box=(left, top, right, bottom)))
 
 
-def _mirrored(indices, length):
+def _mirrored(indices: np.ndarray, length: int) -> np.ndarray:
     """Indices beyond either end of an axis, reflected back to it; the last pixel is repeated."""
     indices = indices % (2 * length)
     return np.where(indices < length, indices, 2 * length - 1 - indices)
 
 
-def slice_in_hu(scan, index):
+def slice_in_hu(scan: Scan, index: int) -> np.ndarray:
     """One slice of a scan in HU, estimated where the scan has none; (rows, cols) float32."""
     pixels = np.asarray(scan.slices[index], np.float32)
     return pixels if scan.is_hu else picture_as_hu(pixels, scan.is_whole_slice)
 
 
-def field_at(scan, index, grid):
-    """The network's input: a part of a slice with its neighbours, shape (rows, cols, 3), float32."""
+def field_at(scan: Scan, index: int, grid: Grid) -> np.ndarray:
+    """The network's input: a part of a slice with the adjacent ones, shape (rows, cols, 3), float32."""
     order = adjacent_slices(len(scan.slices), index)
     cut = {i: cut_field(slice_in_hu(scan, i), grid.box, grid.size) for i in set(order)}
     return to_unit(np.stack([cut[i] for i in order], axis=-1))

@@ -3,7 +3,10 @@
 The patient's axes: x to the left, y to the back, z to the head, in mm.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from models.imaging.scan import Orientation
 
@@ -14,13 +17,13 @@ GAP = 1.5  # of the median distance: more is a missing slice
 UNEVEN = 0.1  # of the median distance: slices this much nearer or farther are irregular
 
 
-def axes(orientation):
+def axes(orientation: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     """Unit vectors of the pixel grid.
 
     Parameters
     ----------
-    orientation : sequence of six floats
-        Image Orientation (Patient).
+    orientation
+        Image Orientation (Patient): six cosines.
 
     Returns
     -------
@@ -31,25 +34,25 @@ def axes(orientation):
     return across / np.linalg.norm(across), down / np.linalg.norm(down)
 
 
-def normal(orientation):
+def normal(orientation: Sequence[float]) -> np.ndarray:
     """Unit vector across the slice that points to the head."""
     vector = np.cross(*axes(orientation))
     vector /= np.linalg.norm(vector)
     return -vector if vector[2] < 0 else vector
 
 
-def is_axial(orientation):
+def is_axial(orientation: Sequence[float]) -> bool:
     """Whether the slice lies across the body, gantry tilt included."""
     return bool(normal(orientation)[2] >= AXIAL_COSINE)
 
 
-def same_orientation(one, other):
+def same_orientation(one: Sequence[float], other: Sequence[float]) -> bool:
     """Whether two pixel grids are turned alike, to a degree."""
     cosines = [float(a @ b) for a, b in zip(axes(one), axes(other), strict=True)]
     return min(cosines) >= SAME_AXES_COSINE
 
 
-def display_orientation(orientation):
+def display_orientation(orientation: Sequence[float]) -> Orientation:
     """The one of the eight turns that best brings anterior up and the patient's right to the left."""
     across, down = axes(orientation)
     transpose = bool(abs(across[0]) + abs(down[1]) < abs(across[1]) + abs(down[0]))
@@ -58,14 +61,14 @@ def display_orientation(orientation):
     return Orientation(transpose, bool(down[1] < 0), bool(across[0] < 0))
 
 
-def along_normal(positions, orientation):
+def along_normal(positions: ArrayLike, orientation: Sequence[float]) -> np.ndarray:
     """Distances of slices along their normal, from the patient's origin.
 
     Parameters
     ----------
     positions : array_like of shape (n, 3)
         Image Position (Patient) of each slice.
-    orientation : sequence of six floats
+    orientation
         Of all of them.
 
     Returns
@@ -76,7 +79,7 @@ def along_normal(positions, orientation):
     return np.asarray(positions, dtype=float).reshape(-1, 3) @ normal(orientation)
 
 
-def tilt_degrees(positions, orientation):
+def tilt_degrees(positions: Sequence[Sequence[float]] | np.ndarray, orientation: Sequence[float]) -> float:
     """Gantry tilt: the slices' own, or the slant of the stack that they make, whichever is larger.
 
     Either shows it where Gantry/Detector Tilt is silent: slices are tilted against the body's axis, or
@@ -94,7 +97,7 @@ def tilt_degrees(positions, orientation):
     return float(np.degrees(np.arccos(np.clip(min(cosines), -1, 1))))
 
 
-def gaps(positions_mm):
+def gaps(positions_mm: ArrayLike) -> list[tuple[float, float]]:
     """Neighbours between which slices are missing.
 
     Parameters
@@ -109,11 +112,13 @@ def gaps(positions_mm):
     """
     positions = np.asarray(positions_mm, dtype=float)
     steps = np.diff(positions)
-    wide = np.flatnonzero(steps > GAP * np.median(steps)) if steps.size else []
+    if steps.size == 0:
+        return []
+    wide = np.flatnonzero(steps > GAP * np.median(steps))
     return [(float(positions[i]), float(positions[i + 1])) for i in wide]
 
 
-def uneven(positions_mm):
+def uneven(positions_mm: ArrayLike) -> tuple[float, float] | None:
     """Smallest and largest distance of neighbours, gaps aside, where they differ; else None."""
     steps = np.diff(np.asarray(positions_mm, dtype=float))
     if steps.size == 0:

@@ -1,7 +1,7 @@
 """The network's input: one definition for training and for serving.
 
 A patch is a square field of fixed size in mm around a nodule, resampled with the scan's own pixel
-spacing; its three channels are neighbouring slices. The grey values are normalised so that no affine
+spacing; its three channels are adjacent slices. The grey values are normalised so that no affine
 map of the input changes them: a PNG of the slice, which knows HU only up to such a map, and the DICOM
 slice it came from give the same patch.
 
@@ -9,6 +9,7 @@ Size, field and normalisation were chosen by AUC on validation patients; `traini
 comparison.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,7 +25,7 @@ class PatchSpec:
     percentiles: tuple[float, float] = (2.0, 99.5)
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int, int]:
         """Shape of the network's input: (rows, cols, channels)."""
         return (self.pixels, self.pixels, 3)
 
@@ -42,18 +43,24 @@ def patch_of(long_axis_mm: float | None) -> PatchSpec:
     return replace(PATCH, field_mm=PATCH.field_mm * scale)
 
 
-def cut_patch(slices, spacing_mm, row, col, spec=PATCH):
+def cut_patch(
+    slices: Sequence[np.ndarray],
+    spacing_mm: float | tuple[float, float],
+    row: float,
+    col: float,
+    spec: PatchSpec = PATCH,
+) -> np.ndarray:
     """Cut the network's input around one nodule.
 
     Parameters
     ----------
     slices : sequence of three ndarrays, each of shape (rows, cols)
         The slice below, the slice itself and the slice above, in any affine grey scale (HU or not).
-    spacing_mm : float or (float, float)
+    spacing_mm
         Pixel spacing of the slices, or row spacing and column spacing, in mm.
-    row, col : float
+    row, col
         Centre of the nodule in pixels; (0, 0) is the centre of the top left pixel.
-    spec : PatchSpec
+    spec
         Size, field and normalisation.
 
     Returns
@@ -68,15 +75,21 @@ def cut_patch(slices, spacing_mm, row, col, spec=PATCH):
     return np.stack(channels, axis=-1)
 
 
-def adjacent_slices(n_slices, index):
+def adjacent_slices(n_slices: int, index: int) -> tuple[int, int, int]:
     """Indices of the three slices that make the channels of the patch at `index`.
 
-    At either end of a stack, and in a stack of one, the slice itself stands in for its missing neighbour.
+    At either end of a stack, and in a stack of one, the slice itself stands in for the missing one.
     """
-    return tuple(min(max(index + step, 0), n_slices - 1) for step in (-1, 0, 1))
+    return max(index - 1, 0), index, min(index + 1, n_slices - 1)
 
 
-def resample(pixels, spacing_mm, row, col, spec=PATCH):
+def resample(
+    pixels: np.ndarray,
+    spacing_mm: float | tuple[float, float],
+    row: float,
+    col: float,
+    spec: PatchSpec = PATCH,
+) -> tuple[np.ndarray, np.ndarray]:
     """Resample a square field around (row, col) with an antialiased bilinear filter.
 
     Returns
@@ -99,7 +112,9 @@ def resample(pixels, spacing_mm, row, col, spec=PATCH):
     return np.asarray(image), np.logical_and.outer(*insides)
 
 
-def _axis(centre, field, n_samples, length):
+def _axis(
+    centre: float, field: float, n_samples: int, length: int
+) -> tuple[np.ndarray, tuple[float, float], np.ndarray]:
     """Window, box within it, and inside flags along one axis; `field` and `length` in pixels."""
     low, high = centre + 0.5 - field / 2, centre + 0.5 + field / 2
     margin = int(np.ceil(field / n_samples)) + 1  # reach of the filter
@@ -110,11 +125,13 @@ def _axis(centre, field, n_samples, length):
     return window, (low - first, high - first), inside
 
 
-def _pair(spacing_mm):
+def _pair(spacing_mm: float | tuple[float, float]) -> tuple[float, float]:
     return spacing_mm if isinstance(spacing_mm, tuple) else (spacing_mm, spacing_mm)
 
 
-def normalise(samples, inside, percentiles=PATCH.percentiles):
+def normalise(
+    samples: np.ndarray, inside: np.ndarray, percentiles: tuple[float, float] = PATCH.percentiles
+) -> np.ndarray:
     """Map two percentiles of what lies inside the image to 0 and 1, and clip.
 
     Percentiles commute with increasing affine maps, so the result is the same for HU and for any

@@ -13,18 +13,17 @@ SAMPLE = Notice(
 LUNG_HU, TISSUE_HU, WALL_HU = -860.0, 40.0, 60.0
 
 
-def draw_phantom(kind, size=128, seed=0, spacing_mm=0.7):
+def draw_phantom(kind: str, size: int = 128, seed: int = 0, spacing_mm: float = 0.7) -> np.ndarray:
     """Draw a nodule in the middle of lung texture, with vessels and chest wall.
 
     Parameters
     ----------
-    kind : str
+    kind
         ``smooth`` (round, 6 mm) or ``spiculated`` (lobulated with spicules, 22 mm).
-    size : int
+    size
         Edge of the picture in pixels.
-    seed : int
+    seed
         Of texture, vessels and shape.
-    spacing_mm : float
 
     Returns
     -------
@@ -42,13 +41,15 @@ def draw_phantom(kind, size=128, seed=0, spacing_mm=0.7):
     return to_grey(hu + rng.normal(0, 12, hu.shape), is_hu=True)
 
 
-def _blend(hu, inside, distance, softness):
+def _blend(hu: np.ndarray, inside: float, distance: np.ndarray, softness: float) -> np.ndarray:
     """`inside` where the signed distance (mm) to the edge is negative, with a soft edge."""
     share = 1 / (1 + np.exp(np.clip(distance / softness * 2, -40, 40)))
     return hu + share * (inside - hu)
 
 
-def _nodule_edge(rng, rows, cols, radius, kind):
+def _nodule_edge(
+    rng: np.random.Generator, rows: np.ndarray, cols: np.ndarray, radius: float, kind: str
+) -> np.ndarray:
     angle, distance = np.arctan2(rows, cols), np.hypot(rows, cols)
     if kind == "smooth":
         return distance - radius
@@ -60,7 +61,7 @@ def _nodule_edge(rng, rows, cols, radius, kind):
     return distance - radius * (0.9 + lobes + spicules)
 
 
-def _vessel(rng, rows, cols, half):
+def _vessel(rng: np.random.Generator, rows: np.ndarray, cols: np.ndarray, half: float) -> np.ndarray:
     """A straight vessel that fades at both ends, brighter where it is thick."""
     row, col = rng.uniform(-half, half, 2)
     angle, length, width = rng.uniform(0, np.pi), rng.uniform(4, 22), rng.uniform(0.5, 1.3)
@@ -70,7 +71,7 @@ def _vessel(rng, rows, cols, half):
     return LUNG_HU + (300 + 450 * (width - 0.5)) * shape
 
 
-def _smooth_noise(rng, size, amplitude):
+def _smooth_noise(rng: np.random.Generator, size: int, amplitude: float) -> np.ndarray:
     noise = rng.normal(0, 1, (size, size))
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size)))
     smooth = np.fft.ifft2(np.fft.fft2(noise) * np.exp(-((frequency * 12) ** 2))).real

@@ -1,16 +1,20 @@
-"""A scan: the slices of one upload in one grey scale, and a place in it."""
+"""A scan: the slices of one upload in one grey scale, and a location in it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 
 from models.errors import UserError
-from models.imaging.reference import Reference
 
 ASSUMED_SPACING_MM = 0.7
 SPACING_BOUNDS_MM = (0.1, 5.0)
 CROP_AT_MOST = 160  # pixels a side: an image this small is taken for a nodule crop
 WHOLE_SLICE_MM = 200.0  # only a field this wide shows a chest from side to side
+Number = TypeVar("Number", int, float)
+Coordinate = TypeVar("Coordinate", float, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -33,33 +37,75 @@ class Orientation:
     flip_rows: bool = False
     flip_cols: bool = False
 
-    def shown(self, pixels):
+    def shown(self, pixels: np.ndarray) -> np.ndarray:
         """View of pixels (rows, cols) of the file as they are displayed."""
         pixels = np.swapaxes(pixels, 0, 1) if self.transpose else pixels
         return pixels[:: -1 if self.flip_rows else 1, :: -1 if self.flip_cols else 1]
 
-    def to_shown(self, row, col, shape):
-        """Displayed place of a place in the file's pixels; `shape` is the file's (rows, cols)."""
+    def to_shown(
+        self, row: Coordinate, col: Coordinate, shape: tuple[int, int]
+    ) -> tuple[Coordinate, Coordinate]:
+        """Displayed location of a location in the file's pixels; `shape` is the file's (rows, cols)."""
         row, col = (col, row) if self.transpose else (row, col)
         return self._flipped(row, col, shape)
 
-    def from_shown(self, row, col, shape):
-        """Place in the file's pixels of a displayed place; `shape` is the file's (rows, cols)."""
+    def from_shown(
+        self, row: Coordinate, col: Coordinate, shape: tuple[int, int]
+    ) -> tuple[Coordinate, Coordinate]:
+        """Location in the file's pixels of a displayed one; `shape` is the file's (rows, cols)."""
         row, col = self._flipped(row, col, shape)
         return (col, row) if self.transpose else (row, col)
 
-    def shown_shape(self, shape):
+    def shown_shape(self, shape: tuple[Number, Number]) -> tuple[Number, Number]:
         """(rows, cols) of the displayed slice."""
         rows, cols = shape
         return (cols, rows) if self.transpose else (rows, cols)
 
-    def shown_spacing(self, spacing_mm):
+    def shown_spacing(self, spacing_mm: tuple[float, float]) -> tuple[float, float]:
         """Row and column spacing of the displayed slice."""
         return self.shown_shape(spacing_mm)
 
-    def _flipped(self, row, col, shape):
+    def _flipped(
+        self, row: Coordinate, col: Coordinate, shape: tuple[int, int]
+    ) -> tuple[Coordinate, Coordinate]:
         rows, cols = self.shown_shape(shape)
         return (rows - 1 - row if self.flip_rows else row), (cols - 1 - col if self.flip_cols else col)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A slice among DICOM objects: identifiers that name objects, and nothing about the patient.
+
+    Attributes
+    ----------
+    study_uid, series_uid, sop_class_uid, sop_instance_uid
+        Unique identifiers as PS3.5 section 9.1 allows them.
+    frame
+        1-based number within a file of several frames; None where the file is one image.
+    """
+
+    study_uid: str
+    series_uid: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    frame: int | None = None
+
+
+def references_of(found: Iterable[Reference | None]) -> tuple[Reference, ...] | None:
+    """The references of a scan's slices, or None where they do not name every slice, each by its own.
+
+    Parameters
+    ----------
+    found
+        In the order of the slices.
+    """
+    references = []
+    for reference in found:
+        if reference is None:
+            return None
+        references.append(reference)
+    images = {(reference.sop_instance_uid, reference.frame) for reference in references}
+    return tuple(references) if len(images) == len(references) else None
 
 
 @dataclass(frozen=True)
@@ -71,22 +117,21 @@ class Scan:
     slices : ndarray of shape (n, rows, cols)
         Feet to head, or in the order of the pictures' names; in the file's own pixels. int16 where all
         HU are whole numbers, else float32. May be a read-only memory map: convert a slice, never all.
-    spacing_mm : (float, float)
+    spacing_mm
         Row and column spacing.
-    spacing_assumed : bool
+    spacing_assumed
         True where neither the file nor the user gave a spacing.
-    is_hu : bool
+    is_hu
         True where the values are Hounsfield units; False where they are a picture's grey values.
-    notices : tuple of Notice
-    orientation : Orientation
+    orientation
         Turns the file's pixels for display.
-    positions_mm : tuple of float, optional
+    positions_mm
         Of each slice along the slice normal, feet to head; None where the files do not say (pictures).
-    thickness_mm : float, optional
+    thickness_mm
         Nominal slice thickness.
-    references : tuple of Reference, optional
+    references
         Of each slice: the DICOM image it came from. None for pictures, or where any file lacks a proper name.
-    contrast : bool, optional
+    contrast
         Whether contrast agent was given, as far as the files say so; None for pictures.
     """
 
@@ -102,37 +147,54 @@ class Scan:
     contrast: bool | None = None
 
     @property
-    def rows(self):
+    def rows(self) -> int:
         """Height in pixels."""
         return self.slices.shape[1]
 
     @property
-    def cols(self):
+    def cols(self) -> int:
         """Width in pixels."""
         return self.slices.shape[2]
 
     @property
-    def slice_spacing_mm(self):
-        """Median distance of neighbouring slices; None for one slice, or where positions are unknown."""
+    def slice_spacing_mm(self) -> float | None:
+        """Median distance of adjacent slices; None for one slice, or where positions are unknown."""
         if self.positions_mm is None or len(self.positions_mm) < 2:
             return None
         return float(np.median(np.diff(self.positions_mm)))
 
     @property
-    def is_crop(self):
+    def is_crop(self) -> bool:
         """Whether the image is small enough to be a crop with its nodule in the middle."""
         return max(self.rows, self.cols) <= CROP_AT_MOST
 
     @property
-    def is_whole_slice(self):
+    def is_whole_slice(self) -> bool:
         """Whether the images are wide enough to show a chest from side to side."""
         return shows_whole_slice((self.rows, self.cols), self.spacing_mm)
 
 
-def shows_whole_slice(shape, spacing_mm):
+def shows_whole_slice(shape: tuple[int, int], spacing_mm: tuple[float, float]) -> bool:
     """Whether an image of that shape (rows, cols) is no crop and wide enough to show a whole chest."""
     field = min(length * spacing for length, spacing in zip(shape, spacing_mm, strict=True))
     return max(shape) > CROP_AT_MOST and field >= WHOLE_SLICE_MM
+
+
+def describe(scan: Scan) -> dict[str, Any]:
+    """All that a scan says beside its slices, as JSON values, for the disk and for other processes."""
+    description = msgspec.to_builtins(scan, enc_hook=_plain)
+    del description["slices"]
+    return description
+
+
+def scan_of(description: Any, slices: np.ndarray) -> Scan:
+    """The scan of a description of `describe` and its slices; ValueError or TypeError where it is none."""
+    return msgspec.convert({**description, "slices": slices}, Scan)
+
+
+def _plain(value: object) -> object:
+    """A value of numpy as one of Python; None for slices."""
+    return value.item() if isinstance(value, np.generic) else None
 
 
 @dataclass(frozen=True)
@@ -145,13 +207,13 @@ class Roi:
     source: str  # given | centre | suggested
 
 
-def locate(scan, row=None, col=None, index=None):
+def locate(scan: Scan, row: float | None = None, col: float | None = None, index: int | None = None) -> Roi:
     """The region of interest: the given one, else the centre of a crop.
 
     Raises
     ------
     UserError
-        ``bad_number``, ``roi_outside``, or ``nodule_not_found`` for a whole slice without a place.
+        ``bad_number``, ``roi_outside``, or ``nodule_not_found`` for a whole slice without a location.
     """
     n_slices = len(scan.slices)
     if index is None:
@@ -162,7 +224,7 @@ def locate(scan, row=None, col=None, index=None):
         )
     if (row is None) != (col is None):
         raise UserError("bad_number", "Give both row and col of the nodule, or neither.")
-    if row is None:
+    if row is None or col is None:
         if not scan.is_crop:
             raise UserError(
                 "nodule_not_found",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.imaging.field import cut_field, slice_in_hu, to_unit
+from models.imaging.field import Box, cut_field, slice_in_hu, to_unit
 from models.imaging.patch import adjacent_slices
 from models.imaging.scan import Scan
 
@@ -28,8 +28,7 @@ def cut_fields(
     ----------
     slices : sequence of three ndarrays of shape (rows, cols)
         The slice below, the slice, and the slice above.
-    spacing_mm : (float, float)
-    row, col : float
+    row, col
         In pixels; (0, 0) is the centre of the top left pixel.
 
     Returns
@@ -52,7 +51,7 @@ def cut_close(
     return cut_field(pixels, _box(spacing_mm, row, col, FIELDS_MM[0]), (n, n))
 
 
-def _box(spacing_mm, row, col, field_mm):
+def _box(spacing_mm: tuple[float, float], row: float, col: float, field_mm: float) -> Box:
     """Edges (top, left, bottom, right) of a field in pixels."""
     half_rows, half_cols = (field_mm / 2 / mm for mm in spacing_mm)
     return row + 0.5 - half_rows, col + 0.5 - half_cols, row + 0.5 + half_rows, col + 0.5 + half_cols

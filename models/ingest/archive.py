@@ -7,9 +7,16 @@ import stat
 import threading
 import zipfile
 import zlib
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 from models.errors import UserError
+from models.ingest.limits import Limits
 from models.ingest.source import Source
+from models.ingest.spool import Positioned
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 ENCRYPTED = 0x1  # general purpose bit 0 (APPNOTE 4.4.4)
 CENTRAL_HEADER = b"PK\x01\x02"  # begins each entry of the directory at the ZIP's end
@@ -43,14 +50,14 @@ UNIX = 3  # the system that an entry was made on, where it says what kind of fil
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
 
 
-def members(source, limits):
+def members(source: Source, limits: Limits) -> list[Source]:
     """The files in a ZIP, to be unpacked when they are opened.
 
     Parameters
     ----------
-    source : Source
+    source
         The ZIP. Its stream serves all members, also to several threads; none else may read it.
-    limits : Limits
+    limits
         Bounds on the number of files and on what is unpacked.
 
     Returns
@@ -74,19 +81,18 @@ def members(source, limits):
     _check_entries(entries)
     allowance = _allowance(size, limits)
 
-    def opener(entry):
+    def opener(entry: zipfile.ZipInfo) -> Callable[[], BinaryIO]:
         return lambda: io.BufferedReader(Member(archive, entry, allowance), LEAST_BYTES)
 
     return [Source(entry.filename, opener(entry)) for entry in entries]
 
 
-def gunzipped(sources, limits):
+def gunzipped(sources: list[Source], limits: Limits) -> list[Source]:
     """What files packed by gzip hold, in memory.
 
     Parameters
     ----------
-    sources : list of Source
-    limits : Limits
+    limits
         Bounds on what is unpacked, of all of them together, as for a ZIP.
 
     Returns
@@ -104,7 +110,7 @@ def gunzipped(sources, limits):
     return [Source.of_bytes(GZ_NAME.sub("", source.name), _gunzip(source, allowance)) for source in sources]
 
 
-def _gunzip(source, allowance):
+def _gunzip(source: Source, allowance: "Allowance") -> bytes:
     unpacked = bytearray()
     try:
         with gzip.GzipFile(fileobj=source.open()) as packed:
@@ -118,11 +124,11 @@ def _gunzip(source, allowance):
     return bytes(unpacked)
 
 
-def _allowance(size, limits):
+def _allowance(size: int, limits: Limits) -> "Allowance":
     return Allowance(min(limits.zip_bytes, max(limits.zip_small_bytes, limits.zip_ratio * size)))
 
 
-def _check_members(stream, most):
+def _check_members(stream: BinaryIO, most: int) -> int:
     """Count the entries before any is parsed, whatever the ZIP says of itself; returns its size."""
     stream.seek(0)
     size, entries, tail = 0, 0, b""
@@ -136,7 +142,7 @@ def _check_members(stream, most):
     return size
 
 
-def _check_entries(entries):
+def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
     """Refuse what no one packs by accident, by the ZIP's directory alone."""
     if any(entry.flag_bits & ENCRYPTED for entry in entries):
         raise UserError(
@@ -164,10 +170,10 @@ def _check_entries(entries):
 class Allowance:
     """What may still be unpacked of an upload, in bytes."""
 
-    def __init__(self, n_bytes):
+    def __init__(self, n_bytes: int) -> None:
         self.n_bytes, self._lock = n_bytes, threading.Lock()
 
-    def take(self, n_bytes):
+    def take(self, n_bytes: int) -> None:
         """Count what was unpacked; UserError `too_large` beyond the bound."""
         with self._lock:
             self.n_bytes -= n_bytes
@@ -175,47 +181,33 @@ class Allowance:
             raise UserError("too_large", "The upload unpacks to far more than a CT series; send one series.")
 
 
-class Member(io.RawIOBase):
-    """A file in a ZIP, unpacked only as far as it is read; what was read stays, so that seeking is free."""
+class Member(Positioned):
+    """A file in a ZIP, unpacked only as far as it is read; what was read stays, so that seeking is free.
 
-    def __init__(self, archive, entry, allowance):
+    Its end is known once all is unpacked, and its checksum compared.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, allowance: Allowance) -> None:
         super().__init__()
         self._archive, self._entry, self._allowance = archive, entry, allowance
-        self._packed, self._data, self._at = None, bytearray(), 0
+        self._packed: IO[bytes] | None = None
+        self._data = bytearray()
 
-    def readinto(self, buffer):
-        """Fill a buffer from the present place on; returns how many bytes there were."""
-        end = self._at + len(buffer)
-        self._unpack(end)
-        with memoryview(self._data) as unpacked:
-            chunk = unpacked[self._at : end]
-            buffer[: len(chunk)] = chunk
-            self._at += len(chunk)
-            return len(chunk)
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Fill a buffer from the present position on; returns how many bytes there were."""
+        with memoryview(buffer).cast("B") as room:
+            end = self._at + len(room)
+            self._unpack(end)
+            chunk = self._data[self._at : end]
+            room[: len(chunk)] = chunk
+        self._at += len(chunk)
+        return len(chunk)
 
-    def seek(self, offset, whence=io.SEEK_SET):
-        """Go to a place; the end is known once all is unpacked, and its checksum compared."""
-        if whence == io.SEEK_END:
-            self._unpack(None)
-            offset += len(self._data)
-        elif whence == io.SEEK_CUR:
-            offset += self._at
-        self._at = max(0, offset)
-        return self._at
+    def _size(self) -> int:
+        self._unpack(None)
+        return len(self._data)
 
-    def tell(self):
-        """The present place."""
-        return self._at
-
-    def readable(self):
-        """True."""
-        return True
-
-    def seekable(self):
-        """True."""
-        return True
-
-    def _unpack(self, end):
+    def _unpack(self, end: int | None) -> None:
         try:
             self._packed = self._packed or self._archive.open(self._entry)
             while end is None or len(self._data) < end:

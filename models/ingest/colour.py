@@ -11,15 +11,14 @@ LEAST_MARK = 12  # pixels
 LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
-def grey_of(pixels: np.ndarray, has_alpha: bool, notes: set) -> np.ndarray:
+def grey_of(pixels: np.ndarray, has_alpha: bool, notes: set[str]) -> np.ndarray:
     """A picture's grey values, at their full depth.
 
     Parameters
     ----------
     pixels : ndarray of shape (rows, cols, channels), integer or float
         Grey or red, green and blue, then alpha, if any, not multiplied in yet: what is transparent is black.
-    has_alpha : bool
-    notes : set
+    notes
         ``coloured_marks`` is added where a few pixels are in colour: arrows, boxes, text. They are painted
         over with the grey beside them, since they would be measured otherwise.
 
@@ -54,7 +53,7 @@ def grey_of(pixels: np.ndarray, has_alpha: bool, notes: set) -> np.ndarray:
     return np.rint(grey) if is_whole else grey
 
 
-def _marks(spread):
+def _marks(spread: np.ndarray) -> np.ndarray | None:
     """Pixels of marks in colour; None where there are none."""
     strong = spread > MARK
     if strong.sum() < LEAST_MARK:

@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections.abc import Mapping
+from typing import Literal, overload
 
 from models.errors import UserError
 
@@ -10,7 +12,11 @@ DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 WITH_COMMA = re.compile(r"[+-]?[0-9]+,(?![0-9]{3}$)[0-9]+")  # 1,000 may be a thousand, or one
 
 
-def number(fields, name, whole=False):
+@overload
+def number(fields: Mapping[str, str], name: str) -> float | None: ...
+@overload
+def number(fields: Mapping[str, str], name: str, whole: Literal[True]) -> int | None: ...
+def number(fields: Mapping[str, str], name: str, whole: bool = False) -> float | None:
     """A number, None where empty; decimal commas are welcome where they are no thousands'.
 
     Raises
@@ -29,11 +35,11 @@ def number(fields, name, whole=False):
     return value
 
 
-def bad_number(name, whole=False):
+def bad_number(name: str, whole: bool = False) -> UserError:
     """The refusal of what is no number."""
     return UserError("bad_number", f"The field {name} must be a {'whole ' if whole else ''}number.")
 
 
-def asked_location(fields):
+def asked_location(fields: Mapping[str, str]) -> tuple[float | None, float | None, int | None]:
     """Row, column and slice of the nodule, None where not given."""
     return number(fields, "row"), number(fields, "col"), number(fields, "slice", whole=True)

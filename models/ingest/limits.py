@@ -1,8 +1,13 @@
-"""How much of an upload is read at most, and what is said beyond that."""
+"""How much of an upload is read at most, and what is said beyond that, and of what is damaged."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from models.errors import UserError
+
+MOST_FRAMES = 10_000  # of any DICOM object: a header that claims more must not cost memory
+MOST_INFLATED = 2**28  # bytes of a deflated DICOM file: 500 slices
 
 
 @dataclass(frozen=True)
@@ -11,21 +16,21 @@ class Limits:
 
     Attributes
     ----------
-    pixels : int
+    pixels
         Of all slices together: 1,144 slices of 512 x 512.
-    picture_pixels : int
+    picture_pixels
         Of all pictures together, which cost more a pixel.
-    image_pixels : int
-        Of one picture or one slice; DICOM slices have at most 4096 x 4096 in any case.
-    frames : int
+    image_pixels
+        Of one picture or one slice; of DICOM slices no more than the default in any case.
+    frames
         Of one file: frames of a DICOM object, pages of a TIFF.
-    zip_files : int
+    zip_files
         Files in a ZIP.
-    zip_bytes : int
+    zip_bytes
         Unpacked from a ZIP, each byte counted as often as it is (a series is passed over twice).
-    zip_ratio : int
+    zip_ratio
         Unpacked to packed bytes of a ZIP; CT slices reach 2 to 4.
-    zip_small_bytes : int
+    zip_small_bytes
         Unpacked from a ZIP whatever its ratio.
     """
 
@@ -38,36 +43,55 @@ class Limits:
     zip_ratio: int = 200
     zip_small_bytes: int = 64_000_000
 
-    def check_image(self, rows, cols):
+    def check_image(self, rows: int, cols: int) -> None:
         """Refuse one picture or slice that is too large; UserError ``too_large``."""
         if rows * cols > self.image_pixels:
             message = f"An image of {cols} x {rows} pixels is too large; {_millions(self.image_pixels)}."
             raise UserError("too_large", message)
 
-    def check_frames(self, count):
+    def check_frames(self, count: int) -> None:
         """Refuse a file of too many frames; UserError ``too_large``."""
         if count > self.frames:
             raise UserError("too_large", f"A file holds too many images; at most {self.frames:,} are read.")
 
-    def check_slices(self, count, rows, cols):
+    def check_slices(self, count: int, rows: int, cols: int) -> None:
         """Refuse slices that together are too large; UserError ``too_large``."""
         if count * rows * cols > self.pixels:
             size = f"{cols} x {rows}" + (f" x {count}" if count > 1 else "")
             raise UserError("too_large", f"The image has {size} pixels; {_millions(self.pixels)}.")
 
-    def check_pictures(self, pixels):
+    def check_pictures(self, pixels: int) -> None:
         """Refuse pictures that together are too large; UserError ``too_large``."""
         if pixels > self.picture_pixels:
             message = f"The pictures together are too large; {_millions(self.picture_pixels)}."
             raise UserError("too_large", message)
 
 
-def out_of_memory():
+DEFAULT = Limits()
+
+
+def out_of_memory() -> UserError:
     """The refusal of what needs more memory than an upload is given."""
     return UserError(
         "too_large", "The image needs more memory than one upload is given here; send less of it."
     )
 
 
-def _millions(pixels):
+@contextmanager
+def refusing_damage(sentence: str) -> Iterator[None]:
+    """Turn whatever goes wrong within into a UserError; also a decorator of functions.
+
+    Libraries raise many kinds of exceptions on damaged files: these are ``corrupt_file``, with the sentence.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except MemoryError:
+        raise out_of_memory() from None
+    except Exception as error:
+        raise UserError("corrupt_file", sentence) from error
+
+
+def _millions(pixels: int) -> str:
     return f"at most {pixels / 1e6:g} million pixels are read"

@@ -1,28 +1,31 @@
 """Uploaded files to a scan."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from models.errors import ContentDoubted, UserError
 from models.imaging.geometry import display_orientation
-from models.imaging.reference import references_of
-from models.imaging.scan import ASSUMED_SPACING_MM, SPACING_BOUNDS_MM, Notice, Scan
+from models.imaging.scan import ASSUMED_SPACING_MM, SPACING_BOUNDS_MM, Notice, Scan, references_of
 from models.ingest.archive import gunzipped, members
 from models.ingest.ct_check.check import refuse_other_pictures, refuse_other_regions
-from models.ingest.limits import Limits
-from models.ingest.padding import without_padding
-from models.ingest.picture import read_picture
+from models.ingest.limits import DEFAULT, Limits
+from models.ingest.picture import read_picture, without_padding
 from models.ingest.series.headers import read_headers
 from models.ingest.series.notices import series_notices, tilt_notice
-from models.ingest.series.order import in_order, one_series, orientation_of
+from models.ingest.series.order import in_order, orientation_of
+from models.ingest.series.selection import one_series
 from models.ingest.series.volume import read_volume, same_contents
 from models.ingest.source import DICOM_NAME, Source, natural_key
 from models.ingest.volumes.formats import own_name, read_grid
-from models.ingest.volumes.scan import slices_of
+from models.ingest.volumes.grid import slices_of
 
 LIDC_SPACING_MM = (0.46, 0.98)
-DEFAULT = Limits()
+File = Source | tuple[str, bytes]
+Progress = Callable[[int, int], object]
+Kinds = dict[Source, str]  # see `Source.kind`
 PICTURE_NOTICES = (
     Notice(
         "coloured_marks",
@@ -40,18 +43,23 @@ DOUBTED = {  # by why an upload was refused: what is said once somebody went on 
 }
 
 
-def read_scan(files, spacing_mm=None, limits=DEFAULT, progress=None):
+def read_scan(
+    files: Sequence[File],
+    spacing_mm: float | None = None,
+    limits: Limits = DEFAULT,
+    progress: Progress | None = None,
+) -> Scan:
     """Decode an upload: a picture or a stack of them, a DICOM file or series, a volume, or a ZIP of these.
 
     Parameters
     ----------
-    files : list of Source, or of (str, bytes)
+    files
         DICOM slices are ordered by position; pictures naturally by name: slice-2 before slice-10.
-    spacing_mm : float, optional
+    spacing_mm
         mm per pixel, for files that do not carry it.
-    limits : Limits
+    limits
         How much of it is read at most.
-    progress : callable, optional
+    progress
         Called as ``progress(done, total)`` after every file of the first pass over a DICOM series, and after
         every slice of the second; `total` changes between the passes, done / total only grows.
 
@@ -59,7 +67,7 @@ def read_scan(files, spacing_mm=None, limits=DEFAULT, progress=None):
     ------
     UserError
         ``no_file``, ``bad_number``, ``unsupported_file``, ``mixed_series``, ``corrupt_file``, ``too_large``;
-        further what `models.ingest.dicom`, `picture`, `series`, `archive` and `content` raise. Of `content`
+        further what `models.ingest.dicom`, `picture`, `series`, `archive` and `ct_check` raise. Of `ct_check`
         it is a ContentDoubted, with the scan.
     """
     sources = [file if isinstance(file, Source) else Source.of_bytes(*file) for file in files]
@@ -81,18 +89,18 @@ def read_scan(files, spacing_mm=None, limits=DEFAULT, progress=None):
     return _picture_scan(pictures, spacing_mm, limits)
 
 
-def _check_spacing(spacing_mm):
+def _check_spacing(spacing_mm: float | None) -> None:
     low, high = SPACING_BOUNDS_MM
     if spacing_mm is not None and not low <= spacing_mm <= high:
         raise UserError("bad_number", f"The pixel spacing must be between {low} and {high} mm.")
 
 
-def _without_strays(kinds):
+def _without_strays(kinds: Kinds) -> Kinds:
     """Without what systems leave in folders, unless it is all there is."""
     return {source: kind for source, kind in kinds.items() if not source.is_stray} or kinds
 
 
-def _without_gzip(kinds, limits):
+def _without_gzip(kinds: Kinds, limits: Limits) -> Kinds:
     """With what files packed by gzip hold in their place."""
     packed = [source for source, kind in kinds.items() if kind == "gzip"]
     unpacked = dict(zip(packed, gunzipped(packed, limits), strict=True))
@@ -102,7 +110,7 @@ def _without_gzip(kinds, limits):
     }
 
 
-def _unzip(kinds, limits):
+def _unzip(kinds: Kinds, limits: Limits) -> Kinds:
     """The files in a ZIP and their kinds."""
     if len(kinds) > 1:
         raise UserError("mixed_series", "Send a ZIP by itself: either one ZIP, or the files without it.")
@@ -110,7 +118,7 @@ def _unzip(kinds, limits):
     return _without_strays(_without_gzip({source: source.kind() for source in files}, limits))
 
 
-def _of_zip(kinds):
+def _of_zip(kinds: Kinds) -> tuple[list[Source], list[Source]]:
     """DICOM files and pictures of a ZIP; where both are, the pictures are a CD's previews."""
     dicom = _dicom_files(kinds)
     pictures = [source for source, kind in kinds.items() if kind == "picture"]
@@ -122,7 +130,7 @@ def _of_zip(kinds):
     return dicom, [] if dicom else pictures
 
 
-def _sort_out(kinds):
+def _sort_out(kinds: Kinds) -> tuple[list[Source], list[Source]]:
     """DICOM files or pictures among loose files."""
     dicom = _dicom_files(kinds)
     others = {"picture": "pictures", "volume": "volumes"}
@@ -140,7 +148,7 @@ def _sort_out(kinds):
     return [], list(kinds)
 
 
-def _dicom_files(kinds):
+def _dicom_files(kinds: Kinds) -> list[Source]:
     """DICOM files and, beside them, what is only named so: damaged ones."""
     if "dicom" not in kinds.values():
         return []
@@ -148,13 +156,13 @@ def _dicom_files(kinds):
     return [source for source, kind in kinds.items() if kind == "dicom" or source in damaged]
 
 
-def _dicom_scan(sources, spacing_mm, limits, progress):
+def _dicom_scan(sources: list[Source], spacing_mm: float | None, limits: Limits, progress: Progress) -> Scan:
     found = read_headers(sources, _counter(progress, 0, 2 * len(sources)), limits)
     slices, said = one_series(found)
     limits.check_slices(len(slices), *slices[0].shape)
     series = in_order(slices, same_contents)
     n_slices = len(series.slices)
-    notes = set()
+    notes: set[str] = set()
     volume = read_volume(series.slices, _counter(progress, n_slices, 2 * n_slices), notes)
     frames = [header.frame for header in series.slices]
     is_hu = all(header.is_hu for header in series.slices)
@@ -176,7 +184,7 @@ def _dicom_scan(sources, spacing_mm, limits, progress):
     return _judged(scan, refuse_other_regions, volume, spacing or scan.spacing_mm, is_hu, elsewhere)
 
 
-def _volume_scan(kinds, spacing_mm, limits):
+def _volume_scan(kinds: Kinds, spacing_mm: float | None, limits: Limits) -> Scan:
     volumes = [source for source, kind in kinds.items() if kind == "volume"]
     if len(volumes) > 1:
         raise UserError("mixed_series", f"The upload holds {len(volumes)} volumes; send one at a time.")
@@ -200,14 +208,15 @@ def _volume_scan(kinds, spacing_mm, limits):
     return _judged(scan, refuse_other_regions, found.pixels, spacing or scan.spacing_mm, True)
 
 
-def _counter(progress, done, total):
+def _counter(progress: Progress, done: int, total: int) -> Callable[[], object]:
     """A step function that reports `done` + 1, + 2, … of `total`."""
     steps = iter(range(done + 1, total + 1))
     return lambda: progress(next(steps, total), total)
 
 
-def _picture_scan(sources, spacing_mm, limits):
-    slices, pixels, notes = [], 0, set()
+def _picture_scan(sources: list[Source], spacing_mm: float | None, limits: Limits) -> Scan:
+    slices: list[np.ndarray] = []
+    pixels, notes = 0, set[str]()
     for source in sorted(sources, key=lambda source: natural_key(source.name)):
         pages = read_picture(source.open().read(), limits, pixels, notes)
         pixels += sum(page.size for page in pages)
@@ -221,7 +230,7 @@ def _picture_scan(sources, spacing_mm, limits):
     return _judged(_scan(stack, None, spacing_mm, False, said), refuse_other_pictures, stack)
 
 
-def _judged(scan, refuse, *arguments):
+def _judged(scan: Scan, refuse: Callable[..., None], *arguments: object) -> Scan:
     """The scan, unless what it shows is refused; then it goes along, for somebody who knows better."""
     try:
         refuse(*arguments)
@@ -233,11 +242,17 @@ def _judged(scan, refuse, *arguments):
     return scan
 
 
-def _scan(slices, found, given, is_hu, notices, **geometry):
-    spacing = found or (given and (given, given))
-    assumed = spacing is None
+def _scan(
+    slices: np.ndarray,
+    found: tuple[float, float] | None,
+    given: float | None,
+    is_hu: bool,
+    notices: list[Notice],
+    **geometry: Any,
+) -> Scan:
+    pixel_mm = given or ASSUMED_SPACING_MM
+    spacing, assumed = found or (pixel_mm, pixel_mm), not (found or given)
     if assumed:
-        spacing = (ASSUMED_SPACING_MM, ASSUMED_SPACING_MM)
         so = " in a way that is understood" if any(notice.code == "odd_numbers" for notice in notices) else ""
         message = f"The file does not say{so} how large a pixel is; {ASSUMED_SPACING_MM} mm was assumed."
         notices = [*notices, Notice("spacing_assumed", message)]
@@ -246,4 +261,4 @@ def _scan(slices, found, given, is_hu, notices, **geometry):
             *spacing, *LIDC_SPACING_MM
         )
         notices = [*notices, Notice("spacing_unusual", message)]
-    return Scan(slices, tuple(spacing), assumed, is_hu, tuple(notices), **geometry)
+    return Scan(slices, spacing, assumed, is_hu, tuple(notices), **geometry)

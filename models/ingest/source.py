@@ -26,12 +26,12 @@ class Source:
 
     Attributes
     ----------
-    name : str
+    name
         As sent, folders included; orders pictures, and is never repeated to anyone.
-    open : callable
+    open
         Returns a seekable binary stream at its first byte. Calls may return one and the same stream, so
         only one reader at a time; the reader does not close it.
-    part : Part, optional
+    part
         Where the file lies, if that is in a spool.
     """
 
@@ -40,33 +40,33 @@ class Source:
     part: Part | None = None
 
     @classmethod
-    def of_bytes(cls, name, data):
+    def of_bytes(cls, name: str, data: bytes) -> "Source":
         """A file that is in memory already."""
         return cls(name, lambda: io.BytesIO(data))
 
     @classmethod
-    def of_stream(cls, name, stream):
+    def of_stream(cls, name: str, stream: BinaryIO | Part) -> "Source":
         """A file behind a seekable stream that stays open, such as a part of an upload."""
         if isinstance(stream, Part):
             return cls(name, stream.opened, stream)
 
-        def rewound():
+        def rewound() -> BinaryIO:
             stream.seek(0)
             return stream
 
         return cls(name, rewound)
 
     @property
-    def is_stray(self):
+    def is_stray(self) -> bool:
         """Whether the name alone says that the file holds no image: what systems leave in folders."""
         return bool(STRAY.search(self.name.replace("\\", "/")))
 
-    def kind(self):
+    def kind(self) -> str:
         """What the first bytes say: empty, dicom, zip, gzip, archive (another), picture, volume or other."""
         return kind_of(self.open().read(HEAD_BYTES))
 
 
-def kind_of(head):
+def kind_of(head: bytes) -> str:
     """See `Source.kind`."""
     if not head:
         return "empty"
@@ -85,7 +85,7 @@ def kind_of(head):
     return "dicom" if looks_like_dicom(head) else "other"
 
 
-def natural_key(name):
+def natural_key(name: str) -> list[tuple[bool, object]]:
     """Sort key that counts: ``slice-2`` comes before ``slice-10``, however many digits a number has."""
     return [
         (part.isdecimal(), _counted(part) if part.isdecimal() else part)
@@ -94,7 +94,7 @@ def natural_key(name):
     ]
 
 
-def _counted(digits):
+def _counted(digits: str) -> tuple[int, str]:
     """Orders whole numbers without converting them: Python refuses to convert thousands of digits."""
     digits = digits.lstrip("0")
     return len(digits), digits

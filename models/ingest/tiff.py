@@ -1,16 +1,17 @@
 """The pages of a TIFF at their full depth, by tifffile (TIFF 6.0, BigTIFF)."""
 
 import io
-import logging
 from collections import Counter
+from collections.abc import Iterator
 
 import imagecodecs
 import numpy as np
 import tifffile
-from tifffile import PHOTOMETRIC, TIFF
+from tifffile import PHOTOMETRIC, TIFF, TiffPage
 
 from models.errors import UserError
 from models.ingest.colour import grey_of
+from models.ingest.limits import Limits
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the latter two of BigTIFF
 MOST_CHANNELS = 4
@@ -39,7 +40,6 @@ CODECS = (  # of TIFF, and what prepares pixels for them
 )
 for codec in CODECS.split():  # loaded now, since the process that decodes may open no files
     getattr(imagecodecs, f"{codec}_decode")
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its warnings quote the file
 
 
 def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -52,12 +52,11 @@ class TiffPages:
 
     Parameters
     ----------
-    data : bytes
-    limits : models.ingest.limits.Limits
+    limits
         Checked by the headers of the pages, before anything is unpacked.
-    before : int
+    before
         Pixels of the pictures that were read before it, which count as well.
-    notes : set
+    notes
         See `models.ingest.picture.read_picture`.
 
     Raises
@@ -66,24 +65,27 @@ class TiffPages:
         ``too_large``, ``unsupported_file`` or ``not_ct_image``; tifffile raises others on damaged files.
     """
 
-    def __init__(self, data, limits, before, notes):
+    def __init__(self, data: bytes, limits: Limits, before: int, notes: set[str]) -> None:
         self._data, self._limits, self._before, self._notes = data, limits, before, notes
 
-    def __enter__(self):
+    def __enter__(self) -> "TiffPages":
         self._file = tifffile.TiffFile(io.BytesIO(self._data))
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[np.ndarray]:
         for page in _full_size(self._within_bounds(), self._notes):
             _refuse_unread(page)
             yield from self._slices(page)
 
-    def _within_bounds(self):
-        pages, pixels = [], self._before
+    def _within_bounds(self) -> list[TiffPage]:
+        pages: list[TiffPage] = []
+        pixels = self._before
         for page in self._file.pages:
+            if not isinstance(page, TiffPage):  # tifffile's shorthand of a page, which is not asked for
+                continue
             pages.append(page)
             pixels += page.imagelength * page.imagewidth * page.imagedepth
             self._limits.check_image(page.imagelength, page.imagewidth)
@@ -91,9 +93,9 @@ class TiffPages:
             self._limits.check_pictures(pixels)
         return pages
 
-    def _slices(self, page):
+    def _slices(self, page: TiffPage) -> Iterator[np.ndarray]:
         pixels = page.asarray(maxworkers=1, squeeze=False)  # samples if apart, depth, rows, cols, samples
-        if page.photometric == PHOTOMETRIC.PALETTE:
+        if page.photometric == PHOTOMETRIC.PALETTE and page.colormap is not None:
             pixels = page.colormap.T[pixels[..., 0]]
         else:
             pixels = np.moveaxis(pixels, 0, -1)[..., 0, :] if pixels.shape[0] > 1 else pixels[0]
@@ -101,7 +103,7 @@ class TiffPages:
         for slice_ in pixels:
             yield turned(self._grey(page, slice_), orientation.value if orientation else 1)
 
-    def _grey(self, page, pixels):
+    def _grey(self, page: TiffPage, pixels: np.ndarray) -> np.ndarray:
         if pixels.shape[2] > 1:
             kinds = [int(kind) for kind in page.extrasamples]
             n_colours = pixels.shape[2] - len(kinds)
@@ -112,14 +114,14 @@ class TiffPages:
         return _inverted(pixels, page) if page.photometric == PHOTOMETRIC.MINISWHITE else pixels
 
 
-def _inverted(pixels, page):
+def _inverted(pixels: np.ndarray, page: TiffPage) -> np.ndarray:
     """Where 0 is white: the values counted from black."""
     if pixels.dtype.kind == "u":
         return (1 << page.bitspersample) - 1 - pixels.astype(np.int64 if pixels.itemsize < 8 else np.float64)
     return -pixels.astype(np.float64)
 
 
-def _refuse_unread(page):
+def _refuse_unread(page: TiffPage) -> None:
     """Refuse what tifffile would give as something else than grey or red, green and blue."""
     is_read = page.photometric in READ and page.samplesperpixel <= MOST_CHANNELS
     if page.photometric == PHOTOMETRIC.YCBCR and page.compression not in (6, 7):  # of JPEG, it is converted
@@ -133,7 +135,7 @@ def _refuse_unread(page):
     raise UserError("unsupported_file", f"{what}; save it in grey, uncompressed or with LZW or Deflate.")
 
 
-def _full_size(pages, notes):
+def _full_size(pages: list[TiffPage], notes: set[str]) -> list[TiffPage]:
     """The pages without masks and reduced copies, whether these say so or only look so."""
     full = [page for page in pages if not page.subfiletype & (REDUCED | MASK)] or pages
     sizes = Counter((page.imagelength, page.imagewidth) for page in full)
@@ -144,7 +146,7 @@ def _full_size(pages, notes):
     return [page for page in full if (page.imagelength, page.imagewidth) not in copies]
 
 
-def _is_copy(size, largest):
+def _is_copy(size: tuple[int, int], largest: tuple[int, int]) -> bool:
     """Whether pages have the proportions of larger ones, and are about half as large or smaller."""
     down, across = size[0] / largest[0], size[1] / largest[1]
     rounding = 1 / min(largest)

@@ -6,13 +6,12 @@ pooling for the 4096-wide layers.
 """
 
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
-from models.networks.blocks import batch_norm, conv
-from models.networks.heads import add_heads
+from models.networks.blocks import add_heads, batch_norm, conv
 
 
-def build_alexnet(input_shape):
+def build_alexnet(input_shape: tuple[int, int, int]) -> keras.Model:
     """AlexNet for patches of `input_shape` (rows, cols, channels); returns a keras.Model."""
     inputs = keras.Input(input_shape, name="patch")
     x = _conv(inputs, 96, 11, 2, "conv1")
@@ -26,7 +25,7 @@ def build_alexnet(input_shape):
     return keras.Model(inputs, add_heads(x, dropout=0.4), name="alexnet")
 
 
-def _conv(x, filters, kernel, stride, name):
+def _conv(x: KerasTensor, filters: int, kernel: int, stride: int, name: str) -> KerasTensor:
     x = conv(x, filters, kernel, stride, name)
     x = batch_norm(f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)

@@ -1,9 +1,17 @@
-"""What the architectures share: a convolution and its batch normalisation."""
+"""What the architectures share: a convolution and its batch normalisation, and what all of them predict.
 
+Radiologists of LIDC-IDRI rated each nodule on fixed scales (Armato et al., Med. Phys. 38, 915, 2011).
+Every network predicts the distribution of the malignancy rating, and, as auxiliary targets that make
+its features more general (Caruana, Machine Learning 28, 41, 1997), the descriptors and the diameter.
+"""
+
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from keras import layers
+from keras import KerasTensor, layers
+
+from models.networks.scales import DESCRIPTOR_SCALES, RATINGS
 
 BATCH_NORM_MOMENTUM = 0.9  # an epoch has some 40 steps: Keras' 0.99 would lag several epochs behind
 
@@ -12,7 +20,7 @@ _initial = ContextVar("initial", default="he_normal")
 
 
 @contextmanager
-def zero_initialised():
+def zero_initialised() -> Iterator[None]:
     """Networks built within begin with zeros: drawing weights takes a while, and loaded ones replace them."""
     token = _initial.set("zeros")
     try:
@@ -21,7 +29,7 @@ def zero_initialised():
         _initial.reset(token)
 
 
-def conv(x, filters, kernel, stride, name):
+def conv(x: KerasTensor, filters: int, kernel: int, stride: int, name: str) -> KerasTensor:
     """A convolution without bias, whose batch normalisation has one, initialised after He et al. (2015)."""
     return layers.Conv2D(
         filters,
@@ -34,6 +42,33 @@ def conv(x, filters, kernel, stride, name):
     )(x)
 
 
-def batch_norm(name, gamma="ones"):
+def batch_norm(name: str, gamma: str = "ones") -> layers.BatchNormalization:
     """Batch normalisation (Ioffe and Szegedy, 2015) with this project's momentum."""
     return layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, gamma_initializer=gamma, name=name)
+
+
+def add_heads(features: KerasTensor, dropout: float) -> dict[str, KerasTensor]:
+    """Global average pooling and the three heads.
+
+    Parameters
+    ----------
+    features : KerasTensor of shape (batch, rows, cols, channels)
+        The last feature map.
+    dropout
+        Share of pooled features dropped in training.
+
+    Returns
+    -------
+    dict of KerasTensor
+        ``rating`` (batch, 5): distribution over the malignancy ratings 1 to 5.
+        ``descriptors`` (batch, 7): the descriptors in the order of `DESCRIPTOR_SCALES`, scaled to [0, 1].
+        ``diameter`` (batch, 1): the diameter, scaled by `scale_diameter`.
+    """
+    pooled = layers.GlobalAveragePooling2D(name="pool")(features)
+    pooled = layers.Dropout(dropout, name="dropout")(pooled)
+    heads = {
+        "rating": layers.Dense(len(RATINGS), activation="softmax", name="rating"),
+        "descriptors": layers.Dense(len(DESCRIPTOR_SCALES), activation="sigmoid", name="descriptors"),
+        "diameter": layers.Dense(1, name="diameter"),
+    }
+    return {name: head(pooled) for name, head in heads.items()}

@@ -5,10 +5,9 @@ in a 4 x 4 map. Inverted residual blocks with squeeze and excitation, as in the 
 """
 
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
-from models.networks.blocks import batch_norm, conv
-from models.networks.heads import add_heads
+from models.networks.blocks import add_heads, batch_norm, conv
 
 # expansion, kernel, stride, filters, repeats
 STAGES = (
@@ -24,7 +23,7 @@ SQUEEZE_RATIO = 0.25
 STOCHASTIC_DEPTH = 0.2  # of the last block; grows linearly from 0 (Huang et al., 2016)
 
 
-def build_efficientnet(input_shape):
+def build_efficientnet(input_shape: tuple[int, int, int]) -> keras.Model:
     """EfficientNet-B0 for patches of `input_shape` (rows, cols, channels); returns a keras.Model."""
     inputs = keras.Input(input_shape, name="patch")
     x = _conv_bn_swish(inputs, 32, 3, 2, "stem")
@@ -40,7 +39,9 @@ def build_efficientnet(input_shape):
     return keras.Model(inputs, add_heads(x, dropout=0.3), name="efficientnet")
 
 
-def _mbconv(x, expansion, kernel, stride, filters, drop, name):
+def _mbconv(
+    x: KerasTensor, expansion: int, kernel: int, stride: int, filters: int, drop: float, name: str
+) -> KerasTensor:
     shortcut, width = x, x.shape[-1] * expansion
     if expansion != 1:
         x = _conv_bn_swish(x, width, 1, 1, f"{name}_expand")
@@ -63,14 +64,14 @@ def _mbconv(x, expansion, kernel, stride, filters, drop, name):
     return x
 
 
-def _squeeze_excite(x, width, name):
+def _squeeze_excite(x: KerasTensor, width: int, name: str) -> KerasTensor:
     gate = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_se_squeeze")(x)
     gate = layers.Conv2D(width, 1, activation="swish", name=f"{name}_se_reduce")(gate)
     gate = layers.Conv2D(x.shape[-1], 1, activation="sigmoid", name=f"{name}_se_expand")(gate)
     return layers.Multiply(name=f"{name}_se_excite")([x, gate])
 
 
-def _conv_bn_swish(x, filters, kernel, stride, name):
+def _conv_bn_swish(x: KerasTensor, filters: int, kernel: int, stride: int, name: str) -> KerasTensor:
     x = conv(x, filters, kernel, stride, f"{name}_conv")
     x = batch_norm(f"{name}_bn")(x)
     return layers.Activation("swish", name=f"{name}_swish")(x)

@@ -5,8 +5,10 @@ one grid and any multiple of `STRIDE` will do; a quarter of the paper's filters,
 structures.
 """
 
+from collections.abc import Sequence
+
 import keras
-from keras import layers, ops
+from keras import KerasTensor, layers, ops
 
 from models.networks.blocks import batch_norm, conv
 
@@ -14,7 +16,7 @@ FILTERS = (16, 32, 64, 96, 128)
 STRIDE = 2 ** (len(FILTERS) - 1)  # rows and columns of the input must be multiples
 
 
-def build_localiser(filters=FILTERS, channels=3):
+def build_localiser(filters: Sequence[int] = FILTERS, channels: int = 3) -> keras.Model:
     """The network for fields of any shape (rows, cols, channels); returns a keras.Model.
 
     The output has shape (batch, rows, cols, 1): the probability that a pixel lies within a nodule.
@@ -34,7 +36,7 @@ def build_localiser(filters=FILTERS, channels=3):
     return keras.Model(inputs, outputs, name="localiser")
 
 
-def _double(x, filters, name):
+def _double(x: KerasTensor, filters: int, name: str) -> KerasTensor:
     for step in (1, 2):
         x = conv(x, filters, 3, 1, f"{name}_conv{step}")
         x = batch_norm(f"{name}_bn{step}")(x)
@@ -42,6 +44,6 @@ def _double(x, filters, name):
     return x
 
 
-def _rare(shape, dtype=None):
+def _rare(shape: tuple[int, ...], dtype: str | None = None) -> KerasTensor:
     """Few pixels are nodule: the first outputs say so (Lin et al., arXiv:1708.02002, section 4.1)."""
     return ops.full(shape, -3.0, dtype)

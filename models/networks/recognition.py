@@ -1,4 +1,4 @@
-"""A small network that tells a nodule from a place without one.
+"""A small network that tells a nodule from a location without one.
 
 A U-Net (Ronneberger et al., arXiv:1505.04597, 2015) of residual blocks (He et al., arXiv:1512.03385, 2015)
 that outlines what lies in the close field, and judges the middle by what it has seen there and all around:
@@ -7,7 +7,7 @@ outlines teach such a network more than yes and no do. It is the second stage of
 """
 
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
 from models.networks.blocks import batch_norm, conv
 
@@ -45,7 +45,7 @@ def build_recognition(shape: tuple[int, int, int], filters: tuple[int, ...] = FI
     return keras.Model(inputs, {"nodule": nodule, "outline": outline}, name="recognition")
 
 
-def _block(x, filters, stride, name):
+def _block(x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor:
     shortcut = batch_norm(f"{name}_project_bn")(conv(x, filters, 1, stride, f"{name}_project_conv"))
     x = _active(conv(x, filters, 3, stride, f"{name}_conv1"), f"{name}_1")
     x = batch_norm(f"{name}_2_bn")(conv(x, filters, 3, 1, f"{name}_conv2"))
@@ -53,5 +53,5 @@ def _block(x, filters, stride, name):
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def _active(x, name):
+def _active(x: KerasTensor, name: str) -> KerasTensor:
     return layers.ReLU(name=f"{name}_relu")(batch_norm(f"{name}_bn")(x))

@@ -1,36 +1,45 @@
-"""The table of the five models: what each is called, how it is built, and whose idea it was."""
+"""The table of the five models: what each is called, how it is built, and whose idea it was.
 
-from collections.abc import Callable
+Keras is imported when a network is built, and not before: to import it takes seconds.
+"""
+
+from __future__ import annotations
+
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from models.networks.alexnet import build_alexnet
-from models.networks.efficientnet import build_efficientnet
-from models.networks.resnet import build_resnet
-from models.networks.vgg import build_vgg16, build_vgg19
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """One row of the table: key in URLs and file names, title for people, builder, paper."""
+    """One row of the table: key in URLs and file names, title for people, paper, file of ``build_<key>``."""
 
     key: str
     title: str
-    build: Callable
     citation: str
+    module: str
+
+    def build(self, input_shape: tuple[int, ...]) -> keras.Model:
+        """The untrained network for patches of a shape (rows, cols, channels)."""
+        return getattr(import_module(f"{__package__}.{self.module}"), f"build_{self.key}")(input_shape)
 
 
+_SIMONYAN = "Simonyan and Zisserman, arXiv:1409.1556, 2014"
 ARCHITECTURES = {
     row.key: row
     for row in (
-        Architecture("vgg16", "VGG16", build_vgg16, "Simonyan and Zisserman, arXiv:1409.1556, 2014"),
-        Architecture("vgg19", "VGG19", build_vgg19, "Simonyan and Zisserman, arXiv:1409.1556, 2014"),
-        Architecture("resnet", "ResNet", build_resnet, "He et al., arXiv:1512.03385, 2015 (ResNet-18)"),
-        Architecture("alexnet", "AlexNet", build_alexnet, "Krizhevsky, Sutskever and Hinton, NeurIPS 2012"),
+        Architecture("vgg16", "VGG16", _SIMONYAN, "vgg"),
+        Architecture("vgg19", "VGG19", _SIMONYAN, "vgg"),
+        Architecture("resnet", "ResNet", "He et al., arXiv:1512.03385, 2015 (ResNet-18)", "resnet"),
+        Architecture("alexnet", "AlexNet", "Krizhevsky, Sutskever and Hinton, NeurIPS 2012", "alexnet"),
         Architecture(
             "efficientnet",
             "EfficientNet",
-            build_efficientnet,
             "Tan and Le, arXiv:1905.11946, 2019 (EfficientNet-B0)",
+            "efficientnet",
         ),
     )
 }

@@ -6,16 +6,15 @@ starts as the identity (Goyal et al., arXiv:1706.02677, 2017).
 """
 
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
-from models.networks.blocks import batch_norm, conv
-from models.networks.heads import add_heads
+from models.networks.blocks import add_heads, batch_norm, conv
 
 FILTERS = (64, 128, 256, 512)
 BLOCKS = (2, 2, 2, 2)
 
 
-def build_resnet(input_shape):
+def build_resnet(input_shape: tuple[int, int, int]) -> keras.Model:
     """ResNet-18 for patches of `input_shape` (rows, cols, channels); returns a keras.Model."""
     inputs = keras.Input(input_shape, name="patch")
     x = conv(inputs, FILTERS[0], 7, 2, "conv1")
@@ -28,7 +27,7 @@ def build_resnet(input_shape):
     return keras.Model(inputs, add_heads(x, dropout=0.3), name="resnet")
 
 
-def _basic_block(x, filters, stride, name):
+def _basic_block(x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor:
     shortcut = x
     if stride != 1 or x.shape[-1] != filters:
         shortcut = conv(x, filters, 1, stride, f"{name}_0_conv")

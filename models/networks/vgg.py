@@ -5,27 +5,26 @@ that a 64-pixel patch ends in a 4 x 4 map, and global average pooling for the 40
 """
 
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
-from models.networks.blocks import batch_norm, conv
-from models.networks.heads import add_heads
+from models.networks.blocks import add_heads, batch_norm, conv
 
 FILTERS = (64, 128, 256, 512, 512)
 VGG16_BLOCKS = (2, 2, 3, 3, 3)
 VGG19_BLOCKS = (2, 2, 4, 4, 4)
 
 
-def build_vgg16(input_shape):
+def build_vgg16(input_shape: tuple[int, int, int]) -> keras.Model:
     """VGG16 for patches of `input_shape` (rows, cols, channels); returns a keras.Model."""
     return _build("vgg16", VGG16_BLOCKS, input_shape)
 
 
-def build_vgg19(input_shape):
+def build_vgg19(input_shape: tuple[int, int, int]) -> keras.Model:
     """VGG19 for patches of `input_shape` (rows, cols, channels); returns a keras.Model."""
     return _build("vgg19", VGG19_BLOCKS, input_shape)
 
 
-def _build(name, blocks, input_shape):
+def _build(name: str, blocks: tuple[int, ...], input_shape: tuple[int, int, int]) -> keras.Model:
     inputs = x = keras.Input(input_shape, name="patch")
     for block, (depth, filters) in enumerate(zip(blocks, FILTERS, strict=True), start=1):
         for number in range(1, depth + 1):
@@ -35,7 +34,7 @@ def _build(name, blocks, input_shape):
     return keras.Model(inputs, add_heads(x, dropout=0.4), name=name)
 
 
-def _conv(x, filters, name):
+def _conv(x: KerasTensor, filters: int, name: str) -> KerasTensor:
     x = conv(x, filters, 3, 1, name)
     x = batch_norm(f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)

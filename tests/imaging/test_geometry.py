@@ -38,11 +38,11 @@ def test_pixels_and_places_turn_alike(orientation, shape):
 
 @pytest.mark.parametrize("orientation", MAPS, ids=str)
 def test_fractional_places_come_back_exactly(orientation):
-    places = np.random.default_rng(0).integers(-8, 8 * 512, (2, 500)) / 8  # eighths are exact
-    row, col = orientation.to_shown(*places, (512, 300))
-    np.testing.assert_array_equal(orientation.from_shown(row, col, (512, 300)), places)
-    there = orientation.from_shown(*places, (512, 300))
-    np.testing.assert_array_equal(orientation.to_shown(*there, (512, 300)), places)
+    locations = np.random.default_rng(0).integers(-8, 8 * 512, (2, 500)) / 8  # eighths are exact
+    row, col = orientation.to_shown(*locations, (512, 300))
+    np.testing.assert_array_equal(orientation.from_shown(row, col, (512, 300)), locations)
+    there = orientation.from_shown(*locations, (512, 300))
+    np.testing.assert_array_equal(orientation.to_shown(*there, (512, 300)), locations)
 
 
 def test_the_eight_turns_differ():
@@ -71,9 +71,9 @@ def test_anterior_is_up_and_the_patients_right_is_on_the_left(across, down, turn
     turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
     across, down = turn @ across, turn @ down
     rows, cols = np.indices((9, 7))
-    place = rows[..., None] * down + cols[..., None] * across  # of every pixel, in the patient
+    location = rows[..., None] * down + cols[..., None] * across  # of every pixel, in the patient
     orientation = display_orientation((*across, *down))
-    x, y = orientation.shown(place[..., 0]), orientation.shown(place[..., 1])
+    x, y = orientation.shown(location[..., 0]), orientation.shown(location[..., 1])
     assert (np.diff(x, axis=1) > 0).all()  # to the right of the display lies the patient's left
     assert (np.diff(y, axis=0) > 0).all()  # downwards lies the back
 

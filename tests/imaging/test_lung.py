@@ -50,10 +50,10 @@ def test_emphysema_and_dense_lung_are_lung(level):
 
 
 @pytest.mark.parametrize("diameter_mm", [6, 15, 25, 35])
-@pytest.mark.parametrize("place", ["within", "at the pleura"])
-def test_a_solid_nodule_is_in_the_mask(diameter_mm, place):
+@pytest.mark.parametrize("location", ["within", "at the pleura"])
+def test_a_solid_nodule_is_in_the_mask(diameter_mm, location):
     radius = diameter_mm / 2 / 0.7 / 511
-    col = 0.3 if place == "within" else 0.3 - 0.15 + radius
+    col = 0.3 if location == "within" else 0.3 - 0.15 + radius
     nodule = (0.5, col, radius, radius, 40)
     mask = lung_mask(body.paint([body.TRUNK, *body.lung_parts(), nodule]), body.SPACING_MM)
     assert share(mask, ellipse(body.SHAPE, *nodule[:4])) > 0.9

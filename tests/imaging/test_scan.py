@@ -14,7 +14,7 @@ CROP, WHOLE, TALL = (5, 128, 100), (3, 512, 512), (1, 161, 20)
 
 
 @pytest.mark.parametrize(
-    ("size", "place", "expected"),
+    ("size", "location", "expected"),
     [
         (CROP, {}, Roi(63.5, 49.5, 2, "centre")),
         (CROP, {"index": 0}, Roi(63.5, 49.5, 0, "centre")),
@@ -28,12 +28,12 @@ CROP, WHOLE, TALL = (5, 128, 100), (3, 512, 512), (1, 161, 20)
         (TALL, {"row": 3, "col": 4}, Roi(3, 4, 0, "given")),
     ],
 )
-def test_the_nodule_is_where_it_is_said_or_in_the_middle_of_a_crop(size, place, expected):
-    assert locate(blank(*size), **place) == expected
+def test_the_nodule_is_where_it_is_said_or_in_the_middle_of_a_crop(size, location, expected):
+    assert locate(blank(*size), **location) == expected
 
 
 @pytest.mark.parametrize(
-    ("size", "place", "code"),
+    ("size", "location", "code"),
     [
         (CROP, {"row": 10}, "bad_number"),
         (CROP, {"col": 10}, "bad_number"),
@@ -50,7 +50,7 @@ def test_the_nodule_is_where_it_is_said_or_in_the_middle_of_a_crop(size, place, 
         (TALL, {}, "nodule_not_found"),
     ],
 )
-def test_a_place_that_cannot_be_is_refused(size, place, code):
+def test_a_location_that_cannot_be_is_refused(size, location, code):
     with pytest.raises(UserError) as caught:
-        locate(blank(*size), **place)
+        locate(blank(*size), **location)
     assert caught.value.code == code

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from models.ingest.padding import without_padding
+from models.ingest.picture import without_padding
 from models.ingest.read import read_scan
 from tests.ingest import body
 from tests.ingest.test_picture import tiff

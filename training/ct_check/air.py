@@ -5,6 +5,7 @@ windpipe, and folds. All air of scans of other regions is other air. Parts of sl
 and varied as scanners vary.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,38 +15,39 @@ from scipy import ndimage
 from models.imaging.lung import air_within
 from models.ingest.ct_check.air import pieces_of_air
 from training.ct_check.ct import drawn_chest
-from training.ct_check.strokes import cloud_noise
+from training.ct_check.drawings import cloud_noise
 
 FIELDS_MM = (50, 260)
 LUNG_SHARE, OTHER_SHARE = 0.6, 0.1  # of a piece in the lungs: it is lung, or other air
 LARGEST = 0.1  # of the largest piece of air of a series: those as large are lung
 DRAWN_MM = 0.6
+View = tuple[np.ndarray, np.ndarray, tuple[float, float]]  # HU, lung, spacing
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """Numbers of many pieces of air; of each its source, whether it is lung, and whether by the rules."""
+    """Features of many pieces of air; of each its source, whether it is lung, and whether by the rules."""
 
-    names: tuple
-    numbers: np.ndarray
+    names: tuple[str, ...]
+    features: np.ndarray
     source: np.ndarray
     is_lung: np.ndarray
     by_rules: np.ndarray
 
     @classmethod
-    def of(cls, found):
-        """Of an iterable of (source, numbers, is_lung, by_rules)."""
-        sources, numbers, is_lung, by_rules = zip(*found, strict=True)
-        rows = np.array([list(each.values()) for each in numbers], np.float32)
+    def of(cls, found: Iterable[tuple[str, dict[str, float], bool, bool]]) -> "Pieces":
+        """Of (source, features, is_lung, by_rules) each."""
+        sources, features, is_lung, by_rules = zip(*found, strict=True)
+        rows = np.array([list(each.values()) for each in features], np.float32)
         columns = (np.array(column) for column in (sources, is_lung, by_rules))
-        return cls(tuple(numbers[0]), rows, *columns)
+        return cls(tuple(features[0]), rows, *columns)
 
-    def __getitem__(self, chosen):
-        columns = (self.numbers, self.source, self.is_lung, self.by_rules)
+    def __getitem__(self, chosen: np.ndarray) -> "Pieces":
+        columns = (self.features, self.source, self.is_lung, self.by_rules)
         return Pieces(self.names, *(column[chosen] for column in columns))
 
 
-def lungs_of(volume, spacing_mm):
+def lungs_of(volume: np.ndarray, spacing_mm: tuple[float, float]) -> np.ndarray:
     """Which voxels of a chest series are lung: pieces of air that hang together and are large; bool."""
     air = np.zeros(volume.shape, bool)
     for hu, marked in zip(volume, air, strict=True):
@@ -61,15 +63,24 @@ def lungs_of(volume, spacing_mm):
     return air & large
 
 
-def pieces(hu, lung, spacing_mm):
-    """Numbers of each piece of air of a slice, and whether it is lung; doubtful ones are left out."""
-    for mask, box, by_rules, numbers in pieces_of_air(hu, spacing_mm):
-        share = lung[box][mask].mean()
+def pieces(
+    hu: np.ndarray, lung: np.ndarray, spacing_mm: tuple[float, float]
+) -> Iterator[tuple[dict[str, float], bool, bool]]:
+    """Features of each piece of air of a slice, and whether it is lung; doubtful ones are left out."""
+    for piece in pieces_of_air(hu, spacing_mm):
+        share = lung[piece.box][piece.mask].mean()
         if share >= LUNG_SHARE or share <= OTHER_SHARE:
-            yield numbers, share >= LUNG_SHARE, by_rules
+            yield piece.features, share >= LUNG_SHARE, piece.by_rules
 
 
-def views(volume, lung, spacing_mm, every, count, rng):
+def views(
+    volume: np.ndarray,
+    lung: np.ndarray,
+    spacing_mm: tuple[float, float],
+    every: int,
+    count: int,
+    rng: np.random.Generator,
+) -> Iterator[View]:
     """Slices of a scan, whole and in parts, each with its lung and spacing, varied."""
     for index in range(rng.integers(every), len(volume), every):
         hu, here = np.asarray(volume[index], np.float32), lung[index]
@@ -78,7 +89,9 @@ def views(volume, lung, spacing_mm, every, count, rng):
             yield varied(*part(hu, here, spacing_mm, rng), spacing_mm, rng)
 
 
-def part(hu, lung, spacing_mm, rng):
+def part(
+    hu: np.ndarray, lung: np.ndarray, spacing_mm: tuple[float, float], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """A square field around a point of the body, or of its air."""
     edge = rng.uniform(*FIELDS_MM)
     rows, cols = np.nonzero(hu > -900 if rng.random() < 0.5 else _inner_air(hu))
@@ -92,14 +105,16 @@ def part(hu, lung, spacing_mm, rng):
     return hu[tuple(box)], lung[tuple(box)]
 
 
-def _inner_air(hu):
+def _inner_air(hu: np.ndarray) -> np.ndarray:
     return (hu < -400) & ndimage.binary_fill_holes(ndimage.binary_opening(hu > -300, iterations=2))
 
 
-def varied(hu, lung, spacing_mm, rng):
+def varied(
+    hu: np.ndarray, lung: np.ndarray, spacing_mm: tuple[float, float], rng: np.random.Generator
+) -> View:
     """As another scanner and another patient have it: size, sharpness, noise, scale."""
     if rng.random() < 0.5:
-        spacing_mm = tuple(spacing * rng.uniform(0.65, 1.1) for spacing in spacing_mm)
+        spacing_mm = spacing_mm[0] * rng.uniform(0.65, 1.1), spacing_mm[1] * rng.uniform(0.65, 1.1)
     if rng.random() < 0.4:
         hu = ndimage.gaussian_filter(hu, rng.uniform(0.3, 1.5))
     if rng.random() < 0.5:
@@ -112,16 +127,13 @@ def varied(hu, lung, spacing_mm, rng):
     if rng.random() < 0.3:
         factor = rng.uniform(0.6, 1.6)
         size = [max(24, round(length * factor)) for length in reversed(hu.shape)]
-        spacing_mm = tuple(
-            spacing * old / new
-            for spacing, old, new in zip(spacing_mm, hu.shape, reversed(size), strict=True)
-        )
+        spacing_mm = spacing_mm[0] * hu.shape[0] / size[1], spacing_mm[1] * hu.shape[1] / size[0]
         hu = np.asarray(Image.fromarray(np.asarray(hu, np.float32)).resize(size, Image.Resampling.BILINEAR))
         lung = np.asarray(Image.fromarray(lung).resize(size, Image.Resampling.NEAREST))
     return np.asarray(hu, np.float32), lung, spacing_mm
 
 
-def drawn_gas(rng):
+def drawn_gas(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A part of a body without lung: sinuses walled by bone, bowel with gas, air and stool, cells."""
     size = int(rng.integers(120, 420))
     hu = rng.uniform(-10, 60) + 25 * cloud_noise(rng, size, 1.5)
@@ -130,7 +142,8 @@ def drawn_gas(rng):
         hu = _with_bone(hu, rng)
     clouds = [cloud_noise(rng, size, power) for power in (2, rng.uniform(0.4, 1.4))]
     for _ in range(rng.integers(1, 7)):
-        hu = _with_pocket(hu, *(np.roll(each, rng.integers(size, size=2), (0, 1)) for each in clouds), rng)
+        smooth, rough = (np.roll(each, rng.integers(size, size=2), (0, 1)) for each in clouds)
+        hu = _with_pocket(hu, smooth, rough, rng)
     if rng.random() < 0.6:
         rows, cols = np.mgrid[:size, :size] / size - 0.5
         outside = (rows / rng.uniform(0.35, 0.6)) ** 2 + (cols / rng.uniform(0.35, 0.6)) ** 2 > 1
@@ -141,14 +154,16 @@ def drawn_gas(rng):
     return np.maximum(hu, rng.choice([-1024, -1000, -3000])).astype(np.float32), np.zeros(hu.shape, bool)
 
 
-def _with_bone(hu, rng):
+def _with_bone(hu: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     rows, cols = np.mgrid[: len(hu), : len(hu)] / len(hu)
     row, col, down, across = *rng.uniform(0, 1, 2), *rng.uniform(0.02, 0.2, 2)
     off = np.hypot((rows - row) / down, (cols - col) / across)
     return np.where(np.abs(off - 1) < rng.uniform(0.05, 1), rng.uniform(300, 1500), hu)
 
 
-def _with_pocket(hu, smooth, rough, rng):
+def _with_pocket(
+    hu: np.ndarray, smooth: np.ndarray, rough: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     size = len(hu)
     radius = rng.uniform(7, 28) / DRAWN_MM
     rows, cols = np.mgrid[:size, :size].astype(float)
@@ -172,7 +187,7 @@ def _with_pocket(hu, smooth, rough, rng):
     return np.where(off < 1, inside, hu)
 
 
-def drawn_lung(rng):
+def drawn_lung(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A drawn chest, or a part of it, and where its lungs are; see `drawn_chest`."""
     hu = drawn_chest(rng)
     body = ndimage.binary_fill_holes(hu > -300)

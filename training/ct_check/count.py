@@ -5,6 +5,7 @@ and every picture of a folder. Of made pictures, which it should refuse: drawing
 """
 
 import argparse
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,19 +22,19 @@ from training.data.splits import SEED
 FULL = (500.0, 3000.0)  # level and width of a window that holds all HU of a body
 
 
-def refused(pictures):
+def refused(pictures: Iterable[np.ndarray]) -> tuple[int, int]:
     """Number of pictures, and how many of them are refused."""
-    counts = [0, 0]
+    found = lost = 0
     for pixels in pictures:
-        counts[0] += 1
+        found += 1
         try:
             refuse_other_pictures(pixels)
         except UserError:
-            counts[1] += 1
-    return tuple(counts)
+            lost += 1
+    return found, lost
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print a line for the crops, and one for each series and window."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--slices", help="LIDC-IDRI-slices, a folder or its tar file")

@@ -16,7 +16,7 @@ MIXED = "mixed"
 KINDS = ("plain", "jpeg", "lung", "mediastinal", "bone", "resized", "turned", "deep", "noise", "part", MIXED)
 
 
-def crop_view(pixels, kind, rng):
+def crop_view(pixels: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
     """One upload of a nodule crop.
 
     Parameters
@@ -25,14 +25,13 @@ def crop_view(pixels, kind, rng):
         The crop, from its least to its greatest HU.
     kind : str
         One of `KINDS`; ``mixed`` is several of them at once.
-    rng : numpy Generator
     """
     if kind == MIXED:
-        steps = [
+        chosen = [
             name for name in ("turned", "noise", "window", "part", "resized", "jpeg") if rng.random() < 0.5
         ]
-        for step in steps:
-            pixels = crop_view(pixels, step, rng)
+        for name in chosen:
+            pixels = crop_view(pixels, name, rng)
         return pixels
     if kind == "window":
         kind = rng.choice(["lung", "lung", "random", "mediastinal", "bone"])
@@ -49,7 +48,7 @@ def crop_view(pixels, kind, rng):
     return steps[kind](pixels, rng) if kind in steps else pixels
 
 
-def slice_view(hu, rng):
+def slice_view(hu: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """One upload of a whole slice in HU: perhaps varied, in a window, of some size, perhaps with letters."""
     if rng.random() < 0.6:
         hu = varied(hu, rng)
@@ -71,7 +70,7 @@ def slice_view(hu, rng):
     return through_jpeg(grey, rng) if rng.random() < 0.4 else grey
 
 
-def drawn_chest(rng):
+def drawn_chest(rng: np.random.Generator) -> np.ndarray:
     """HU of a trunk with two lungs, vessels, a spine and perhaps a nodule, all of them ellipses."""
     hu = np.full((512, 512), -1000.0, np.float32)
     trunk, wide = rng.uniform(0.28, 0.4), rng.uniform(0.38, 0.48)
@@ -91,7 +90,7 @@ def drawn_chest(rng):
     return hu + rng.normal(0, rng.uniform(5, 15), hu.shape).astype(np.float32)
 
 
-def varied(hu, rng):
+def varied(hu: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The slice of a patient of another build, with more or less noise and sharpness, field and padding."""
     rows, cols = hu.shape
     high, wide = (int(length * rng.uniform(0.75, 1.0)) for length in (rows, cols))
@@ -106,7 +105,7 @@ def varied(hu, rng):
     return hu.astype(np.float32)
 
 
-def closer(hu, rng):
+def closer(hu: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Cut to the body, or nearly, as on a screen: what is neither margin nor table, perhaps drawn out."""
     body = ndimage.binary_opening(hu > -300, iterations=4)
     rows, cols = (np.flatnonzero(body.any(axis=axis)) for axis in (1, 0))
@@ -119,24 +118,24 @@ def closer(hu, rng):
     return np.asarray(Image.fromarray(part).resize(size, Image.Resampling.BILINEAR))
 
 
-def _to_hu(pixels):
+def _to_hu(pixels: np.ndarray) -> np.ndarray:
     slope, intercept = estimate_hu(pixels)
     return pixels * slope + intercept
 
 
-def windowed(hu, level, width):
+def windowed(hu: np.ndarray, level: float, width: float) -> np.ndarray:
     """HU in a window as 0 to 255."""
     return np.rint(np.clip((hu - level) / width + 0.5, 0, 1) * 255).astype(np.uint8)
 
 
-def through_jpeg(pixels, rng):
+def through_jpeg(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Through a JPEG file of quality 60 to 95."""
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "jpeg", quality=int(rng.integers(60, 96)))
     return np.asarray(Image.open(stream))
 
 
-def resized(pixels, rng, edges=(64, 513)):
+def resized(pixels: np.ndarray, rng: np.random.Generator, edges: tuple[int, int] = (64, 513)) -> np.ndarray:
     """The longer edge of another length."""
     factor = rng.integers(*edges) / max(pixels.shape)
     size = [max(24, round(length * factor)) for length in reversed(pixels.shape)]
@@ -144,24 +143,24 @@ def resized(pixels, rng, edges=(64, 513)):
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling(method)))
 
 
-def turned(pixels, rng):
+def turned(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Mirrored or turned by right angles."""
-    pixels = np.rot90(pixels, rng.integers(4))
+    pixels = np.rot90(pixels, int(rng.integers(4)))
     return np.ascontiguousarray(pixels[:, ::-1] if rng.random() < 0.5 else pixels)
 
 
-def deep(pixels, rng):
+def deep(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """As 16 bits, stretched."""
     return pixels.astype(np.uint16) * np.uint16(rng.integers(2, 257))
 
 
-def noisy(pixels, rng):
+def noisy(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """With white noise of 1 to 5 grey levels."""
     noise = rng.normal(0, rng.uniform(1, 5), pixels.shape)
     return np.rint(np.clip(pixels + noise, 0, 255)).astype(np.uint8)
 
 
-def part(pixels, rng):
+def part(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A square of 48 pixels or more around the middle, or nearly."""
     edge = min(int(rng.integers(48, 128)), *pixels.shape)
     slack = [length - edge for length in pixels.shape]
@@ -169,7 +168,7 @@ def part(pixels, rng):
     return pixels[top : top + edge, left : left + edge]
 
 
-def lettered(pixels, rng):
+def lettered(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """With a few letters burnt into the corners."""
     image = Image.fromarray(pixels)
     draw = ImageDraw.Draw(image)

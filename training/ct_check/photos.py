@@ -1,9 +1,12 @@
-"""Pictures that are no CT and ship with Python packages: photographs, scans, microscopy, MR, maps, icons.
+"""Pictures that are no CT and ship with packages: photographs, microscopy, MR, ultrasound, maps, icons.
 
-Needs scikit-image, scikit-learn, matplotlib and pydicom; nothing is downloaded.
+Needs scikit-image, scikit-learn, matplotlib, nibabel and pydicom; nothing is downloaded.
 """
 
+import gzip
 import importlib.util
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,64 +28,80 @@ NO_CT_SAMPLES = (  # of pydicom: MR, ultrasound, dose, waveforms' pictures, seco
 )
 
 
-def sources():
-    """Every source picture in grey: dict of name to float32 array of shape (rows, cols), 0 to 1."""
+def sources() -> dict[str, np.ndarray]:
+    """Every source picture in grey, by name: float32 of shape (rows, cols), 0 to 1.
+
+    What is unreadable (a link to something not shipped), tiny or of one value is left out.
+    """
     found = {}
-    for package, folder in FOLDERS.items():
-        root = _root(package) / folder
-        for path in sorted(path for path in root.rglob("*") if path.suffix.lower() in ENDINGS):
-            _enter(
-                found, f"{package}/{path.stem}", lambda path=path: np.asarray(Image.open(path).convert("RGB"))
-            )
-    _enter_arrays(found)
-    for name in NO_CT_SAMPLES:
-        _enter(found, f"pydicom/{name}", lambda name=name: _sample(name))
+    for name, read in [*_files(), *_arrays()]:
+        try:
+            pixels = np.asarray(read(), np.float32)
+        except (OSError, ValueError, AttributeError, NotImplementedError, RuntimeError):
+            continue
+        if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
+            pixels = pixels[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)
+        if pixels.ndim == 2 and min(pixels.shape) >= LEAST_EDGE and np.ptp(pixels) > 0:
+            found[name] = (pixels - pixels.min()) / np.ptp(pixels)
     return found
 
 
-def _root(package):
-    return Path(importlib.util.find_spec(package).origin).parent
+def _files() -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
+    for package, folder in FOLDERS.items():
+        for path in sorted((_root(package) / folder).rglob("*")):
+            if path.suffix.lower() in ENDINGS:
+                yield f"{package}/{path.stem}", partial(_picture, path)
+    for name in NO_CT_SAMPLES:  # never by pydicom's downloader
+        yield f"pydicom/{name}", partial(_dicom, _root("pydicom") / "data" / "test_files" / name)
+    scans = _root("nibabel") / "tests" / "data"
+    yield "nibabel/0.dcm", partial(_dicom, scans / "0.dcm")
+    for name in ("example4d.nii.gz", "anatomical.nii"):
+        yield f"nibabel/{name}", partial(_middle_of_nifti, scans / name)
 
 
-def _enter(found, name, read):
-    """Add a picture unless it is unreadable (a link to something not shipped), tiny or of one value."""
-    try:
-        pixels = np.asarray(read(), np.float32)
-    except (OSError, ValueError, AttributeError, NotImplementedError, RuntimeError):
-        return
-    if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
-        pixels = pixels[..., :3] @ np.float32([0.299, 0.587, 0.114])
-    if pixels.ndim == 2 and min(pixels.shape) >= LEAST_EDGE and np.ptp(pixels) > 0:
-        found[name] = (pixels - pixels.min()) / np.ptp(pixels)
-
-
-def _enter_arrays(found):
+def _arrays() -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
     from sklearn.datasets import load_digits
 
     samples = _root("matplotlib") / "mpl-data" / "sample_data"
-    _enter(found, "matplotlib/topobathy", lambda: np.load(samples / "topobathy.npz")["topo"])
-    _enter(found, "matplotlib/jacksboro", lambda: np.load(samples / "jacksboro_fault_dem.npz")["elevation"])
-    _enter(found, "matplotlib/brain", lambda: _brain(samples / "s1045.ima.gz"))
+    yield "matplotlib/topobathy", lambda: np.load(samples / "topobathy.npz")["topo"]
+    yield "matplotlib/jacksboro", lambda: np.load(samples / "jacksboro_fault_dem.npz")["elevation"]
+    yield "matplotlib/brain", lambda: _brain(samples / "s1045.ima.gz")
     faces = np.load(_root("skimage") / "data" / "lfw_subset.npy")
-    _enter(found, "skimage/faces", lambda: _mosaic(faces[:36]))
-    _enter(found, "skimage/no_faces", lambda: _mosaic(faces[-36:]))
-    _enter(found, "sklearn/digits", lambda: _mosaic(load_digits().images[:64]))
+    yield "skimage/faces", lambda: _mosaic(faces[:36])
+    yield "skimage/no_faces", lambda: _mosaic(faces[-36:])
+    yield "sklearn/digits", lambda: _mosaic(load_digits().images[:64])
 
 
-def _brain(path):
-    import gzip
+def _root(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ImportError(f"{package} is not installed")
+    return Path(spec.origin).parent
 
+
+def _picture(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def _dicom(path: Path) -> np.ndarray:
+    import pydicom
+
+    pixels = pydicom.dcmread(path).pixel_array
+    return pixels[len(pixels) // 2] if pixels.ndim == 3 and pixels.shape[2] > 4 else pixels
+
+
+def _middle_of_nifti(path: Path) -> np.ndarray:
+    import nibabel
+
+    values = np.asarray(nibabel.Nifti1Image.from_filename(path).dataobj)
+    volume = values.reshape(*values.shape[:3], -1)[..., 0]
+    return volume[:, :, volume.shape[2] // 2].T
+
+
+def _brain(path: Path) -> np.ndarray:
     return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint16).reshape(256, 256)
 
 
-def _mosaic(pictures):
+def _mosaic(pictures: np.ndarray) -> np.ndarray:
     edge = int(len(pictures) ** 0.5)
-    return np.vstack([np.hstack(pictures[row * edge : (row + 1) * edge]) for row in range(edge)])
-
-
-def _sample(name):
-    import pydicom
-
-    path = _root("pydicom") / "data" / "test_files" / name  # never by pydicom's downloader
-    pixels = pydicom.dcmread(path).pixel_array
-    return pixels[len(pixels) // 2] if pixels.ndim == 3 and pixels.shape[2] > 4 else pixels
+    return np.vstack([np.hstack([*pictures[row * edge : (row + 1) * edge]]) for row in range(edge)])

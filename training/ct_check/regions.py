@@ -2,7 +2,7 @@
 
     python -m training.ct_check.regions --chest SERIES --elsewhere SERIES
 
-Boosted trees judge the numbers of `models.ingest.ct_check.air`; they become the part ``air`` of
+Boosted trees judge the features of `models.ingest.ct_check.air`; they become the part ``air`` of
 weights/content.json. For the report, each source (a series, a kind of drawing) is judged by a fit that saw
 nothing of it.
 """
@@ -10,15 +10,19 @@ nothing of it.
 import argparse
 import json
 import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from models.errors import ContentDoubted
-from models.ingest.ct_check.check import WEIGHTS, boosted
+from models.imaging.scan import Scan
+from models.ingest.ct_check.check import WEIGHTS
+from models.ingest.ct_check.trees import Classifier
 from models.ingest.read import read_scan
-from training.ct_check.air import DRAWN_MM, Pieces, drawn_gas, drawn_lung, lungs_of, pieces, views
-from training.ct_check.fit import fit_trees, written
+from training.ct_check.air import DRAWN_MM, Pieces, View, drawn_gas, drawn_lung, lungs_of, pieces, views
+from training.ct_check.fit import as_report, fit_trees, written
 from training.data.splits import SEED
 
 TREES = 60
@@ -27,8 +31,8 @@ LIMIT = -1.2  # log odds; lung that is lost counts for more than gas that is tak
 LEAST = 60  # pieces of a source that weigh as much as all of a larger one
 
 
-def fit_air(found):
-    """Trees that tell lung from other air, as in ``air`` of content.json; sources weigh alike."""
+def fit_air(found: Pieces) -> Classifier:
+    """Trees that tell lung from other air; sources weigh alike."""
     weights = np.zeros(len(found.is_lung))
     for side in (False, True):
         for source in np.unique(found.source[found.is_lung == side]):
@@ -36,23 +40,23 @@ def fit_air(found):
             weights[chosen] = 1 / max(LEAST, chosen.sum())
         weights[found.is_lung == side] /= weights[found.is_lung == side].sum()
     weights *= len(weights) / 2
-    trees, intercept = fit_trees(found.numbers, found.is_lung.astype(int), weights, TREES)
-    return {"numbers": list(found.names), "trees": trees, "intercept": intercept, "limit": LIMIT}
+    return Classifier(
+        found.names, *fit_trees(found.features, found.is_lung.astype(int), weights, TREES), limit=LIMIT
+    )
 
 
-def unseen_odds(found):
+def unseen_odds(found: Pieces) -> np.ndarray:
     """Log odds that each piece is lung, by a fit that saw nothing of its source."""
     odds = np.zeros(len(found.is_lung))
     for source in np.unique(found.source):
         unseen = found.source == source
-        model = fit_air(found[~unseen])
-        odds[unseen] = boosted(model["trees"], found.numbers[unseen]) + model["intercept"]
+        odds[unseen] = fit_air(found[~unseen]).log_odds(found.features[unseen])
     return odds
 
 
-def shares(found, odds):
+def shares(found: Pieces, odds: np.ndarray) -> dict[str, dict[str, dict[str, float]]]:
     """By source, of the pieces that pass the rules: how many are lung or not, and the shares believed."""
-    report = {}
+    report: dict[str, dict[str, dict[str, float]]] = {}
     for source in np.unique(found.source):
         lines = report[str(source)] = {}
         for name, side in (("lung", True), ("other", False)):
@@ -63,14 +67,16 @@ def shares(found, odds):
     return report
 
 
-def gather(chests, elsewhere, rng):
-    """All pieces of air; `chests` and `elsewhere` are dicts of source to scan."""
+def gather(chests: Mapping[str, Scan], elsewhere: Mapping[str, Scan], rng: np.random.Generator) -> Pieces:
+    """All pieces of air of the scans, which are by their source."""
     seen = _seen(chests, elsewhere, rng)
     return Pieces.of((name, *piece) for name, view in seen for piece in pieces(*view))
 
 
-def _seen(chests, elsewhere, rng):
-    """Source and view (HU, lung, spacing) of each slice and part."""
+def _seen(
+    chests: Mapping[str, Scan], elsewhere: Mapping[str, Scan], rng: np.random.Generator
+) -> Iterator[tuple[str, View]]:
+    """Source and view of each slice and part."""
     for name, scan in elsewhere.items():
         none = np.zeros(scan.slices.shape, bool)
         for view in views(scan.slices, none, scan.spacing_mm, 1, 40, rng):
@@ -84,10 +90,12 @@ def _seen(chests, elsewhere, rng):
                     yield name, view
     for name, (draw, count) in DRAWN.items():
         for _ in range(count):
-            yield name, (*draw(rng), (DRAWN_MM * rng.uniform(0.5, 1.2),) * 2)
+            hu, lung = draw(rng)
+            spacing_mm = DRAWN_MM * rng.uniform(0.5, 1.2)
+            yield name, (hu, lung, (spacing_mm, spacing_mm))
 
 
-def read(paths):
+def read(paths: Iterable[str]) -> dict[str, Scan]:
     """A scan a path: a folder, a ZIP or a file of DICOM."""
     scans = {}
     for path in map(Path, paths):
@@ -99,7 +107,7 @@ def read(paths):
     return scans
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Fit, measure, and write into weights/content.json beside what it holds."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -110,7 +118,8 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     began = time.time()
     found = gather(read(options.chest), read(options.elsewhere), np.random.default_rng(SEED))
-    air = fit_air(found) | {"measured": shares(found, unseen_odds(found)), "seed": SEED}
+    air: dict[str, Any] = as_report(fit_air(found))
+    air |= {"measured": shares(found, unseen_odds(found)), "seed": SEED}
     air["minutes"] = round((time.time() - began) / 60, 1)
     report = json.loads(options.out.read_text()) | {"air": air}
     options.out.write_text(json.dumps(written(report), separators=(",", ":")) + "\n")

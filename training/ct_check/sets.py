@@ -3,6 +3,7 @@
 A group is what must not be on two sides: a patient, a family of drawings, a source picture.
 """
 
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,60 +12,63 @@ from scipy import ndimage
 
 from models.imaging.phantom import KINDS as PHANTOM_KINDS
 from models.imaging.phantom import draw_phantom
-from models.ingest.ct_check.image_features import appearance, working_copy
-from training.ct_check import medical, objects, patterns, scenes
+from models.ingest.ct_check.image_features import image_features, working_copy
 from training.ct_check.ct import KINDS, crop_view, drawn_chest, lettered, resized, slice_view, through_jpeg
+from training.ct_check.drawings import FAMILIES
 from training.ct_check.photos import sources
+from training.data.pictures import Slices
 
-FAMILIES = {
-    name: family
-    for module in (patterns, objects, scenes, medical)
-    for name, family in vars(module).items()
-    if callable(family) and family.__module__ == module.__name__ and not name.startswith("_")
-}
+Picture = tuple[np.ndarray, str, str]  # pixels, group, kind
 SIZES = (64, 96, 128, 192, 256)
 LEVELS = 8  # pictures with fewer never reach the check
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Numbers of many pictures: rows of `numbers`, and of each its group and its kind."""
+    """Image features of many pictures, in rows, with their names, and each picture's group and kind."""
 
-    names: tuple
-    numbers: np.ndarray
+    names: tuple[str, ...]
+    features: np.ndarray
     group: np.ndarray
     kind: np.ndarray
 
-    def __getitem__(self, chosen):
-        return Pictures(self.names, self.numbers[chosen], self.group[chosen], self.kind[chosen])
+    def __getitem__(self, chosen: np.ndarray) -> "Pictures":
+        return Pictures(self.names, self.features[chosen], self.group[chosen], self.kind[chosen])
 
-    def __len__(self):
-        return len(self.numbers)
+    def __len__(self) -> int:
+        return len(self.features)
 
 
-def measured(pictures):
-    """`Pictures` of an iterable of (pixels, group, kind); those with hardly any levels are left out."""
-    rows, groups, kinds, names = [], [], [], ()
+def measured(pictures: Iterable[Picture]) -> Pictures:
+    """The features of pictures; those with hardly any levels are left out."""
+    rows, groups, kinds = [], [], []
+    names: tuple[str, ...] = ()
     for pixels, group, kind in pictures:
         if len(np.unique(pixels)) >= LEVELS:
-            numbers = appearance(pixels)
-            names = tuple(numbers)
-            rows.append(list(numbers.values()))
+            features = image_features(pixels)
+            names = tuple(features)
+            rows.append(list(features.values()))
             groups.append(group)
             kinds.append(kind)
     return Pictures(names, np.array(rows, np.float32), np.array(groups), np.array(kinds))
 
 
-def together(*parts):
+def together(*parts: Pictures) -> Pictures:
     """Several `Pictures` as one; empty ones do not count."""
-    parts = [part for part in parts if len(part)]
+    some = [part for part in parts if len(part)]
     columns = [
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("numbers", "group", "kind")
+        np.concatenate([getattr(part, name) for part in some]) for name in ("features", "group", "kind")
     ]
-    return Pictures(parts[0].names, *columns)
+    return Pictures(some[0].names, *columns)
 
 
-def crops(slices, patients, every, kinds, rng):
+def crops(
+    slices: Slices,
+    patients: Collection[str],
+    every: int,
+    kinds: tuple[str, ...] | int,
+    rng: np.random.Generator,
+) -> Iterator[Picture]:
     """Nodule crops of LIDC-IDRI-slices: `kinds` of each, or so many of them at random."""
     for key in sorted(slices.index):
         if key[0] in patients:
@@ -74,21 +78,23 @@ def crops(slices, patients, every, kinds, rng):
                     yield crop_view(pixels, kind, rng), key[0], kind
 
 
-def _likelier_mixed():
+def _likelier_mixed() -> np.ndarray:
     weight = np.ones(len(KINDS))
     weight[-1] = len(KINDS) - 1
     return weight / weight.sum()
 
 
-def whole_slices(volumes, views, rng):
-    """Whole slices; `volumes` is a dict of patient to slices in HU."""
+def whole_slices(
+    volumes: Mapping[str, np.ndarray], views: int, rng: np.random.Generator
+) -> Iterator[Picture]:
+    """Whole slices, so many views each; `volumes` are slices in HU by patient."""
     for patient, volume in volumes.items():
         for hu in volume:
             for _ in range(views):
                 yield slice_view(np.asarray(hu, np.float32), rng), patient, "whole slice"
 
 
-def phantoms(count, rng):
+def phantoms(count: int, rng: np.random.Generator) -> Iterator[Picture]:
     """Drawn nodules, as the project shows newcomers, and drawn chests: they must pass."""
     for number in range(count):
         kind, size = list(PHANTOM_KINDS)[number % 2], int(rng.choice([64, 96, 128, 160, 192, 256, 384]))
@@ -97,14 +103,14 @@ def phantoms(count, rng):
         yield slice_view(drawn_chest(rng), rng), "drawn chest", "drawn chest"
 
 
-def drawn(views, rng):
+def drawn(views: int, rng: np.random.Generator) -> Iterator[Picture]:
     """Every family of drawings, so many each."""
     for name, family in FAMILIES.items():
         for _ in range(views):
             yield as_uploaded(family(rng, int(rng.choice(SIZES))), rng), name, name
 
 
-def photos(views, rng):
+def photos(views: int, rng: np.random.Generator) -> Iterator[Picture]:
     """Parts of every source picture that ships with packages, so many each."""
     for name, pixels in sources().items():
         group = "icons" if max(pixels.shape) < 60 else name
@@ -112,7 +118,9 @@ def photos(views, rng):
             yield as_uploaded(_some_part(pixels, rng), rng), group, "photo"
 
 
-def cut_crops(slices, patients, views, rng):
+def cut_crops(
+    slices: Slices, patients: Collection[str], views: int, rng: np.random.Generator
+) -> Iterator[Picture]:
     """Nodule crops cut at a threshold, sharp or blurred: masks, though their outlines are anatomy."""
     keys = [key for key in sorted(slices.index) if key[0] in patients]
     for number in rng.choice(len(keys), views):
@@ -125,7 +133,7 @@ def cut_crops(slices, patients, views, rng):
         yield as_uploaded(blurred, rng), "mask", "mask"
 
 
-def _some_part(pixels, rng):
+def _some_part(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     edge = int(rng.uniform(min(64, min(pixels.shape)), min(pixels.shape) + 1))
     edge = min(pixels.shape) if rng.random() < 0.3 else edge
     top, left = (rng.integers(length - edge + 1) for length in pixels.shape)
@@ -135,9 +143,9 @@ def _some_part(pixels, rng):
     )
 
 
-def as_uploaded(values, rng):
+def as_uploaded(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Values of any scale as 8 bits: contrast, inversion, posterising, blur, size, letters, JPEG."""
-    values, _ = working_copy(values) if max(values.shape) > 600 else (values, None)
+    values = working_copy(values)[0] if max(values.shape) > 600 else values
     low, high = (
         np.percentile(values, rng.choice([0, 0, 1, 10])),
         np.percentile(values, rng.choice([100, 100, 99, 90])),

@@ -1,40 +1,56 @@
 """Fit the check of uploads: `python -m training.ct_check.train --slices LIDC-IDRI-slices`.
 
-Trees and networks judge the numbers of `models.ingest.ct_check.image_features`. CT is divided by patient:
-train patients fit, validation patients set the limit, test patients report. What is no CT is divided by
-family of drawings and by source picture: for the report, each fifth of them is judged by a fit that saw
-nothing of it; the fit that is kept saw all families and sources, and is also judged by pictures drawn anew.
+Boosted trees judge the features of `models.ingest.ct_check.image_features`. CT is divided by patient: train
+patients fit, validation patients set the limit, test patients report. What is no CT is divided by source
+picture and by family of drawings: for the report, each fifth of them is judged by a fit that saw nothing of
+it; the fit that is kept saw all of them, and is also judged by pictures made anew.
 """
 
 import argparse
 import json
+import math
 import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from models.ingest.ct_check.check import WEIGHTS, log_odds
+from models.ingest.ct_check.check import WEIGHTS
+from models.ingest.ct_check.trees import Classifier
 from models.ingest.read import read_scan
 from training.ct_check.ct import KINDS, MIXED
-from training.ct_check.fit import fit, written
-from training.ct_check.sets import crops, cut_crops, drawn, measured, phantoms, photos, together, whole_slices
+from training.ct_check.fit import as_report, fit, written
+from training.ct_check.sets import (
+    Pictures,
+    crops,
+    cut_crops,
+    drawn,
+    measured,
+    phantoms,
+    photos,
+    together,
+    whole_slices,
+)
 from training.data.pictures import Slices
 from training.data.splits import SEED, split_patients
 
 FOLDS = 5
 CT_REFUSED = 0.003  # share of validation pictures of CT beyond the limit
+Volumes = Mapping[str, np.ndarray]  # slices in HU by patient
 
 
-def limit_of(weights, validation):
+def limit_of(model: Classifier, validation: Pictures) -> float:
     """The score that so few validation pictures of CT exceed as `CT_REFUSED` says.
 
-    Pictures changed in several ways at once do not count: few people send such.
+    Pictures changed in several ways at once do not count: few people send such. It is rounded up, lest what
+    lies at it be beyond it in the file.
     """
     usual = validation[validation.kind != MIXED]
-    return float(np.quantile(log_odds(weights, usual.numbers), 1 - CT_REFUSED, method="higher"))
+    return math.ceil(1e3 * np.quantile(model.log_odds(usual.features), 1 - CT_REFUSED, method="higher")) / 1e3
 
 
-def refused_unseen(ct, validation, other):
+def refused_unseen(ct: Pictures, validation: Pictures, other: Pictures) -> np.ndarray:
     """Which of `other` are refused by a fit that saw nothing of their group; bool."""
     groups = np.random.default_rng(SEED).permutation(np.unique(other.group))
     fold = {group: number % FOLDS for number, group in enumerate(groups)}
@@ -42,19 +58,21 @@ def refused_unseen(ct, validation, other):
     refused = np.zeros(len(other), bool)
     for number in range(FOLDS):
         model = fit(ct, other[folds != number])
-        limit = limit_of(model, validation)
-        refused[folds == number] = log_odds(model, other[folds == number].numbers) > limit
+        unseen = model.log_odds(other[folds == number].features)
+        refused[folds == number] = unseen > limit_of(model, validation)
     return refused
 
 
-def shares(refused, names):
+def shares(refused: np.ndarray, names: np.ndarray) -> dict[str, dict[str, float]]:
     """By name: how many, and the share refused."""
     chosen = {str(name): names == name for name in np.unique(names)}
     return {name: {"n": int(i.sum()), "refused": float(refused[i].mean())} for name, i in chosen.items()}
 
 
-def gather(slices, whole, rng, scale):
-    """All pictures: dict of side to `Pictures`; `scale` 1 takes about a quarter of an hour of one core."""
+def gather(
+    slices: Slices, whole: tuple[Volumes, Volumes], rng: np.random.Generator, scale: float
+) -> dict[str, Pictures]:
+    """All pictures by side; `scale` 1 takes about ten minutes of one core."""
     patients = sorted({patient for patient, _ in slices.index})
     sides = split_patients(patients, [0] * len(patients))
     train_volumes, test_volumes = whole
@@ -73,7 +91,7 @@ def gather(slices, whole, rng, scale):
     }
 
 
-def others(slices, patients, rng, scale):
+def others(slices: Slices, patients: Collection[str], rng: np.random.Generator, scale: float) -> Pictures:
     """Pictures that are no CT."""
     return together(
         measured(drawn(max(1, round(100 * scale)), rng)),
@@ -82,7 +100,7 @@ def others(slices, patients, rng, scale):
     )
 
 
-def read_volumes(paths):
+def read_volumes(paths: Iterable[str]) -> dict[str, np.ndarray]:
     """Whole slices in HU, a patient a path: a folder, a ZIP or a file of DICOM."""
     volumes = {}
     for path in map(Path, paths):
@@ -91,7 +109,8 @@ def read_volumes(paths):
     return volumes
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Fit, measure, and write weights/content.json; its part ``air`` is kept."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -118,24 +137,24 @@ def main(arguments=None):
     print(json.dumps(written(report["measured"]), indent=1))
 
 
-def fitted(pictures):
-    """The content of weights/content.json from what `gather` gathered."""
+def fitted(pictures: Mapping[str, Pictures]) -> dict[str, Any]:
+    """What weights/content.json says of pictures, from what `gather` gathered."""
     ct, validation, other = (pictures[name] for name in ("train", "validation", "other"))
     model = fit(ct, other)
-    limit = limit_of(model, validation)
+    model = model._replace(limit=limit_of(model, validation))
     unseen = refused_unseen(ct, validation, other)
-    anew = log_odds(model, pictures["other test"].numbers) > limit
+    anew = model.log_odds(pictures["other test"].features) > model.limit
     rates = {
-        "not_ct_drawn_anew": {"n": len(anew), "refused": float(anew.mean())},
+        "not_ct_made_anew": {"n": len(anew), "refused": float(anew.mean())},
         "not_ct_unseen": {"n": len(unseen), "refused": float(unseen.mean())},
         "not_ct_unseen_by_kind": shares(unseen, other.kind),
         "not_ct_unseen_by_source": shares(unseen[other.kind == "photo"], other.group[other.kind == "photo"]),
     }
     for name in ("test", "whole test"):
         if len(pictures[name]):
-            beyond = log_odds(model, pictures[name].numbers) > limit
+            beyond = model.log_odds(pictures[name].features) > model.limit
             rates[f"ct_{name.replace(' ', '_')}"] = shares(beyond, pictures[name].kind)
-    return model | {"limit": limit, "measured": rates}
+    return as_report(model) | {"measured": rates}
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
-"""Air within the body in numbers: how large and thick it is, how dark and uneven within, what is around it.
+"""Features of air within the body: how large and thick it is, how dark and uneven within, what is around it.
 
 They tell lung from gas, sinuses and airways. Lung has vessels, so that it is less even than the noise of the
-scan makes it; gas and sinuses have none, and are walled by mucosa or bone. The numbers are taken on a grid of
+scan makes it; gas and sinuses have none, and are walled by mucosa or bone. They are taken on a grid of
 about 1 mm.
 """
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -18,31 +21,30 @@ MARGIN = 12  # steps of the grid, more than the ring is wide
 FEW = 20  # points; fewer say nothing
 
 
-def pieces_of_air(hu, spacing_mm):
-    """What may be lung, piece by piece.
+class PieceOfAir(NamedTuple):
+    """One piece: what of a box of the slice it fills, and its features.
 
-    Parameters
-    ----------
-    hu : ndarray of shape (rows, cols)
-        One axial slice, or a part of it.
-    spacing_mm : (float, float)
-
-    Yields
-    ------
-    mask, box
-        As of `air_within`.
-    is_lung : bool
-        Whether it passes for lung by the rules of `models.imaging.lung`.
-    numbers : dict of str to float
-        All finite, in a fixed order; ``area_mm2`` among them.
+    `by_rules` says whether the rules of `models.imaging.lung` take it for lung. The features are finite, in a
+    fixed order; ``area_mm2`` is among them.
     """
+
+    mask: np.ndarray
+    box: tuple[slice, slice]
+    by_rules: bool
+    features: dict[str, float]
+
+
+def pieces_of_air(hu: np.ndarray, spacing_mm: tuple[float, float]) -> Iterator[PieceOfAir]:
+    """What may be lung in an axial slice of shape (rows, cols), or in a part of it, piece by piece."""
     context = None
-    for mask, box, is_lung in air_within(hu, spacing_mm):
+    for mask, box, by_rules in air_within(hu, spacing_mm):
         context = context or _context(hu, spacing_mm)
-        yield mask, box, is_lung, _numbers(hu, spacing_mm, mask, box) | context
+        yield PieceOfAir(mask, box, by_rules, _features(hu, spacing_mm, mask, box) | context)
 
 
-def _numbers(hu, spacing_mm, mask, box):
+def _features(
+    hu: np.ndarray, spacing_mm: tuple[float, float], mask: np.ndarray, box: tuple[slice, slice]
+) -> dict[str, float]:
     steps = [max(1, round(FINE_MM / spacing)) for spacing in spacing_mm]
     spacing = [step * spacing for step, spacing in zip(steps, spacing_mm, strict=True)]
     values, air = _means(hu[box], steps), _means(mask, steps) > 0.5
@@ -60,14 +62,14 @@ def _numbers(hu, spacing_mm, mask, box):
     )
 
 
-def _context(hu, spacing_mm):
+def _context(hu: np.ndarray, spacing_mm: tuple[float, float]) -> dict[str, float]:
     """Of the whole slice: how much of it is bone, and how much tissue there is."""
     coarse = _means(hu, [max(1, round(COARSE_MM / spacing)) for spacing in spacing_mm])
     tissue = max((coarse > TISSUE_ABOVE_HU).sum(), 1)
     return {"bone": (coarse > BONE_ABOVE_HU).sum() / tissue, "tissue": tissue / coarse.size}
 
 
-def _means(values, steps):
+def _means(values: np.ndarray, steps: Sequence[int]) -> np.ndarray:
     """Means over blocks; what is left at the end is left out."""
     rows, cols = (max(1, length // step) for length, step in zip(values.shape, steps, strict=True))
     steps = [min(step, length) for step, length in zip(steps, values.shape, strict=True)]
@@ -75,14 +77,16 @@ def _means(values, steps):
     return values.reshape(rows, steps[0], cols, steps[1]).mean(axis=(1, 3))
 
 
-def _distance(mask, spacing):
+def _distance(mask: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
     """To the nearest point outside, in mm; 100 where there is none."""
     return (
         np.full(mask.shape, 100.0) if mask.all() else ndimage.distance_transform_edt(mask, sampling=spacing)
     )
 
 
-def _shape(air, filled, depth, spacing):
+def _shape(
+    air: np.ndarray, filled: np.ndarray, depth: np.ndarray, spacing: Sequence[float]
+) -> dict[str, float]:
     area = max(air.sum(), 1) * np.prod(spacing)
     contour = (air[1:] != air[:-1]).sum() * spacing[1] + (air[:, 1:] != air[:, :-1]).sum() * spacing[0]
     return {
@@ -93,7 +97,9 @@ def _shape(air, filled, depth, spacing):
     }
 
 
-def _inside(values, air, filled, depth, spacing):
+def _inside(
+    values: np.ndarray, air: np.ndarray, filled: np.ndarray, depth: np.ndarray, spacing: Sequence[float]
+) -> dict[str, float]:
     core = air & (depth > CORE_MM)
     core = core if core.sum() >= FEW else air if air.any() else np.ones_like(air)
     within = values[core]
@@ -121,7 +127,7 @@ def _inside(values, air, filled, depth, spacing):
     }
 
 
-def _around(values, off, spacing):
+def _around(values: np.ndarray, off: np.ndarray, spacing: Sequence[float]) -> dict[str, float]:
     ring = values[(off > RING_MM[0]) & (off <= RING_MM[1])]
     ring = ring if ring.size else values.ravel()
     tissue = (off > RING_MM[0]) & (np.abs(values) < 200)

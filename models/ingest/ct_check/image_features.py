@@ -1,6 +1,6 @@
-"""What a grey picture looks like, in numbers: its histogram, its edges, its grain, its shapes.
+"""Image features of a grey picture: its histogram, its classes, its texture, its shapes.
 
-The numbers do not depend on an affine map of the grey values, and hardly on size, mirroring or turning.
+They do not depend on an affine map of the grey values, and hardly on size, mirroring or turning.
 They feed the question whether a picture can be a CT of the chest; see `models.ingest.ct_check.check`.
 """
 
@@ -8,34 +8,38 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from models.ingest.ct_check.texture_features import blocks, correlation, counts, edges, otsu, spectrum, trends
+from models.ingest.ct_check.texture_features import (
+    Features,
+    blocks,
+    correlation,
+    counts,
+    edges,
+    otsu,
+    spectrum,
+    trends,
+)
 
 WORKING_EDGE = 192  # pixels; larger pictures are reduced
 CLIPPED_SHARES = (0.2, 99.8)  # percentiles that become 0 and 1
 
 
-def appearance(pixels):
-    """Numbers that describe one picture.
+def image_features(pixels: np.ndarray) -> Features:
+    """Features of one picture, all finite, in a fixed order.
 
     Parameters
     ----------
     pixels : ndarray of shape (rows, cols), at least 16 x 16
         Grey values of any depth.
-
-    Returns
-    -------
-    dict of str to float
-        All finite, in a fixed order.
     """
     values, flat = working_copy(pixels)
-    numbers = {}
+    features: Features = {}
     for group in (_histogram, _classes, edges, blocks, correlation, spectrum, trends, _shapes):
-        numbers.update(group(values))
-    numbers["equal_neighbours"] = flat
-    return {name: float(np.nan_to_num(number)) for name, number in numbers.items()}
+        features |= group(values)
+    features["equal_neighbours"] = flat
+    return {name: float(np.nan_to_num(value)) for name, value in features.items()}
 
 
-def working_copy(pixels):
+def working_copy(pixels: np.ndarray) -> tuple[np.ndarray, float]:
     """The picture with a working size and values 0 to 1; share of inner pixels equal to their neighbours."""
     pixels = np.asarray(pixels, np.float32)
     same = (pixels[1:, 1:] == pixels[:-1, 1:]) & (pixels[1:, 1:] == pixels[1:, :-1])
@@ -51,7 +55,7 @@ def working_copy(pixels):
     return values.astype(np.float32), same[inner].mean() if inner.mean() > 0.01 else 1.0
 
 
-def _histogram(values):
+def _histogram(values: np.ndarray) -> Features:
     bins = counts(values).reshape(64, 4).sum(axis=1) / values.size
     used = bins[bins > 0]
     inner = bins[2:-2]
@@ -70,19 +74,19 @@ def _histogram(values):
     }
 
 
-def _classes(values):
+def _classes(values: np.ndarray) -> Features:
     """Lung and tissue, where it is CT: the two classes of Otsu, how far apart and how compact."""
     threshold = otsu(values)
     dark, bright = values[values <= threshold], values[values > threshold]
     if not dark.size or not bright.size:
-        return dict.fromkeys(CLASS_NUMBERS, 0.0)
+        return dict.fromkeys(CLASS_FEATURES, 0.0)
     d10, d50, d90 = np.percentile(dark, (10, 50, 90))
     b10, b50, b90 = np.percentile(bright, (10, 50, 90))
     gap = max(b50 - d50, 1e-3)
     valley = np.abs(values - threshold) < 0.1 * gap
     weight = dark.size / values.size
     between = weight * (1 - weight) * (dark.mean() - bright.mean()) ** 2
-    numbers = (
+    features = (
         bright.size / values.size,
         between / max(values.var(), 1e-6),
         d50,
@@ -95,10 +99,10 @@ def _classes(values):
         (1 - b50) / gap,
         d50 / gap,
     )
-    return dict(zip(CLASS_NUMBERS, numbers, strict=True))
+    return dict(zip(CLASS_FEATURES, features, strict=True))
 
 
-CLASS_NUMBERS = (
+CLASS_FEATURES = (
     "bright_share",
     "separation",
     "dark_median",
@@ -113,19 +117,19 @@ CLASS_NUMBERS = (
 )
 
 
-def _shapes(values):
+def _shapes(values: np.ndarray) -> Features:
     """Of the smoothed picture cut at Otsu's threshold: pieces, contour, and what lies at the border."""
     smooth = ndimage.gaussian_filter(values, 1.5)
     bright = smooth > otsu(smooth)
-    numbers = {}
+    features: Features = {}
     for name, mask in (("dark", ~bright), ("bright", bright)):
         sizes = np.bincount(ndimage.label(mask)[0].ravel())[1:]
-        numbers[f"{name}_pieces"] = np.log1p((sizes >= 9).sum())
-        numbers[f"{name}_largest"] = sizes.max() / max(sizes.sum(), 1) if sizes.size else 0
+        features[f"{name}_pieces"] = np.log1p((sizes >= 9).sum())
+        features[f"{name}_largest"] = sizes.max() / max(sizes.sum(), 1) if sizes.size else 0
     contour = (bright[1:] != bright[:-1]).sum() + (bright[:, 1:] != bright[:, :-1]).sum()
     edge = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
-    numbers["contour"] = contour / np.sqrt(bright.size)
-    numbers["border_bright"] = edge.mean()
+    features["contour"] = contour / np.sqrt(bright.size)
+    features["border_bright"] = edge.mean()
     rows, cols = (slice(length // 4, -(length // 4)) for length in values.shape)
-    numbers["middle_brighter"] = values[rows, cols].mean() - values.mean()
-    return numbers
+    features["middle_brighter"] = values[rows, cols].mean() - values.mean()
+    return features

@@ -42,7 +42,7 @@ def shows_lungs(pixels: np.ndarray) -> bool:
     )
 
 
-def _has_lungs(bright, steps):
+def _has_lungs(bright: np.ndarray, steps: int) -> bool:
     body = _largest(ndimage.binary_erosion(bright, iterations=steps))  # without the table
     body = ndimage.binary_dilation(body, iterations=steps)
     closed = np.pad(body, 1)  # a body that the edge cuts is closed there
@@ -71,7 +71,7 @@ def _has_lungs(bright, steps):
     return abs(one[1] - other[1]) >= APART * wide and abs(one[0] - other[0]) <= EVEN * high
 
 
-def _largest(mask):
+def _largest(mask: np.ndarray) -> np.ndarray:
     pieces, count = ndimage.label(mask)
     if not count:
         return mask

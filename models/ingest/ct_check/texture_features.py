@@ -1,16 +1,17 @@
-"""The texture of a picture in numbers: edges, grain, likeness at a distance, spatial frequencies, trends.
+"""Texture features of a picture: edges, noise, correlation at a distance, spatial frequencies, trends.
 
-Each function takes values from 0 to 1 of shape (rows, cols) and returns a dict of numbers.
+Each function takes values from 0 to 1 of shape (rows, cols) and returns features by name.
 """
 
 import numpy as np
 from scipy import ndimage
 
+Features = dict[str, float]
 LAGS = (1, 2, 4, 8, 16)
 BLOCK = 8
 
 
-def edges(values):
+def edges(values: np.ndarray) -> Features:
     """Steepness in units of the deviation, how much is steep, and whether steep edges share directions."""
     down, across = np.gradient(values)
     steep = np.hypot(down, across)
@@ -31,54 +32,54 @@ def edges(values):
     }
 
 
-def blocks(values):
-    """Grain: deviation of a high-pass in dark and in bright blocks, its skew, and what is silent."""
+def blocks(values: np.ndarray) -> Features:
+    """Noise: deviation of a high-pass in dark and in bright blocks, its skew, and what is silent."""
     fine = values - ndimage.uniform_filter(values, 3)
-    grain, level, skew = (_per_block(part) for part in (fine**2, values, fine**3))
-    grain = np.sqrt(grain)
-    skew = skew / np.maximum(grain, 1e-3) ** 3
+    power, level, cubes = (_per_block(part) for part in (fine**2, values, fine**3))
+    noise = np.sqrt(power)
+    skew = cubes / np.maximum(noise, 1e-3) ** 3
     contrast = np.sqrt(np.maximum(_per_block(values**2) - level**2, 0))
     threshold = otsu(values)
-    numbers = {}
+    features = {}
     for name, chosen in (("dark", level <= threshold), ("bright", level > threshold)):
         some = chosen.sum() > 2
-        numbers[f"{name}_grain_low"] = np.percentile(grain[chosen], 20) if some else 0
-        numbers[f"{name}_grain_half"] = np.median(grain[chosen]) if some else 0
-        numbers[f"{name}_grain_high"] = np.percentile(grain[chosen], 80) if some else 0
-        numbers[f"{name}_skew"] = np.clip(np.mean(skew[chosen]), -5, 5) if some else 0
-        numbers[f"{name}_contrast"] = np.percentile(contrast[chosen], 25) if some else 0
-    numbers["silent_blocks"] = (contrast < 0.004).mean()
-    numbers["level_grain"] = _correlation_of(level, grain)
-    return numbers
+        features[f"{name}_noise_low"] = np.percentile(noise[chosen], 20) if some else 0
+        features[f"{name}_noise_half"] = np.median(noise[chosen]) if some else 0
+        features[f"{name}_noise_high"] = np.percentile(noise[chosen], 80) if some else 0
+        features[f"{name}_skew"] = np.clip(np.mean(skew[chosen]), -5, 5) if some else 0
+        features[f"{name}_contrast"] = np.percentile(contrast[chosen], 25) if some else 0
+    features["silent_blocks"] = (contrast < 0.004).mean()
+    features["level_noise"] = _correlation_of(level, noise)
+    return features
 
 
-def _per_block(values):
+def _per_block(values: np.ndarray) -> np.ndarray:
     rows, cols = (length // BLOCK for length in values.shape)
     return values[: rows * BLOCK, : cols * BLOCK].reshape(rows, BLOCK, cols, BLOCK).mean(axis=(1, 3))
 
 
-def correlation(values):
-    """Correlation with the picture shifted along rows and columns; the larger and the smaller of the two."""
-    numbers = {}
+def correlation(values: np.ndarray) -> Features:
+    """Correlation with the picture shifted along rows and along columns: their mean and their difference."""
+    features = {}
     for lag in LAGS:
         if lag >= min(values.shape) // 2:
-            numbers[f"alike_{lag}"] = numbers[f"alike_{lag}_apart"] = 0.0
+            features[f"alike_{lag}"] = features[f"alike_{lag}_apart"] = 0.0
             continue
         pair = (
             _correlation_of(values[lag:], values[:-lag]),
             _correlation_of(values[:, lag:], values[:, :-lag]),
         )
-        numbers[f"alike_{lag}"] = np.mean(pair)
-        numbers[f"alike_{lag}_apart"] = abs(pair[0] - pair[1])
-    return numbers
+        features[f"alike_{lag}"] = sum(pair) / 2
+        features[f"alike_{lag}_apart"] = abs(pair[0] - pair[1])
+    return features
 
 
-def _correlation_of(first, second):
+def _correlation_of(first: np.ndarray, second: np.ndarray) -> float:
     first, second = first - first.mean(), second - second.mean()
     return (first * second).mean() / max(np.sqrt((first**2).mean() * (second**2).mean()), 1e-6)
 
 
-def spectrum(values):
+def spectrum(values: np.ndarray) -> Features:
     """Power in octaves of spatial frequency, as shares; how unequal directions are in the finer half."""
     edge = min(values.shape)
     square = values[:edge, :edge] - values.mean()
@@ -88,19 +89,19 @@ def spectrum(values):
     frequency = np.hypot(rows, cols)
     total = max(power[frequency > 0].sum(), 1e-9)
     bounds = (0.0, 0.03125, 0.0625, 0.125, 0.25, 0.5)
-    numbers = {}
+    features = {}
     for low, high in zip(bounds[:-1], bounds[1:], strict=True):
         band = power[(frequency > low) & (frequency <= high)].sum()
-        numbers[f"octave_{high:g}"] = np.log10(band / total + 1e-6)
+        features[f"octave_{high:g}"] = np.log10(band / total + 1e-6)
     fine = frequency > 0.125
     sector = (np.arctan2(rows, cols) / np.pi * 8).round().astype(int) % 8
     energy = np.bincount(sector[fine], power[fine], minlength=8)
-    numbers["octave_directions"] = energy.max() / max(energy.mean(), 1e-9)
-    numbers["octave_peak"] = np.log10(power[fine].max() / max(power[fine].mean(), 1e-9) + 1e-6)
-    return numbers
+    features["octave_directions"] = energy.max() / max(energy.mean(), 1e-9)
+    features["octave_peak"] = np.log10(power[fine].max() / max(power[fine].mean(), 1e-9) + 1e-6)
+    return features
 
 
-def trends(values):
+def trends(values: np.ndarray) -> Features:
     """How much of the variance rows and columns alone, or a smooth surface, explain."""
     variance = max(values.var(), 1e-6)
     by_rows, by_cols = values.mean(axis=1).var() / variance, values.mean(axis=0).var() / variance
@@ -110,13 +111,13 @@ def trends(values):
     return {"rows_and_cols": by_rows + by_cols, "one_axis": max(by_rows, by_cols), "surface": surface}
 
 
-def _legendre(length):
+def _legendre(length: int) -> np.ndarray:
     """Constant, linear and quadratic polynomial on so many points, orthonormal."""
     steps = np.linspace(-1, 1, length)
     return np.linalg.qr(np.stack([np.ones(length), steps, steps**2], axis=1))[0].T
 
 
-def otsu(values):
+def otsu(values: np.ndarray) -> float:
     """The threshold of Otsu, the middle of where several are equally good."""
     found = counts(values) / values.size
     share, moment = found.cumsum()[:-1], (found * np.arange(256)).cumsum()[:-1]
@@ -128,6 +129,6 @@ def otsu(values):
     return (best.mean() + 0.5) / 255
 
 
-def counts(values):
+def counts(values: np.ndarray) -> np.ndarray:
     """How many values in each of 256 bins."""
     return np.bincount((values * 255).astype(np.uint8).ravel(), minlength=256)

@@ -1,37 +1,30 @@
 """One DICOM file to Hounsfield units: is it one, what is in it, and its slices one by one."""
 
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+import numpy as np
+from pydicom import Dataset
 from pydicom.values import converters
 
 from models.errors import UserError
-from models.ingest.dicom.errors import PIXELS, refusing_damage
 from models.ingest.dicom.file_header import open_file
-from models.ingest.dicom.frames import Frame, count_frames, frames_of
-from models.ingest.dicom.hounsfield import is_hounsfield, to_hounsfield
+from models.ingest.dicom.frames import count_frames
+from models.ingest.dicom.hounsfield import to_hounsfield
 from models.ingest.dicom.numbers import keep_as_text
-from models.ingest.dicom.pixel_data import stored_frames
-from models.ingest.dicom.sop_classes import is_left_out, refuse_other_objects
-
-__all__ = [
-    "Frame",
-    "decode",
-    "frames_of",
-    "is_hounsfield",
-    "is_left_out",
-    "looks_like_dicom",
-    "read_header",
-    "refuse_other_objects",
-]
+from models.ingest.dicom.pixel_data import PIXELS, stored_frames
+from models.ingest.limits import refusing_damage
 
 FIRST_GROUPS = (0x0002, 0x0008)  # of file meta information, and of the data where there is none
 FIRST_LENGTH = 1024  # bytes; the first element holds a length, a UID or a character set
 
 
-def looks_like_dicom(head):
+def looks_like_dicom(head: bytes) -> bool:
     """Whether a file may be DICOM.
 
     Parameters
     ----------
-    head : bytes
+    head
         The first 132 bytes or more.
 
     Returns
@@ -53,13 +46,12 @@ def looks_like_dicom(head):
     return False
 
 
-def read_header(stream, name=""):
+def read_header(stream: BinaryIO, name: str = "") -> Dataset:
     """Read all that a DICOM file says before its pixel data.
 
     Parameters
     ----------
-    stream : seekable binary stream
-    name : str
+    name
         Of the file; kept as the header's `filename`, and repeated to nobody.
 
     Returns
@@ -86,15 +78,16 @@ def read_header(stream, name=""):
     return dataset
 
 
-def decode(stream, numbers=None, notes=None):
+def decode(
+    stream: BinaryIO, numbers: Sequence[int] | None = None, notes: set[str] | None = None
+) -> Iterator[np.ndarray]:
     """Decode the slices of one CT file.
 
     Parameters
     ----------
-    stream : seekable binary stream
-    numbers : sequence of int, optional
+    numbers
         0-based numbers of the frames wanted, in any order; all of them by default.
-    notes : set, optional
+    notes
         See `models.ingest.dicom.hounsfield.to_hounsfield`.
 
     Yields

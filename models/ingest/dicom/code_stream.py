@@ -7,6 +7,7 @@ or whatever else lies above the value (PS3.5 section 8.1.1 and annex A.4). Its o
 from dataclasses import dataclass
 
 import numpy as np
+from pydicom import Dataset
 from pydicom.pixels.utils import _get_jpg_parameters, get_j2k_parameters
 from pydicom.uid import JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes
 
@@ -31,9 +32,9 @@ def code_stream_of(data: bytes, syntax: str) -> CodeStream:
 
     Parameters
     ----------
-    data : bytes
+    data
         A whole frame of JPEG, JPEG-LS or JPEG 2000.
-    syntax : str
+    syntax
         UID of its transfer syntax.
     """
     if syntax in JPEG2000TransferSyntaxes:
@@ -45,18 +46,18 @@ def code_stream_of(data: bytes, syntax: str) -> CodeStream:
     return CodeStream(found.get("precision"), None, bool(found.get("lossy_error")))
 
 
-def stored_values(cells: np.ndarray, stream: CodeStream, dataset, syntax: str) -> np.ndarray:
+def stored_values(cells: np.ndarray, stream: CodeStream, dataset: Dataset, syntax: str) -> np.ndarray:
     """Decoded cells to the values that the same file has uncompressed.
 
     Parameters
     ----------
     cells : ndarray of shape (rows, cols), integer
         Signed where Pixel Representation is 1, but not extended by their sign yet.
-    stream : CodeStream
+    stream
         Of the frame that was decoded.
-    dataset : pydicom.Dataset
+    dataset
         With Bits Stored, and High Bit, which counts only where the code stream holds whole cells.
-    syntax : str
+    syntax
         UID of the transfer syntax.
 
     Returns
@@ -77,14 +78,14 @@ def stored_values(cells: np.ndarray, stream: CodeStream, dataset, syntax: str) -
     return bits_up_to(cells, bits, high)
 
 
-def _is_sign_lost(stream, dataset, syntax):
+def _is_sign_lost(stream: CodeStream, dataset: Dataset, syntax: str) -> bool:
     """Whether the sign is the highest bit of the code stream's precision, which the coder did not know."""
     if syntax in JPEGLSTransferSyntaxes:
         return dataset.PixelRepresentation == 1
     return stream.is_signed is not None and stream.is_signed != (dataset.PixelRepresentation == 1)
 
 
-def _without_overshoot(cells, bits):
+def _without_overshoot(cells: np.ndarray, bits: int) -> np.ndarray:
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if cells.dtype.kind == "i" else (0, 2**bits - 1)
     beyond = OVERSHOOT * 2**bits
     if cells.min() >= low - beyond and cells.max() <= high + beyond:

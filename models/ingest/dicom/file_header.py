@@ -1,16 +1,17 @@
 """A DICOM file's header, and where its pixel data lie (PS3.10 section 7, PS3.5 section 7)."""
 
 import io
-import logging
 import os
 import struct
-import warnings
 import zlib
 from dataclasses import dataclass
+from typing import BinaryIO
 
-from pydicom import config
+from pydicom import Dataset, config
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileMetaDataset
 from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -19,18 +20,15 @@ from pydicom.uid import (
 )
 
 from models.errors import UserError
-from models.ingest.dicom.errors import HEADER, refusing_damage
 from models.ingest.dicom.numbers import mend_counts
+from models.ingest.limits import MOST_INFLATED, refusing_damage
 
 KEYWORDS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
 PIXEL_VRS = (b"OB", b"OW", b"OF", b"OD", b"UN")
+HEADER = "The DICOM file is damaged or cut short: its header cannot be read."
 NOTHING_SAID = "The DICOM file is damaged or cut short: it has no image, and does not say what else it holds."
 UNDEFINED = 0xFFFFFFFF  # length of what is read up to its delimiter
-MAX_INFLATED = 2**28  # bytes of a deflated file: 500 slices
 
-# pydicom's warnings quote header values
-logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-warnings.filterwarnings("ignore", module="pydicom")
 config.settings.reading_validation_mode = config.IGNORE
 
 
@@ -44,13 +42,13 @@ class PixelElement:
     offset: int
 
 
-@refusing_damage()
-def open_file(stream):
+@refusing_damage(HEADER)
+def open_file(stream: BinaryIO) -> tuple[Dataset, BinaryIO, PixelElement | None]:
     """The header of a DICOM file, and where its pixel data are.
 
     Parameters
     ----------
-    stream : seekable binary stream
+    stream
         With or without preamble and file meta information.
 
     Returns
@@ -82,19 +80,21 @@ def open_file(stream):
     return dataset, stream, element
 
 
-def _is_cut(dataset):
+def _is_cut(dataset: Dataset) -> bool:
     """Whether a header without pixel data ends within an element, or before it says what the object is."""
     if "SOPClassUID" not in dataset:
         return dataset.file_meta.get("MediaStorageSOPClassUID") != MediaStorageDirectoryStorage
     last = dataset.get_item(max(dataset.keys()))
-    return last.is_raw and last.length != UNDEFINED and len(last.value or b"") < last.length
+    if not isinstance(last, RawDataElement):
+        return False
+    return last.length != UNDEFINED and len(last.value or b"") < last.length
 
 
-def _at_pixels(tag, vr, length):
+def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
     return int(tag) in KEYWORDS
 
 
-def _file_meta(stream):
+def _file_meta(stream: BinaryIO) -> FileMetaDataset:
     """The elements of group 2, if any; leaves the stream behind them."""
     if stream.read(132)[128:] != b"DICM":
         stream.seek(0)
@@ -103,17 +103,17 @@ def _file_meta(stream):
     )
 
 
-def _starts_little(stream):
+def _starts_little(stream: BinaryIO) -> bool:
     """Whether the first tag, of a low group, is little endian."""
     head = stream.read(2)
     stream.seek(-len(head), os.SEEK_CUR)
     return int.from_bytes(head, "little") <= int.from_bytes(head, "big")
 
 
-def _inflated(stream):
+def _inflated(stream: BinaryIO) -> BinaryIO:
     """What a deflated file holds behind its meta information, within bounds."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    data = inflater.decompress(stream.read(), MAX_INFLATED)
+    data = inflater.decompress(stream.read(), MOST_INFLATED)
     if inflater.unconsumed_tail:
         raise UserError("too_large", "The DICOM file is far too large once it is unpacked.")
     if not inflater.eof:
@@ -121,7 +121,7 @@ def _inflated(stream):
     return io.BytesIO(data)
 
 
-def _pixel_element(stream, little):
+def _pixel_element(stream: BinaryIO, little: bool) -> PixelElement | None:
     """The pixel data at which the stream stands, which stays there; None where it stands elsewhere."""
     start, order = stream.tell(), "<" if little else ">"
     head = stream.read(12)

@@ -1,16 +1,18 @@
 """The frames of a DICOM CT object: one in a classic file, many in an Enhanced one (PS3.3 C.7.6.16)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pydicom import Dataset
 
 from models.errors import UserError
 from models.imaging.scan import SPACING_BOUNDS_MM
-from models.ingest.dicom.errors import refusing_damage
+from models.ingest.dicom.file_header import HEADER
 from models.ingest.dicom.numbers import numbers, oddity, quoted, whole_in, written
+from models.ingest.limits import MOST_FRAMES, refusing_damage
 
-MAX_FRAMES = 10_000  # more than any CT has; a header that claims more must not cost memory
 UNASSIGNED = (
     "Unassigned{}ConvertedAttributesSequence"  # where Legacy Converted CT keeps what it could not place
 )
@@ -22,25 +24,25 @@ class Frame:
 
     Attributes
     ----------
-    number : int
+    number
         0-based, in the order of the file.
-    position : (float, float, float) or None
-        Image Position (Patient) in mm: the centre of the frame's first pixel.
-    orientation : tuple of six floats or None
-        Image Orientation (Patient): direction cosines of a row, then of a column;
+    position
+        Image Position (Patient), three coordinates in mm: the centre of the frame's first pixel.
+    orientation
+        Image Orientation (Patient): three direction cosines of a row, then of a column;
         None where they are no two directions.
-    spacing_mm : (float, float) or None
+    spacing_mm
         Between rows, then between columns; None where it is absent or absurd.
-    thickness_mm : float or None
+    thickness_mm
         Nominal slice thickness.
-    location_mm : float or None
+    location_mm
         Slice Location, which counts along the body in a direction that is not told.
-    odd : tuple of str
+    odd
         Sentences on numbers that are not written as they should be.
     """
 
     number: int
-    position: tuple[float, float, float] | None = None
+    position: tuple[float, ...] | None = None
     orientation: tuple[float, ...] | None = None
     spacing_mm: tuple[float, float] | None = None
     thickness_mm: float | None = None
@@ -48,8 +50,8 @@ class Frame:
     odd: tuple[str, ...] = ()
 
 
-@refusing_damage()
-def frames_of(dataset):
+@refusing_damage(HEADER)
+def frames_of(dataset: Dataset) -> tuple[Frame, ...]:
     """The frames that a header describes, in the order of the file.
 
     What an Enhanced CT object says in its functional groups comes first, what the whole object says
@@ -61,12 +63,12 @@ def frames_of(dataset):
         ``corrupt_file`` or ``too_large``, where Number of Frames makes no sense.
     """
     count = count_frames(dataset)
-    placed = count == 1 or "PerFrameFunctionalGroupsSequence" in dataset
-    return tuple(_frame(dataset, number, placed) for number in range(count))
+    has_positions = count == 1 or "PerFrameFunctionalGroupsSequence" in dataset
+    return tuple(_frame(dataset, number, has_positions) for number in range(count))
 
 
-@refusing_damage()
-def count_frames(dataset):
+@refusing_damage(HEADER)
+def count_frames(dataset: Dataset) -> int:
     """Number of Frames (0028,0008), 1 where it is absent, empty or 0."""
     count = whole_in(dataset, "NumberOfFrames")
     if count is None and (text := written(dataset, "NumberOfFrames")):
@@ -75,29 +77,30 @@ def count_frames(dataset):
     count = count or 1
     if count < 1:
         raise UserError("corrupt_file", "The DICOM file's number of frames is negative.")
-    if count > MAX_FRAMES:
-        raise UserError("too_large", f"The DICOM file claims more than {MAX_FRAMES} frames.")
+    if count > MOST_FRAMES:
+        raise UserError("too_large", f"The DICOM file claims more than {MOST_FRAMES} frames.")
     return count
 
 
-def frame_value(dataset, number, sequence, keyword, get=Dataset.get):
+def frame_value(
+    dataset: Dataset,
+    number: int,
+    sequence: str,
+    keyword: str,
+    get: Callable[[Dataset, str], Any] = Dataset.get,
+) -> Any:
     """What is said of one frame: by its own functional group, the shared one, or the whole object.
 
     Parameters
     ----------
-    dataset : pydicom.Dataset
-    number : int
+    number
         0-based number of the frame.
-    sequence : str
+    sequence
         Keyword of the macro's sequence, e.g. ``PixelMeasuresSequence``.
-    keyword : str
+    keyword
         Keyword of the attribute within it.
-    get : callable
+    get
         Gives an attribute of a dataset by its keyword: its value, or as `numbers.written` what is written.
-
-    Returns
-    -------
-    object or None
     """
     for groups, index, legacy in (
         ("PerFrameFunctionalGroupsSequence", number, "PerFrame"),
@@ -112,39 +115,44 @@ def frame_value(dataset, number, sequence, keyword, get=Dataset.get):
     return get(dataset, keyword)
 
 
-def _frame(dataset, number, placed):
+def _frame(dataset: Dataset, number: int, has_positions: bool) -> Frame:
     odd = []
 
-    def floats(sequence, keyword, length, makes_sense=lambda values: True):
+    def floats(
+        sequence: str,
+        keyword: str,
+        length: int,
+        makes_sense: Callable[[tuple[float, ...]], bool] = lambda values: True,
+    ) -> tuple[float, ...] | None:
         text = frame_value(dataset, number, sequence, keyword, written)
         values = numbers(text, length)
         is_used = values is not None and makes_sense(values)
         odd.append(oddity(keyword, text, length, is_used))
         return values if is_used else None
 
-    position = floats("PlanePositionSequence", "ImagePositionPatient", 3) if placed else None
+    position = floats("PlanePositionSequence", "ImagePositionPatient", 3) if has_positions else None
     orientation = floats("PlaneOrientationSequence", "ImageOrientationPatient", 6, _is_grid)
     thickness = floats("PixelMeasuresSequence", "SliceThickness", 1)
     spacing = floats("PixelMeasuresSequence", "PixelSpacing", 2, _is_sane)
-    location = floats("PlanePositionSequence", "SliceLocation", 1) if placed else None
+    location = floats("PlanePositionSequence", "SliceLocation", 1) if has_positions else None
     return Frame(
         number,
         position,
         orientation,
-        spacing,
+        (spacing[0], spacing[1]) if spacing else None,
         thickness[0] if thickness and thickness[0] > 0 else None,
         location[0] if location else None,
         tuple(filter(None, odd)),
     )
 
 
-def _is_sane(spacing):
+def _is_sane(spacing: tuple[float, ...]) -> bool:
     low, high = SPACING_BOUNDS_MM
     return all(low <= value <= high for value in spacing)
 
 
-def _is_grid(orientation):
+def _is_grid(orientation: tuple[float, ...]) -> bool:
     """Whether the six cosines are two directions about at right angles."""
     across, down = np.reshape(orientation, (2, 3))
     lengths = np.linalg.norm(across), np.linalg.norm(down)
-    return min(lengths) > 0.5 and np.linalg.norm(np.cross(across, down)) > 0.9 * lengths[0] * lengths[1]
+    return bool(min(lengths) > 0.5 and np.linalg.norm(np.cross(across, down)) > 0.9 * lengths[0] * lengths[1])

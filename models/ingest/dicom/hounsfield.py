@@ -1,12 +1,14 @@
 """Stored pixel values to Hounsfield units (DICOM PS3.3 C.7.6.3, C.7.5.1.1.2 and C.11.1)."""
 
 import numpy as np
-from scipy import ndimage
+from pydicom import Dataset
 
 from models.errors import UserError
-from models.ingest.dicom.errors import refusing_damage
+from models.imaging.regions import touching_edge
+from models.ingest.dicom.file_header import HEADER
 from models.ingest.dicom.frames import count_frames, frame_value
 from models.ingest.dicom.numbers import number_in, numbers, oddity, quoted, written
+from models.ingest.limits import refusing_damage
 
 AIR_HU = -1024
 PADDING_BELOW_HU = -1500  # scanners fill the corners outside the round field with -2000 or -3024
@@ -17,8 +19,8 @@ TRANSFORMATION = "PixelValueTransformationSequence"
 RESCALE = {"RescaleSlope": 1.0, "RescaleIntercept": 0.0}  # and what holds where nothing is written
 
 
-@refusing_damage()
-def is_hounsfield(dataset):
+@refusing_damage(HEADER)
+def is_hounsfield(dataset: Dataset) -> bool:
     """Whether the header says that every frame is in Hounsfield units.
 
     It must give a rescale slope and intercept, and a rescale type (or modality LUT type) of HU; without
@@ -30,24 +32,26 @@ def is_hounsfield(dataset):
     return all(_says_hu(dataset, number) for number in range(count_frames(dataset)))
 
 
-def odd_rescale(dataset, number):
+def odd_rescale(dataset: Dataset, number: int) -> tuple[str, ...]:
     """Sentences on rescale values of a frame that are not written as they should be."""
     found = (oddity(keyword, _rescale_text(dataset, number, keyword), 1) for keyword in RESCALE)
     return tuple(filter(None, found))
 
 
-def to_hounsfield(stored, dataset, number=0, notes=None):
+def to_hounsfield(
+    stored: np.ndarray, dataset: Dataset, number: int = 0, notes: set[str] | None = None
+) -> np.ndarray:
     """One frame in HU, what lies outside the scanner's field as air.
 
     Parameters
     ----------
     stored : ndarray of shape (rows, cols), integer or float
         Pixel values as stored, unused bits already removed.
-    dataset : pydicom.Dataset
+    dataset
         The header.
-    number : int
+    number
         0-based number of the frame, whose rescale values may be its own.
-    notes : set, optional
+    notes
         ``signed_values`` is added where values have a sign that the header denies.
 
     Returns
@@ -80,15 +84,14 @@ def to_hounsfield(stored, dataset, number=0, notes=None):
     return _compact(values)
 
 
-def significant_bits(stored, dataset, aligned=False):
+def significant_bits(stored: np.ndarray, dataset: Dataset, aligned: bool = False) -> np.ndarray:
     """Values of Bits Stored bits up to High Bit, sign-extended; what lies in the other bits is dropped.
 
     Parameters
     ----------
     stored : ndarray of int
         Cells of Bits Allocated bits.
-    dataset : pydicom.Dataset
-    aligned : bool
+    aligned
         The lowest bit is bit 0 whatever High Bit says, as decompressed pixels are.
     """
     allocated = stored.dtype.itemsize * 8
@@ -99,7 +102,7 @@ def significant_bits(stored, dataset, aligned=False):
     return bits_up_to(stored, bits, high)
 
 
-def bits_up_to(stored, bits, high):
+def bits_up_to(stored: np.ndarray, bits: int, high: int) -> np.ndarray:
     """Values of so many bits up to bit number `high`, extended by their sign where the type has one."""
     allocated = stored.dtype.itemsize * 8
     if bits == allocated:
@@ -109,47 +112,50 @@ def bits_up_to(stored, bits, high):
     return (stored << (allocated - 1 - high)) >> (allocated - bits)
 
 
-def _says_hu(dataset, number):
+def _says_hu(dataset: Dataset, number: int) -> bool:
     slope, intercept = (_rescale_text(dataset, number, name) for name in RESCALE)
     kind = frame_value(dataset, number, TRANSFORMATION, "RescaleType")
     return slope is not None and intercept is not None and _is_hu(kind or "HU")
 
 
-def _rescale_text(dataset, number, keyword):
+def _rescale_text(dataset: Dataset, number: int, keyword: str) -> str | None:
     return frame_value(dataset, number, TRANSFORMATION, keyword, written)
 
 
-def _is_hu(kind):
+def _is_hu(kind: object) -> bool:
     return str(kind or "").strip().upper() == "HU"
 
 
-def _rescaled(stored, dataset, number):
+def _rescaled(stored: np.ndarray, dataset: Dataset, number: int) -> tuple[np.ndarray, bool]:
     luts = dataset.get("ModalityLUTSequence")
     if luts:
         return _looked_up(stored, luts[0], dataset), _is_hu(luts[0].get("ModalityLUTType"))
     slope, intercept = _rescale(dataset, number)
     is_hu = _says_hu(dataset, number)
     if stored.dtype.kind in "iu" and slope == 1 and intercept.is_integer():
-        wide = np.int32 if stored.dtype.itemsize <= 2 and abs(intercept) < 2**24 else np.float64
-        return stored.astype(wide) + wide(intercept), is_hu
+        wide = np.dtype(np.int32 if stored.dtype.itemsize <= 2 and abs(intercept) < 2**24 else np.float64)
+        return stored.astype(wide) + wide.type(intercept), is_hu
     return stored.astype(np.float64) * slope + intercept, is_hu
 
 
-def _rescale(dataset, number):
+def _rescale(dataset: Dataset, number: int) -> tuple[float, float]:
     """Slope and intercept of a frame; 1 and 0 where absent or empty."""
     found = []
     for keyword, default in RESCALE.items():
         text = _rescale_text(dataset, number, keyword)
-        values = (default,) if text is None else numbers(text)
-        if values is None or keyword == "RescaleSlope" and values[0] == 0:
+        values = None if text is None else numbers(text)
+        if text is None:
+            found.append(default)
+        elif values is None or keyword == "RescaleSlope" and values[0] == 0:
             said = f"The DICOM file's {quoted(keyword, text)}, which makes no sense"
             message = f"{said}; there are no Hounsfield units without it."
             raise UserError("corrupt_file", message)
-        found.append(values[0])
-    return tuple(found)
+        else:
+            found.append(values[0])
+    return found[0], found[1]
 
 
-def _with_lost_sign(stored, dataset, number):
+def _with_lost_sign(stored: np.ndarray, dataset: Dataset, number: int) -> np.ndarray | None:
     """Values that are signed though Pixel Representation says that they are not; None where they are not.
 
     Seen by what no CT has as unsigned: HU beyond 16 bits, or no HU that could be air where signed values
@@ -170,7 +176,7 @@ def _with_lost_sign(stored, dataset, number):
     return wide.astype(f"i{stored.dtype.itemsize}")
 
 
-def _looked_up(stored, lut, dataset):
+def _looked_up(stored: np.ndarray, lut: Dataset, dataset: Dataset) -> np.ndarray:
     """Values by the modality LUT, whose ends stand for all that lies beyond (C.11.1.1)."""
     entries, first, _ = (int(value) for value in lut.LUTDescriptor)
     data = lut.LUTData
@@ -182,7 +188,7 @@ def _looked_up(stored, lut, dataset):
     return table[np.clip(index, 0, len(table) - 1)]
 
 
-def _declared_padding(stored, dataset, number, is_hu):
+def _declared_padding(stored: np.ndarray, dataset: Dataset, number: int, is_hu: bool) -> np.ndarray | None:
     """Where Pixel Padding Value, or its range, says that nothing was reconstructed; None for nowhere."""
     kind = "Float" if stored.dtype == np.float32 else "DoubleFloat" if stored.dtype == np.float64 else ""
     value = number_in(dataset, f"{kind}PixelPaddingValue")
@@ -199,10 +205,10 @@ def _declared_padding(stored, dataset, number, is_hu):
         low, high = sorted((low * slope + intercept, high * slope + intercept))
         if high < TISSUE_HU[0] or low > TISSUE_HU[1]:
             return padding
-    return _touching_border(padding)
+    return touching_edge(padding)
 
 
-def _stored_value(value, dataset, stored):
+def _stored_value(value: int, dataset: Dataset, stored: np.ndarray) -> int:
     """A header's value as the pixels `stored` hold it; some files write it with the other sign."""
     cell = int(dataset.BitsAllocated)
     pixels = np.array([value % 2**cell], f"u{cell // 8}")
@@ -211,14 +217,7 @@ def _stored_value(value, dataset, stored):
     return int(significant_bits(pixels, dataset, aligned=True)[0])
 
 
-def _touching_border(mask):
-    """The parts of a mask that reach the border of the image."""
-    labels, _ = ndimage.label(mask)
-    edges = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    return np.isin(labels, edges[edges > 0])
-
-
-def _compact(values):
+def _compact(values: np.ndarray) -> np.ndarray:
     """int16 where that loses nothing, else float32."""
     if values.dtype.kind != "i":
         values = values.astype(np.float32)

@@ -6,11 +6,13 @@ read, and quoted where it is not written as it should be.
 
 import functools
 import re
+from collections.abc import Iterable
 
 import numpy as np
+from pydicom import Dataset
 from pydicom.datadict import dictionary_description, dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 
 PROPER = re.compile(
     r" *[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)? *"
@@ -33,14 +35,14 @@ COUNTS = (
 )
 
 
-def written(dataset, keyword: str) -> str | None:
+def written(dataset: Dataset, keyword: str) -> str | None:
     """A number or several, as a header writes them.
 
     Parameters
     ----------
-    dataset : pydicom.Dataset
+    dataset
         Values need not be what their type says.
-    keyword : str
+    keyword
         Of the attribute.
 
     Returns
@@ -61,26 +63,26 @@ def numbers(text: str | None, length: int = 1) -> tuple[float, ...] | None:
 
     Parameters
     ----------
-    text : str or None
+    text
         As `written` gives it. One number where two are expected (pixels) counts for both, and several that
         are all alike for one.
-    length : int
     """
-    values = tuple(_number(part) for part in _parts(text or "", length))
-    if None in values or not values:
+    found = [_number(part) for part in _parts(text or "", length)]
+    values = tuple(value for value in found if value is not None)
+    if not values or len(values) < len(found):
         return None
     if len(values) == 1 and length == 2 or length == 1 and len(set(values)) == 1:
         return values[:1] * length
     return values if len(values) == length else None
 
 
-def number_in(dataset, keyword: str) -> float | None:
+def number_in(dataset: Dataset, keyword: str) -> float | None:
     """One number of a header; None where it is absent or none."""
     found = numbers(written(dataset, keyword))
     return found[0] if found else None
 
 
-def whole_in(dataset, keyword: str) -> int | None:
+def whole_in(dataset: Dataset, keyword: str) -> int | None:
     """A whole number of a header; None where it is absent or none."""
     value = number_in(dataset, keyword)
     return int(value) if value is not None and value.is_integer() else None
@@ -94,7 +96,7 @@ def oddity(keyword: str, text: str | None, length: int, is_used: bool = True) ->
     ----------
     keyword, text, length
         As of `written` and `numbers`.
-    is_used : bool
+    is_used
         Whether the numbers, if they are some, make sense.
 
     Returns
@@ -118,7 +120,7 @@ def quoted(keyword: str, text: str) -> str:
     return f"{dictionary_description(Tag(keyword))} {how}"
 
 
-def keep_as_text(dataset, tag) -> bool:
+def keep_as_text(dataset: Dataset, tag: BaseTag) -> bool:
     """Let a number that pydicom cannot read stay in a header as what is written; whether it is a number."""
     try:
         is_number = dictionary_VR(tag) in WRITTEN
@@ -129,7 +131,7 @@ def keep_as_text(dataset, tag) -> bool:
     return is_number
 
 
-def mend_counts(dataset) -> None:
+def mend_counts(dataset: Dataset) -> None:
     """Give what describes the pixels the type that decoders expect, where it is written in another one."""
     for keyword in COUNTS:
         if keyword in dataset and dataset.get_item(keyword).VR not in (None, "US"):
@@ -138,10 +140,10 @@ def mend_counts(dataset) -> None:
                 dataset[keyword] = DataElement(Tag(keyword), "US", value)
 
 
-def _raw_text(element, keyword):
+def _raw_text(element: DataElement | RawDataElement, keyword: str | BaseTag) -> str:
     """The text of an element that pydicom has not converted yet."""
     value, vr = element.value or b"", element.VR
-    if not isinstance(value, bytes):
+    if not isinstance(element, RawDataElement) or not isinstance(value, bytes):
         return _text(value)
     if vr in (None, "UN"):
         vr = dictionary_VR(keyword).partition(" ")[0]  # of "US or SS": who needs the sign knows the cell
@@ -153,15 +155,17 @@ def _raw_text(element, keyword):
     return _text(np.frombuffer(value, kind).tolist())
 
 
-def _text(value):
+def _text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bytes):
         return value.decode("latin-1")
-    return str(value) if isinstance(value, (str, int, float)) else "\\".join(map(_text, value))
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return "\\".join(map(_text, value))
+    return str(value)
 
 
-def _parts(text, length):
+def _parts(text: str, length: int) -> list[str]:
     """The texts of the single numbers."""
     text = text.strip(AROUND)
     if "\\" in text:
@@ -172,7 +176,7 @@ def _parts(text, length):
     return BETWEEN.split(UNIT.sub("", text))
 
 
-def _number(text):
+def _number(text: str) -> float | None:
     """The value of one number; None where it is none, or not finite."""
     text = UNIT.sub("", text.strip(AROUND))
     if not NUMBER.fullmatch(text):

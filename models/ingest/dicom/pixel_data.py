@@ -3,34 +3,40 @@
 import io
 import os
 import struct
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import BinaryIO
 
+import numpy as np
+from pydicom import Dataset
 from pydicom.encaps import generate_frames, get_frame
 from pydicom.pixels.utils import as_pixel_options
-from pydicom.uid import RLELossless
+from pydicom.uid import UID, RLELossless
 
 from models.errors import UserError
 from models.ingest.dicom.code_stream import code_stream_of, stored_values
-from models.ingest.dicom.codec import decode_frame
-from models.ingest.dicom.errors import PIXELS
-from models.ingest.dicom.file_header import UNDEFINED
+from models.ingest.dicom.codec import Options, decode_frame
+from models.ingest.dicom.file_header import UNDEFINED, PixelElement
 from models.ingest.dicom.frames import count_frames
 from models.ingest.dicom.hounsfield import significant_bits
 from models.ingest.dicom.syntaxes import decoder_for, syntax_of
+from models.ingest.limits import DEFAULT
 
+PIXELS = "The DICOM file's pixel data are damaged or cut short."
 ITEM, DELIMITER = 0xFFFEE000, 0xFFFEE0DD
 END_OF_IMAGE = b"\xff\xd9"
-MAX_FRAME_PIXELS = 4096 * 4096  # no CT has more; a header that claims more must not cost memory
 
 
-def stored_frames(dataset, stream, element, numbers=None):
+def stored_frames(
+    dataset: Dataset, stream: BinaryIO, element: PixelElement, numbers: Sequence[int] | None = None
+) -> Iterator[np.ndarray]:
     """Decode pixel values, one frame after the other.
 
     Parameters
     ----------
     dataset, stream, element
         As `models.ingest.dicom.file_header.open_file` gives them.
-    numbers : sequence of int, optional
+    numbers
         0-based numbers of the frames to decode; all of them, in order, by default.
 
     Returns
@@ -45,8 +51,7 @@ def stored_frames(dataset, stream, element, numbers=None):
     """
     count, syntax = count_frames(dataset), syntax_of(dataset)
     decoder_for(syntax)  # or missing_decoder, before anything else
-    if int(dataset.Rows) * int(dataset.Columns) > MAX_FRAME_PIXELS:
-        raise UserError("too_large", f"An image has more than {MAX_FRAME_PIXELS / 1e6:.0f} million pixels.")
+    DEFAULT.check_image(int(dataset.Rows), int(dataset.Columns))  # a header's claim must not cost memory
     if syntax.is_encapsulated:
         stream = _encapsulated(stream, element, count, syntax)
     else:
@@ -62,7 +67,9 @@ def stored_frames(dataset, stream, element, numbers=None):
     return _plain(dataset, stream, {**options, "pixel_vr": element.vr}, order)
 
 
-def _plain(dataset, stream, options, order):
+def _plain(
+    dataset: Dataset, stream: BinaryIO, options: Options, order: list[int] | None
+) -> Iterator[np.ndarray]:
     """Uncompressed frames and RLE, which have unused bits; `order` None walks through the file once."""
     options.update(view_only=True, correct_unused_bits=False, allow_excess_frames=False)
     decoder = decoder_for(options["transfer_syntax_uid"])
@@ -71,22 +78,23 @@ def _plain(dataset, stream, options, order):
         yield significant_bits(pixels, dataset) if pixels.dtype.kind in "iu" else pixels
 
 
-def _compressed(dataset, stream, options, order):
+def _compressed(
+    dataset: Dataset, stream: BinaryIO, options: Options, order: list[int] | None
+) -> Iterator[np.ndarray]:
     """Frames whose code streams go to the codec."""
-    places = {
+    lookup = {
         "number_of_frames": options["number_of_frames"],
         "extended_offsets": options.pop("extended_offsets", None),
     }
-    if order is None:
-        frames = islice(generate_frames(stream, **places), places["number_of_frames"])
-    else:
-        frames = (get_frame(stream, number, **places) for number in order)
+    frames: Iterable[bytes] = islice(generate_frames(stream, **lookup), lookup["number_of_frames"])
+    if order is not None:
+        frames = (get_frame(stream, number, **lookup) for number in order)
     for data in frames:
         cells, syntax = decode_frame(data, options), options["transfer_syntax_uid"]
         yield stored_values(cells, code_stream_of(data, syntax), dataset, syntax)
 
 
-def _refuse_cut(dataset, stream, element, count):
+def _refuse_cut(dataset: Dataset, stream: BinaryIO, element: PixelElement, count: int) -> None:
     """Refuse uncompressed pixel data that end early: decoders would fill in the rest."""
     size = stream.seek(0, os.SEEK_END)
     expected = int(dataset.Rows) * int(dataset.Columns) * count * int(dataset.BitsAllocated) // 8
@@ -94,7 +102,7 @@ def _refuse_cut(dataset, stream, element, count):
         raise UserError("corrupt_file", PIXELS)
 
 
-def _encapsulated(stream, element, count, syntax):
+def _encapsulated(stream: BinaryIO, element: PixelElement, count: int, syntax: UID) -> BinaryIO:
     """The stream, at the offset table of compressed frames that are all there (PS3.5 A.4).
 
     Where the sequence has no proper delimiter, which many writers forget, it is a copy that has one, unless
@@ -113,9 +121,10 @@ def _encapsulated(stream, element, count, syntax):
     return stream
 
 
-def _fragments(stream, element):
-    """Places (offset, length) of the items, the last one perhaps cut, and whether a delimiter follows."""
-    end, found, offset = stream.seek(0, os.SEEK_END), [], element.offset
+def _fragments(stream: BinaryIO, element: PixelElement) -> tuple[list[tuple[int, int]], bool]:
+    """Offset and length of the items, the last one perhaps cut, and whether a delimiter follows."""
+    end, offset = stream.seek(0, os.SEEK_END), element.offset
+    found: list[tuple[int, int]] = []
     if element.length != UNDEFINED:
         end = min(end, offset + element.length)
     while True:
@@ -133,7 +142,7 @@ def _fragments(stream, element):
         offset += length
 
 
-def _with_delimiter(stream, fragments):
+def _with_delimiter(stream: BinaryIO, fragments: list[tuple[int, int]]) -> BinaryIO:
     copy = io.BytesIO()
     for offset, length in fragments:
         stream.seek(offset)
@@ -143,11 +152,11 @@ def _with_delimiter(stream, fragments):
     return copy
 
 
-def _code_streams(stream, count):
+def _code_streams(stream: BinaryIO, count: int) -> list[bytes]:
     frames = list(generate_frames(stream, number_of_frames=count))
     return frames if len(frames) >= count else [b""]
 
 
-def _is_whole(data):
+def _is_whole(data: bytes) -> bool:
     """Whether a code stream of the JPEG family ends as it should (EOI or EOC), padding aside."""
     return data.rstrip(b"\0").endswith(END_OF_IMAGE)

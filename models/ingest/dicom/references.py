@@ -1,11 +1,12 @@
-"""What a header says of a frame's origin: which object it is, and whether contrast agent was given."""
+"""What a header says of the object that a frame is of: its identifiers, and whether contrast was given."""
 
 import re
 
+from pydicom import Dataset
 from pydicom.datadict import dictionary_description
 from pydicom.multival import MultiValue
 
-from models.imaging.reference import Reference
+from models.imaging.scan import Reference
 from models.ingest.dicom.frames import count_frames, frame_value
 from models.ingest.dicom.sop_classes import ct_class
 
@@ -16,14 +17,14 @@ UID = re.compile(  # PS3.5 section 9.1; of the second part of root 0 or 1, ISO/I
 NO_AGENT = re.compile(r"|0|-+|N|NO|NON|NONE|NIL|NATIVE|N/?A|W/?O|WITHOUT( CONTRAST)?|NO CONTRAST")
 
 
-def reference_of(dataset, number):
+def reference_of(dataset: Dataset, number: int) -> Reference | None:
     """The reference of one frame.
 
     Parameters
     ----------
-    dataset : pydicom.Dataset
+    dataset
         As `models.ingest.dicom.read_header` gives it.
-    number : int
+    number
         0-based number of the frame.
 
     Returns
@@ -33,12 +34,12 @@ def reference_of(dataset, number):
     """
     study, series, instance = (_uid(dataset, keyword) for keyword in UIDS)
     sop_class = ct_class(dataset)
-    if not all((study, series, instance, sop_class)):
+    if study is None or series is None or instance is None or sop_class is None:
         return None
     return Reference(study, series, sop_class, instance, number + 1 if count_frames(dataset) > 1 else None)
 
 
-def malformed_uids(dataset):
+def malformed_uids(dataset: Dataset) -> tuple[str, ...]:
     """Names of the identifiers that are written, but not as the standard has them."""
     return tuple(
         dictionary_description(keyword)
@@ -47,7 +48,7 @@ def malformed_uids(dataset):
     )
 
 
-def _uid(dataset, keyword):
+def _uid(dataset: Dataset, keyword: str) -> str | None:
     uid = dataset.get(keyword)
     if not uid and keyword == "SOPInstanceUID":
         uid = dataset.file_meta.get("MediaStorageSOPInstanceUID")
@@ -55,7 +56,7 @@ def _uid(dataset, keyword):
     return str(uid) if UID.fullmatch(uid) else None
 
 
-def contrast_given(dataset, number):
+def contrast_given(dataset: Dataset, number: int) -> bool:
     """Whether contrast agent was given, as far as the header of an image says so.
 
     By Contrast/Bolus Agent (PS3.3 C.7.6.4), or in Enhanced CT by its sequence (C.7.6.4b); what scanners

@@ -1,13 +1,16 @@
 """What kind of DICOM object a header describes, and whether it is an axial CT image."""
 
 import re
+from typing import NamedTuple
 
+from pydicom import Dataset
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from models.errors import UserError
 from models.imaging.geometry import is_axial
-from models.ingest.dicom.errors import refusing_damage
+from models.ingest.dicom.file_header import HEADER
 from models.ingest.dicom.frames import frame_value, frames_of
+from models.ingest.limits import refusing_damage
 
 CT_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2",  # CT Image Storage
@@ -60,7 +63,7 @@ MAP_SENTENCE = (
     "The DICOM file is no CT image: its Image Type says that it is a map computed from several images, such "
     "as one of perfusion; send the slices themselves."
 )
-REGIONS = {  # values of Body Part Examined (PS3.16 annex L) that show no lung or hardly any, letters only
+LABELS = {  # values of Body Part Examined (PS3.16 annex L) that show no lung or hardly any, letters only
     "the head": "BRAIN|CEREBELLUM|CIRCLEOFWILLIS|CRANIUM|DENTAL|EAR|EYE|FACE|FACIAL(BONES?)?|HEAD|HEADBRAIN|"
     "HEADNECK|HEADANDNECK|IAC|INNEREAR|JAW|MANDIBLE|MASTOIDS?|MAXILLA|MAXILLOFACIAL|MOUTH|NASAL(BONES?)?|NOSE|"
     "ORBITS?|PAROTID|PITUITARY|SELLA|SINUS|SINUSES|NASALSINUS(ES)?|PARANASALSINUS(ES)?|PNS|SKULL|SKULLBASE|"
@@ -75,53 +78,32 @@ REGIONS = {  # values of Body Part Examined (PS3.16 annex L) that show no lung o
     "PANCREAS|PROSTATE|RECTUM|RENAL|SMALLBOWEL|TESTIS|URETER|URINARYTRACT|UROGRAM|UTERUS",
     "the pelvis": "GROIN|HIPS?|ILIUM|PELVIS|SIJOINTS?|SACROILIACJOINTS?",
 }
-REGIONS = {region: re.compile(names) for region, names in REGIONS.items()}
+REGIONS = {region: re.compile(names) for region, names in LABELS.items()}
 
 
-def refuse_other_objects(dataset):
-    """Refuse what its header shows to be no axial CT image.
+class Objection(NamedTuple):
+    """Why an object is no axial CT slice: a noun ("localizer", "structured report", …), and the refusal."""
 
-    Parameters
-    ----------
-    dataset : pydicom.Dataset
-        As `models.ingest.dicom.read_header` gives it.
-
-    Raises
-    ------
-    UserError
-        ``not_ct``, ``no_pixels``, ``not_axial`` or ``corrupt_file``.
-    """
-    objection = _objection(dataset)
-    if objection:
-        _, code, sentence = objection
-        raise UserError(code, sentence)
+    noun: str
+    refusal: UserError
 
 
-def is_left_out(dataset):
-    """Why an object of a many-file upload is no axial CT slice, or None where it may be one.
+@refusing_damage(HEADER)
+def objection_to(dataset: Dataset) -> Objection | None:
+    """The first thing in a header that speaks against an axial CT slice; None where it may be one.
 
-    Returns
-    -------
-    str or None
-        A noun: "localizer", "structured report", "segmentation", "coronal, sagittal or oblique plane", ...
+    Its refusal is ``not_ct``, ``no_pixels`` or ``not_axial``.
 
     Raises
     ------
     UserError
         ``corrupt_file``, where the header is damaged.
     """
-    objection = _objection(dataset)
-    return objection[0] if objection else None
-
-
-@refusing_damage()
-def _objection(dataset):
-    """(noun, code, sentence) of the first thing that speaks against a slice, or None."""
     checks = (_other_object, _no_image, _other_plane)
     return next((objection for check in checks if (objection := check(dataset))), None)
 
 
-def _other_object(dataset):
+def _other_object(dataset: Dataset) -> Objection | None:
     modality = str(dataset.get("Modality") or "").strip().upper()
     if modality and modality != "CT":
         noun = MODALITIES.get(modality, "object of another modality")
@@ -138,15 +120,17 @@ def _other_object(dataset):
     elif _is_page(dataset):
         noun = "dose report, screen save or rendering"
     elif _is_map(dataset):
-        return "derived map", "not_ct", MAP_SENTENCE
+        return Objection("derived map", UserError("not_ct", MAP_SENTENCE))
     elif _is_colour(dataset):
-        return "colour picture", "not_ct", "The DICOM file is in colour; a CT image is grey."
+        sentence = "The DICOM file is in colour; a CT image is grey."
+        return Objection("colour picture", UserError("not_ct", sentence))
     else:
         return None
-    return noun, "not_ct", f"The DICOM file is no CT image: it is {_with_article(noun)}."
+    sentence = f"The DICOM file is no CT image: it is {_with_article(noun)}."
+    return Objection(noun, UserError("not_ct", sentence))
 
 
-def _other_class(dataset):
+def _other_class(dataset: Dataset) -> Objection:
     uid = UID(str(_sop_class(dataset) or ""))
     known = uid.name if uid.name != uid else ""  # never the value itself, which may be anything
     noun = known.removesuffix(" Storage") or "object of an unknown class"
@@ -154,18 +138,15 @@ def _other_class(dataset):
         sentence = "The DICOM file is a secondary capture (a screenshot or the like); send the original CT."
     else:
         sentence = f"The DICOM file is no CT image: its class is {known or 'unknown'}."
-    return noun, "not_ct", sentence
+    return Objection(noun, UserError("not_ct", sentence))
 
 
-def _no_image(dataset):
+def _no_image(dataset: Dataset) -> Objection | None:
     if not _has_pixels(dataset):
         if "Rows" not in dataset:
             raise UserError("corrupt_file", "The DICOM file is damaged or cut short: it has no image.")
-        return (
-            "header without pixel data",
-            "no_pixels",
-            "The DICOM file has no pixel data, or was cut short before them.",
-        )
+        sentence = "The DICOM file has no pixel data, or was cut short before them."
+        return Objection("header without pixel data", UserError("no_pixels", sentence))
     if not all(0 < int(dataset.get(keyword) or 0) < 2**16 for keyword in ("Rows", "Columns")):
         raise UserError("corrupt_file", "The DICOM file is damaged: it does not say how large the image is.")
     if dataset.get("BitsAllocated") not in (8, 16, 32, 64):
@@ -175,17 +156,18 @@ def _no_image(dataset):
     return None
 
 
-def _other_plane(dataset):
+def _other_plane(dataset: Dataset) -> Objection | None:
     if any("LOCALIZER" in word or "SCOUT" in word for word in _image_type(dataset)):
-        return "localizer", "not_axial", "The image is a localizer (scout view), not an axial slice."
+        sentence = "The image is a localizer (scout view), not an axial slice."
+        return Objection("localizer", UserError("not_axial", sentence))
     orientations = [frame.orientation for frame in frames_of(dataset)]
     if any(orientation is None or is_axial(orientation) for orientation in orientations):
         return None
     noun = "coronal, sagittal or oblique plane"
-    return noun, "not_axial", f"The image is a {noun}; send an axial slice."
+    return Objection(noun, UserError("not_axial", f"The image is a {noun}; send an axial slice."))
 
 
-def labelled_region(dataset):
+def labelled_region(dataset: Dataset) -> str | None:
     """Which part of the body the header names, where that is none with lung; else None.
 
     Scanners write what the protocol was made for, and chests are labelled HEAD or EXTREMITY: what the pixels
@@ -200,7 +182,7 @@ def labelled_region(dataset):
     return next((region for region, names in REGIONS.items() if names.fullmatch(label)), None)
 
 
-def ct_class(dataset):
+def ct_class(dataset: Dataset) -> str | None:
     """The SOP class of a CT image, by the data set or else by the file meta information; None for others.
 
     Programs that anonymise or convert lose or change the one in the data set; a file of which neither says
@@ -212,21 +194,21 @@ def ct_class(dataset):
     return found or ("1.2.840.10008.5.1.4.1.1.2" if modality == "CT" and not any(uids) else None)
 
 
-def _sop_class(dataset):
+def _sop_class(dataset: Dataset) -> str | None:
     return next(filter(None, _sop_classes(dataset)), None)
 
 
-def _sop_classes(dataset):
+def _sop_classes(dataset: Dataset) -> tuple[str | None, str | None]:
     meta = getattr(dataset, "file_meta", None) or {}
     return dataset.get("SOPClassUID"), meta.get("MediaStorageSOPClassUID")
 
 
-def _has_pixels(dataset):
+def _has_pixels(dataset: Dataset) -> bool:
     return any(keyword in dataset for keyword in PIXELS)
 
 
-@refusing_damage()
-def is_text_likely(dataset):
+@refusing_damage(HEADER)
+def is_text_likely(dataset: Dataset) -> bool:
     """Whether text may be burned into the pixels, a name perhaps, as far as the header says so.
 
     By Burned In Annotation (PS3.3 C.7.6.1.1); where it is silent, an image that was converted (Conversion
@@ -238,26 +220,26 @@ def is_text_likely(dataset):
     return bool(dataset.get("ConversionType")) or any("SCREEN" in word for word in _image_type(dataset))
 
 
-def _is_colour(dataset):
+def _is_colour(dataset: Dataset) -> bool:
     photometric = str(dataset.get("PhotometricInterpretation") or "").upper()
     return int(dataset.get("SamplesPerPixel") or 1) != 1 or photometric.startswith(("RGB", "YBR", "PALETTE"))
 
 
-def _is_page(dataset):
+def _is_page(dataset: Dataset) -> bool:
     """Whether the image is text or a rendering: its type says so, or it has nothing of a slice."""
     words = _image_type(dataset)
     bare = not any(keyword in dataset for keyword in SLICE_KEYWORDS)
     return any(NO_SLICES.search(word) for word in words) or ("SECONDARY" in words and bare)
 
 
-def _is_map(dataset):
+def _is_map(dataset: Dataset) -> bool:
     """Whether the image was computed from several and shows no attenuation: perfusion, iodine, ..."""
     words = _image_type(dataset)
     of_perfusion = "DERIVED" in words and any("PERFUSION" in word for word in words)
     return of_perfusion or any(MAP.fullmatch(word) for word in words)
 
 
-def _image_type(dataset):
+def _image_type(dataset: Dataset) -> list[str]:
     """The values of Image Type and of the first frame's Frame Type, as letters only."""
     words = []
     for value in (dataset.get("ImageType"), frame_value(dataset, 0, "CTImageFrameTypeSequence", "FrameType")):
@@ -265,5 +247,5 @@ def _image_type(dataset):
     return [re.sub("[^A-Z0-9]", "", str(word).upper()) for word in words]
 
 
-def _with_article(noun):
+def _with_article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiouX' else 'a'} {noun}"

@@ -3,8 +3,8 @@
 pydicom decodes RLE, python-gdcm the JPEG family, pylibjpeg-openjpeg High-Throughput JPEG 2000.
 """
 
-from pydicom.pixels import get_decoder
-from pydicom.pixels.decoders import JPEGExtended12BitDecoder
+from pydicom import Dataset
+from pydicom.pixels.decoders.base import Decoder, DecodeRunner, JPEGExtended12BitDecoder, get_decoder
 from pydicom.uid import (
     UID,
     ExplicitVRBigEndian,
@@ -32,7 +32,7 @@ DECODER_DEPENDENCIES = {JPEGExtended12Bit: ("gdcm>=3.0.10",)}  # pydicom asks a 
 PLUGIN = "gdcm 12 bit"
 
 
-def syntax_of(dataset):
+def syntax_of(dataset: Dataset) -> UID:
     """The transfer syntax of a header: its own, or the plain one that it was read with."""
     uid = dataset.file_meta.get("TransferSyntaxUID")
     if uid:
@@ -43,7 +43,7 @@ def syntax_of(dataset):
     return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
 
 
-def decoder_for(syntax):
+def decoder_for(syntax: UID) -> Decoder:
     """pydicom's decoder of a transfer syntax.
 
     Raises
@@ -61,7 +61,7 @@ def decoder_for(syntax):
     return decoder
 
 
-def _missing(syntax, reason):
+def _missing(syntax: UID, reason: str) -> UserError:
     name = syntax.name if syntax.name != syntax else "an unknown transfer syntax"
     number = f" ({syntax})" if syntax.is_valid else ""  # else it may be any text
     return UserError(
@@ -69,19 +69,18 @@ def _missing(syntax, reason):
     )
 
 
-def is_available(uid):
+def is_available(uid: str) -> bool:
     """Whether the plug-in of this module reads a transfer syntax (asked by pydicom)."""
     return uid == JPEGExtended12Bit and gdcm is not None
 
 
-def decode_extended(src, runner):
+def decode_extended(src: bytes, runner: DecodeRunner) -> bytes:
     """One frame of JPEG Extended with 12 bits, which GDCM reads though pydicom's own plug-in declines it.
 
     Parameters
     ----------
-    src : bytes
+    src
         The JPEG code stream.
-    runner : pydicom.pixels.decoders.base.DecodeRunner
 
     Returns
     -------

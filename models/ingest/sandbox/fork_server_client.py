@@ -1,8 +1,7 @@
-"""The zygote as the server sees it: started once, shared by all threads and by forked server processes."""
+"""The fork server as the server sees it: started once, shared by all threads and forked server processes."""
 
 import atexit
 import functools
-import json
 import logging
 import os
 import socket
@@ -13,11 +12,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from models.trained import FOLDER
+from models.weights import FOLDER
 
 ROOT = Path(__file__).resolve().parents[3]
 FORK_SERVER = "models.ingest.sandbox.fork_server"
-PATIENCE_S = 5  # for an order to be taken
+SEND_S = 5  # for an upload to be taken
 AGAIN_S = 30  # after one that did not even begin to work, before another is started
 PASSED_ON = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LD_LIBRARY_PATH", "VIRTUAL_ENV")  # of the environment:
 READY = b"ready"  # the password, and whatever else is in it, are no matter of a decoder's
@@ -25,100 +24,110 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THRE
 log = logging.getLogger(__name__)
 
 
-class ForkServerDoesNotStart(OSError):
-    """The zygote ends before it can work: not by an upload, and so it will again."""
+class ForkServerDoesNotStart(Exception):
+    """The fork server ends before it can work: not by an upload, and so it will again."""
 
 
 class ForkServerClient:
-    """Starts the zygote, and sends it orders.
+    """Starts the fork server, and sends it uploads.
 
     Parameters
     ----------
-    weights : str or Path
+    weights
         Folder of the weights.
     """
 
-    def __init__(self, weights=FOLDER):
+    def __init__(self, weights: str | Path = FOLDER) -> None:
         self._weights, self._lock = weights, threading.Lock()
-        self._socket = self._process = self._owner = None
+        self._running: tuple[socket.socket, subprocess.Popen[bytes]] | None = None
+        self._owner = 0  # the server process that started it
         self._not_before = 0.0
 
-    def start(self):
-        """Start it, unless it runs; it is not waited for."""
-        with self._lock:
-            if self._socket is None:
-                self._start()
+    @property
+    def process(self) -> int | None:
+        """Its process, where it runs."""
+        return self._running[1].pid if self._running else None
 
-    def order(self, order, descriptors):
-        """Send an order.
+    def start(self) -> socket.socket:
+        """Start it, unless it runs; it is not waited for. Returns the socket to it."""
+        with self._lock:
+            self._running = self._running or self._start()
+            return self._running[0]
+
+    def send(self, descriptors: list[int]) -> socket.socket:
+        """Have an upload decoded.
 
         Parameters
         ----------
-        order : dict
-        descriptors : list of int
+        descriptors
+            Of the control socket, the spool and the result file.
 
         Returns
         -------
         socket.socket
-            That it went to, for `forget`.
+            That they went to, for `forget`.
 
         Raises
         ------
         OSError
-            There is no zygote, nor does one start; `ForkServerDoesNotStart` where that lies at no upload.
+            Those that there were do not answer.
+        ForkServerDoesNotStart
         """
-        message = [json.dumps(order).encode()]
-        for again in (True, False):
-            self.start()
-            to_zygote = self._socket
-            try:
-                socket.send_fds(to_zygote, message, descriptors, socket.MSG_NOSIGNAL)
-                return to_zygote
-            except OSError:
-                self.forget(to_zygote)
-                if not again:
-                    raise
+        try:
+            return self._send(descriptors)
+        except OSError:
+            return self._send(descriptors)  # to another one
 
-    def forget(self, to_zygote):
-        """Start another zygote for the next order: this one does not answer."""
+    def _send(self, descriptors: list[int]) -> socket.socket:
+        line = self.start()
+        try:
+            socket.send_fds(line, [b"upload"], descriptors, socket.MSG_NOSIGNAL)
+        except OSError:
+            self.forget(line)
+            raise
+        return line
+
+    def forget(self, line: socket.socket) -> None:
+        """Start another one for the next upload: this one does not answer."""
         with self._lock:
-            if self._socket is not to_zygote or to_zygote is None:
+            if self._running is None or self._running[0] is not line:
                 return  # another thread has done it
-            was_ready = self._was_ready()
-            if was_ready or self._end_was_a_signal():
+            if self._was_ready() or self._end_was_a_signal():
                 log.error("The process that forks the decoders is gone; it is started again.")
             else:
                 log.error("The process that forks the decoders does not start: uploads cannot be read.")
                 self._not_before = time.monotonic() + AGAIN_S
             self._end()
 
-    def close(self):
+    def close(self) -> None:
         """End it, once no other server process uses it."""
         with self._lock:
-            if self._socket is not None:
-                self._end()
+            self._end()
 
-    def _was_ready(self):
+    def _was_ready(self) -> bool:
         """Whether it said so, which is read only when it is gone."""
         try:
-            return self._socket.recv(len(READY), socket.MSG_DONTWAIT) == READY
+            return (
+                self._running is not None and self._running[0].recv(len(READY), socket.MSG_DONTWAIT) == READY
+            )
         except OSError:
             return False
 
-    def _end_was_a_signal(self):
+    def _end_was_a_signal(self) -> bool:
         """Whether somebody, or the lack of memory, ended it, which says nothing of the next one."""
         with suppress(subprocess.TimeoutExpired):
-            return self._owner == os.getpid() and self._process.wait(timeout=1) < 0
+            return bool(self._running and self._owner == os.getpid() and self._running[1].wait(timeout=1) < 0)
         return False
 
-    def _start(self):
+    def _start(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
         if time.monotonic() < self._not_before:
             raise ForkServerDoesNotStart
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.settimeout(PATIENCE_S)
+        ours.settimeout(SEND_S)
         known = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        self._owner = os.getpid()
         with theirs:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-P", "-m", FORK_SERVER, str(theirs.fileno()), str(self._weights)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -126,22 +135,25 @@ class ForkServerClient:
                 start_new_session=True,  # Ctrl+C is the server's
                 env=known | ONE_THREAD | {"PYTHONPATH": str(ROOT)},
             )
-        self._socket, self._owner = ours, os.getpid()
+        return ours, process
 
-    def _end(self):
-        self._socket.close()
+    def _end(self) -> None:
+        if self._running is None:
+            return
+        line, process = self._running
+        line.close()
         if self._owner == os.getpid():
             try:
-                self._process.wait(timeout=1)
+                process.wait(timeout=1)
             except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        self._socket = self._process = None
+                process.kill()
+                process.wait()
+        self._running = None
 
 
 @functools.cache
-def fork_server_client(weights):
-    """The one zygote that works with a folder of weights."""
-    process = ForkServerClient(weights)
-    atexit.register(process.close)
-    return process
+def fork_server_client(weights: str | Path) -> ForkServerClient:
+    """The one fork server that works with a folder of weights."""
+    client = ForkServerClient(weights)
+    atexit.register(client.close)
+    return client

@@ -2,8 +2,8 @@
 
 Landlock (Linux 5.13 and later; landlock(7)) leaves it the program's own files to read, and nothing else: no
 other scan, no other process's environment in /proc. A seccomp filter (seccomp(2)) refuses sockets, new
-processes and programs, and what reaches into other processes. What it was handed (the upload, the place for
-the slices, its sockets) it goes on using. Where the system has neither, `missing` says so.
+processes and programs, and what reaches into other processes. What it was handed (the upload, the file for
+the slices, its socket) it goes on using. Where the system has neither, `missing` says so.
 """
 
 import ctypes
@@ -14,9 +14,10 @@ import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
-LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+LIBC: Any = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 PR_SET_NO_NEW_PRIVS, PR_GET_SECCOMP, PR_SET_SECCOMP, FILTER_MODE = 38, 21, 22, 2  # prctl(2)
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # of Landlock; system calls of all machines
@@ -95,21 +96,18 @@ ALLOW, KILL_PROCESS, ERROR = 0x7FFF0000, 0x80000000, 0x00050000
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # of BPF
 NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # where they lie in struct seccomp_data
 
+Step = tuple[int, int, int, int]  # of a program of BPF: code, jumps if true and if false, constant
 
-def missing():
+
+def missing() -> tuple[str, ...]:
     """Which of the two this system does not have; names for a sentence, in a tuple."""
     if sys.platform != "linux":
         return ("Landlock", "seccomp")
     return (*(() if _landlock_version() else ("Landlock",)), *(() if _has_seccomp() else ("seccomp",)))
 
 
-def ruleset(weights):
+def ruleset(weights: str | Path) -> int | None:
     """What may be read, made once for all processes that are to be kept to it.
-
-    Parameters
-    ----------
-    weights : str or Path
-        Folder of the weights.
 
     Returns
     -------
@@ -133,14 +131,14 @@ def ruleset(weights):
     return rules
 
 
-def enter(rules):
+def enter(rules: int | None) -> None:
     """Keep this process, which must have one thread, from all else; there is no way back.
 
     Where the kernel refuses, the process goes on as it is: `missing` has said what a system does not have.
 
     Parameters
     ----------
-    rules : int or None
+    rules
         Of `ruleset`.
     """
     one, none = ctypes.c_ulong(1), ctypes.c_ulong(0)
@@ -156,18 +154,18 @@ def enter(rules):
         LIBC.prctl(PR_SET_SECCOMP, ctypes.c_ulong(FILTER_MODE), header, none, none)
 
 
-def _landlock_version():
+def _landlock_version() -> int:
     """0 where there is none, or it is switched off."""
     version = LIBC.syscall(ctypes.c_long(CREATE_RULESET), None, ctypes.c_size_t(0), ctypes.c_uint32(VERSION))
     return max(version, 0)
 
 
-def _has_seccomp():
+def _has_seccomp() -> bool:
     """Whether filters can be set, and this machine's system calls are known."""
     return platform.machine() in MACHINES and LIBC.prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0
 
 
-def _let_read(rules, path):
+def _let_read(rules: int, path: str | Path) -> None:
     """Allow what lies beneath a path to be read; OSError where there is no such path."""
     descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
@@ -180,11 +178,11 @@ def _let_read(rules, path):
         os.close(descriptor)
 
 
-def _filter(process):
+def _filter(process: int) -> bytes:
     """The program of BPF: what is denied fails with EPERM, all else goes on."""
     column, architecture = MACHINES[platform.machine()]
     refuse = (RETURN, 0, 0, ERROR | errno.EPERM)
-    program = [
+    program: list[Step] = [
         (LOAD, 0, 0, ARCHITECTURE),
         (EQUAL, 1, 0, architecture),
         (RETURN, 0, 0, KILL_PROCESS),
@@ -195,8 +193,8 @@ def _filter(process):
         (RETURN, 0, 0, ERROR | errno.ENOSYS),
     ]
     for numbers in DENIED.values():
-        if numbers[column] is not None:
-            program += [(EQUAL, 0, 1, numbers[column]), refuse]
+        if (number := numbers[column]) is not None:
+            program += [(EQUAL, 0, 1, number), refuse]
     program += _unless(CLONE[column], 0, ANY_BIT, CLONE_THREAD, refuse)
     for call in (KILL, TGKILL):  # a process may end itself
         program += _unless(call[column], 0, EQUAL, process, refuse)
@@ -205,7 +203,7 @@ def _filter(process):
     return b"".join(struct.pack("=HBBI", *step) for step in program)
 
 
-def _unless(call, argument, test, value, refuse):
+def _unless(call: int, argument: int, test: int, value: int, refuse: Step) -> list[Step]:
     """Refuse a call unless an argument's lower half is as it must be; loads the number again after it."""
     return [
         (EQUAL, 0, 4, call),

@@ -1,4 +1,4 @@
-"""What a child of the zygote says about an upload, and what is told to the user; see `upload`.
+"""What a child of the fork server says about an upload, and what is told to the user; see `job`.
 
 A child that a damaged file has taken over could say anything, so nothing is believed that does not fit.
 """
@@ -9,19 +9,22 @@ import math
 import mmap
 import os
 import signal
+import socket
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import IO, Any
 
+import msgspec
 import numpy as np
 
-from models.errors import STATUS, ContentDoubted, UserError
-from models.imaging.scan_json import scan_of
+from models.errors import CODES, ContentDoubted, UserError
+from models.imaging.scan import Scan, scan_of
+from models.ingest.sandbox.job import Job
 from models.ingest.spool import scratch
 
-try:
+with suppress(ImportError):  # Windows, where nothing is isolated
     import fcntl
-except ImportError:  # Windows, where nothing is isolated
-    fcntl = None
 
 GRACE_S = 2  # after the kernel should have ended the child
 LINE_BYTES = 1 << 24
@@ -32,20 +35,15 @@ COPIED_BYTES = 1 << 20  # slices up to here are copied, larger ones mapped
 log = logging.getLogger(__name__)
 
 
+Message = dict[str, Any]  # whatever a child says
+
+
 class ForkServerGone(Exception):
-    """The child ended with the zygote, and nobody says how."""
+    """The child ended with the fork server, and nobody says how."""
 
 
-def converse(control, job, seconds, progress):
+def converse(control: socket.socket, job: Job, progress: Callable[[int, int], object]) -> Message:
     """Send a job to a child, and pass on its progress until it answers.
-
-    Parameters
-    ----------
-    control : socket.socket
-    job : dict
-    seconds : float
-        After which the kernel ends the child.
-    progress : callable
 
     Returns
     -------
@@ -59,7 +57,7 @@ def converse(control, job, seconds, progress):
     ForkServerGone
     """
     share = 0.0
-    for message in _messages(control, job, time.monotonic() + seconds + GRACE_S):
+    for message in _messages(control, job, time.monotonic() + job.seconds + GRACE_S):
         if "progress" in message:
             done, total = _steps(message["progress"])
             if done / total > share:  # it only grows, so that nobody is kept busy by what is said
@@ -70,25 +68,24 @@ def converse(control, job, seconds, progress):
         elif "error" in message:
             raise _told(message["error"])
         elif "failed" in message:
-            place = str(message["failed"])[:LOGGED]
-            log.error("Decoding failed by a mistake in the program:\n%s", place)
+            log.error("Decoding failed by a mistake in the program:\n%s", str(message["failed"])[:LOGGED])
             raise _refusal(0)
         elif "ended" in message:
             ended = message["ended"]
-            raise _refusal(ended if isinstance(ended, int) else 0, seconds)
+            raise _refusal(ended if isinstance(ended, int) else 0, job.seconds)
     raise ForkServerGone
 
 
-def _messages(control, job, end):
+def _messages(control: socket.socket, job: Job, end: float) -> Iterator[Message]:
     """What is said until the socket closes; too late counts as if the kernel had ended the child.
 
-    The time is up at its end, whatever is still said: who asked then closes the socket, and the zygote ends
-    the child.
+    The time is up at its end, whatever is still said: who asked then closes the socket, and the fork
+    server ends the child.
     """
     said = bytearray()
     try:
         control.settimeout(_left(end))
-        control.sendall(json.dumps(job).encode() + b"\n")
+        control.sendall(msgspec.json.encode(job) + b"\n")
         while chunk := control.recv(CHUNK_BYTES):
             said += chunk
             if b"\n" in chunk:
@@ -103,14 +100,14 @@ def _messages(control, job, end):
         return
 
 
-def _left(end):
+def _left(end: float) -> float:
     """Seconds until a time; TimeoutError where it is past."""
     if (left := end - time.monotonic()) <= 0:
         raise TimeoutError
     return left
 
 
-def _parsed(line):
+def _parsed(line: bytes | bytearray) -> Message | None:
     """A message; None for a line that was cut short."""
     try:
         message = json.loads(line)
@@ -119,7 +116,7 @@ def _parsed(line):
     return message if isinstance(message, dict) else None
 
 
-def _steps(progress):
+def _steps(progress: object) -> tuple[int, int]:
     """Steps done, and of how many; 0 of 1 for what is no progress."""
     if isinstance(progress, list) and len(progress) == 2 and all(type(n) is int for n in progress):
         done, total = progress
@@ -128,15 +125,15 @@ def _steps(progress):
     return 0, 1
 
 
-def _told(error):
+def _told(error: object) -> UserError:
     """The child's own refusal, or another for one that says nothing of the kind."""
     if isinstance(error, list) and len(error) == 2 and all(isinstance(part, str) for part in error):
         code, sentence = error
-        return UserError(code if code in STATUS else "corrupt_file", sentence[:SENTENCE])
+        return UserError(code if code in CODES else "corrupt_file", sentence[:SENTENCE])
     return _refusal(0)
 
 
-def _refusal(ended, seconds=0):
+def _refusal(ended: int, seconds: float = 0) -> UserError:
     """The answer for a child that a signal ended before it could say anything."""
     if ended == signal.SIGKILL:  # nothing in the file does that: there is no memory, or someone's hand
         return busy()
@@ -144,16 +141,18 @@ def _refusal(ended, seconds=0):
     if ended == signal.SIGALRM:
         message = f"The file takes more than {seconds:.0f} s to decode: it is damaged, or packed too tightly."
         return UserError("corrupt_file", message)
-    message = "The file is damaged: it ends the program that decodes it. Export it again."
+    message = (
+        "The file is damaged, or one of the series: it ends the program that decodes it. Export it again."
+    )
     return UserError("corrupt_file", message)
 
 
-def busy():
+def busy() -> UserError:
     """The answer where there is no process for an upload."""
     return UserError("busy", "The server is busy with other images; try again in a few seconds.")
 
 
-def scan_in(answer, result):
+def scan_in(answer: Message, result: IO[bytes]) -> Scan:
     """The scan of an answer, its slices in the file `result`.
 
     Raises
@@ -168,7 +167,7 @@ def scan_in(answer, result):
         scan = scan_of(answer["scan"], slices)
         if len(scan.spacing_mm) != 2 or not 0 < min(scan.spacing_mm) <= max(scan.spacing_mm) < math.inf:
             raise ValueError("There is no such spacing.")
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         log.error("A decoder gave an answer that does not fit: %s.", type(error).__name__)
         raise _refusal(0) from error
     if "error" in answer:
@@ -177,9 +176,10 @@ def scan_in(answer, result):
     return scan
 
 
-def _slices(result, dtype, shape):
+def _slices(result: IO[bytes], dtype: np.dtype, shape: list[int]) -> np.ndarray:
     """Slices (n, rows, cols), read-only, in memory that nobody else can change or cut off."""
     n_bytes = math.prod(shape) * dtype.itemsize
+    data: bytes | mmap.mmap
     if len(shape) != 3 or min(shape) < 1 or dtype.kind not in "iuf":
         raise ValueError(f"Slices have three dimensions. Received: {len(shape)}, {dtype.kind}")
     if n_bytes <= COPIED_BYTES:
@@ -194,7 +194,7 @@ def _slices(result, dtype, shape):
     return np.frombuffer(data, dtype, count=math.prod(shape)).reshape(shape)
 
 
-def _seal(file):
+def _seal(file: IO[bytes]) -> bool:
     """Let nobody write to a file in memory, or cut it off; False where it is none, or still mapped."""
     with suppress(OSError):
         fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
@@ -204,7 +204,7 @@ def _seal(file):
         return False
 
 
-def _copy(file, n_bytes):
+def _copy(file: IO[bytes], n_bytes: int) -> IO[bytes]:
     """A file of our own with the same bytes; ValueError where they are gone meanwhile."""
     own, done = scratch(), 0
     while done < n_bytes:
@@ -215,6 +215,6 @@ def _copy(file, n_bytes):
     return own
 
 
-def _check_size(file, n_bytes):
+def _check_size(file: IO[bytes], n_bytes: int) -> None:
     if os.fstat(file.fileno()).st_size != n_bytes:
         raise ValueError("The slices are not all there.")

@@ -2,17 +2,22 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
+
+from pydicom import Dataset
 
 from models.errors import UserError
 from models.imaging.geometry import is_axial
-from models.imaging.reference import Reference
-from models.ingest.dicom import is_left_out, read_header, refuse_other_objects
+from models.imaging.scan import Reference
+from models.ingest.dicom import read_header
 from models.ingest.dicom.frames import Frame, count_frames, frames_of
 from models.ingest.dicom.hounsfield import is_hounsfield, odd_rescale
 from models.ingest.dicom.numbers import whole_in
 from models.ingest.dicom.references import contrast_given, malformed_uids, reference_of
-from models.ingest.dicom.sop_classes import is_text_likely, labelled_region
+from models.ingest.dicom.sop_classes import is_text_likely, labelled_region, objection_to
+from models.ingest.limits import Limits
 from models.ingest.source import DICOM_NAME, Source
 
 OTHER_FRAMES = "frame in another plane"
@@ -36,30 +41,27 @@ class SliceHeader:
 
     Attributes
     ----------
-    source : Source
-    frame : Frame
-    shape : (int, int)
+    shape
         Rows and columns.
-    series : tuple
+    series
         The same for all slices of one series.
-    series_number, acquisition, instance : int, optional
-    kernel : str
+    kernel
         Convolution kernel, empty where unknown.
-    is_hu : bool
+    is_hu
         Whether the pixels are in Hounsfield units.
-    reference : Reference, optional
+    reference
         None where the file does not name itself properly.
-    contrast : bool
+    contrast
         Whether contrast agent was given, as far as the file says so.
-    is_text_likely : bool
+    is_text_likely
         Whether text may be burned into the pixels.
-    region : str, optional
+    region
         Part of the body without lung that the file is labelled with.
-    malformed : tuple of str
+    malformed
         Names of the identifiers that are not as the standard has them.
-    odd : tuple of str
+    odd
         Sentences on numbers that are not written as they should be.
-    setting : int
+    setting
         The same for slices whose scanner, patient and protocol are, as far as the files say so.
     """
 
@@ -86,33 +88,29 @@ class Headers:
     """What the first pass found: slices, other objects by kind with their refusals, damaged files."""
 
     slices: list[SliceHeader] = field(default_factory=list)
-    left_out: Counter = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
     refusals: dict[str, UserError] = field(default_factory=dict)
     damaged: list[UserError] = field(default_factory=list)
     n_files: int = 0
 
 
-def read_headers(sources, step, limits):
+def read_headers(sources: list[Source], step: Callable[[], object], limits: Limits) -> Headers:
     """Read the headers of DICOM files.
 
     Parameters
     ----------
-    sources : list of Source
+    sources
         DICOM files; an empty one counts as damaged.
-    step : callable
+    step
         Called without arguments after each file.
-    limits : Limits
-
-    Returns
-    -------
-    Headers
 
     Raises
     ------
     UserError
         ``too_large``.
     """
-    found, strays = Headers(n_files=len(sources)), []
+    found = Headers(n_files=len(sources))
+    strays: list[UserError] = []
     for source in sources:
         try:
             _add(found, source, read_header(source.open(), source.name), limits)
@@ -131,14 +129,14 @@ def read_headers(sources, step, limits):
     return found
 
 
-def _is_marked(source):
+def _is_marked(source: Source) -> bool:
     """Whether a file says that it is DICOM, rather than only beginning like it."""
     return bool(DICOM_NAME.search(source.name)) or source.open().read(132)[128:] == b"DICM"
 
 
-def _add(found, source, dataset, limits):
-    kind = is_left_out(dataset)
-    if kind is None:
+def _add(found: Headers, source: Source, dataset: Dataset, limits: Limits) -> None:
+    objection = objection_to(dataset)
+    if objection is None:
         limits.check_frames(count_frames(dataset))
         limits.check_image(int(dataset.Rows), int(dataset.Columns))
         headers = _slice_headers(source, dataset)
@@ -146,28 +144,19 @@ def _add(found, source, dataset, limits):
         found.slices += axial
         if len(axial) < len(headers):
             found.left_out[OTHER_FRAMES] += len(headers) - len(axial)
-    elif kind == "DICOMDIR":  # a CD's list of its files, no object of its own
+    elif objection.noun == "DICOMDIR":  # a CD's list of its files, no object of its own
         found.n_files -= 1
+    elif objection.refusal.code == "no_pixels":  # a slice without them must not vanish from its series
+        raise objection.refusal
     else:
-        refusal = _refusal(dataset)
-        if refusal.code == "no_pixels":  # a slice that lost its pixels must not vanish from its series
-            raise refusal
-        found.left_out[kind] += 1
-        found.refusals.setdefault(kind, refusal)
+        found.left_out[objection.noun] += 1
+        found.refusals.setdefault(objection.noun, objection.refusal)
 
 
-def _refusal(dataset):
-    try:
-        refuse_other_objects(dataset)
-    except UserError as error:
-        return error
-    raise ValueError("Nothing speaks against the object.")
-
-
-def _slice_headers(source, dataset):
+def _slice_headers(source: Source, dataset: Dataset) -> list[SliceHeader]:
     number = whole_in(dataset, "SeriesNumber")
     uid = str(dataset.get("SeriesInstanceUID") or "").strip()
-    shared = {
+    shared: dict[str, Any] = {
         "shape": (int(dataset.Rows), int(dataset.Columns)),
         "series": (uid,) if uid else ("", str(dataset.get("StudyInstanceUID") or ""), number),
         "series_number": number,
@@ -193,7 +182,7 @@ def _slice_headers(source, dataset):
     ]
 
 
-def _kernel(value):
+def _kernel(value: Any) -> str:
     """Only what looks like the name of a kernel is repeated to anyone."""
     first = value if isinstance(value, str) or value is None else next(iter(value), "")
     return name if KERNEL_NAME.fullmatch(name := str(first or "").strip()) else ""

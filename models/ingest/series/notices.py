@@ -1,13 +1,13 @@
 """What the reader of a series should be told about it, in words: gaps, repeats, tilt, thickness."""
 
 from collections import Counter
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
 from models.imaging.geometry import gaps, tilt_degrees, uneven
-from models.imaging.reference import references_of
-from models.imaging.scan import Notice
-from models.ingest.series.order import orientation_of
+from models.imaging.scan import Notice, references_of
+from models.ingest.series.order import Series, orientation_of
 
 LISTED = 5  # positions named in one sentence, at most
 THICK_MM = 5.0
@@ -15,15 +15,14 @@ TILT_DEGREES = 1.0
 MANY_GAPS = 0.2  # of the distances: more wide ones are no missing slices but an irregular series
 
 
-def series_notices(series, left_out, notes=()):
+def series_notices(series: Series, left_out: Counter[str], notes: Collection[str] = ()) -> list[Notice]:
     """Warnings about a series.
 
     Parameters
     ----------
-    series : models.ingest.series.order.Series
-    left_out : Counter
+    left_out
         Objects beside it that were not read, by kind.
-    notes : set of str
+    notes
         Codes of what was found while the pixels were decoded.
 
     Returns
@@ -44,10 +43,10 @@ def series_notices(series, left_out, notes=()):
     if left_out:
         kinds = ", ".join(f"{kind} ({count})" for kind, count in sorted(left_out.items()))
         notices.append(Notice("left_out", f"Not read, because no axial CT slices: {kinds}."))
-    if series.evidence != "position" and len(series.slices) > 1:
-        places = any(header.frame.position for header in series.slices)
-        why = "The slices' positions are wanting" if places else "The files do not say where the slices lie"
-        by = "Slice Location" if series.evidence == "location" else "their numbers"
+    if series.ordered_by != "position" and len(series.slices) > 1:
+        some = any(header.frame.position for header in series.slices)
+        why = "The slices' positions are wanting" if some else "The files do not say where the slices lie"
+        by = "Slice Location" if series.ordered_by == "location" else "their numbers"
         notices.append(Notice("order_assumed", f"{why}; they are in the order of {by}."))
     if series.repeated_mm:
         message = f"Slices that are there more than once were read once: {_at(series.repeated_mm)}."
@@ -64,14 +63,14 @@ def series_notices(series, left_out, notes=()):
     return [*notices, *_spacing(series), *_tilt(series), *_thick(series), *_units(series)]
 
 
-def _odd(series):
+def _odd(series: Series) -> Iterator[Notice]:
     sentences = list(dict.fromkeys(sentence for header in series.slices for sentence in header.odd))
     more = [f"So are {len(sentences) - LISTED} more numbers."] if len(sentences) > LISTED else []
     if sentences:
         yield Notice("odd_numbers", " ".join(sentences[:LISTED] + more))
 
 
-def _region(series):
+def _region(series: Series) -> Iterator[Notice]:
     regions = Counter(header.region for header in series.slices if header.region)
     if regions:
         region, count = regions.most_common(1)[0]
@@ -81,7 +80,7 @@ def _region(series):
         yield Notice("region_label", message)
 
 
-def _identifiers(series):
+def _identifiers(series: Series) -> Iterator[Notice]:
     malformed = {name for header in series.slices for name in header.malformed}
     references = [header.reference for header in series.slices]
     if malformed:
@@ -94,35 +93,35 @@ def _identifiers(series):
     yield Notice("no_identifiers", f"No DICOM reports can be made of this scan: {why}.")
 
 
-def _spacing(series):
+def _spacing(series: Series) -> Iterator[Notice]:
     positions = series.positions_mm or ()
     wide, distances = gaps(positions), uneven(positions)
     if len(wide) > max(1, MANY_GAPS * (len(positions) - 1)):
         steps = np.diff(positions)
         wide, distances = [], (float(steps.min()), float(steps.max()))
     if wide:
-        places = _listed([f"between {low:.1f} and {high:.1f} mm" for low, high in wide])
-        yield Notice("missing_slices", f"Slices seem to be missing: {places}.")
+        gaps_mm = _listed([f"between {low:.1f} and {high:.1f} mm" for low, high in wide])
+        yield Notice("missing_slices", f"Slices seem to be missing: {gaps_mm}.")
     if distances:
         low, high = distances
         yield Notice("irregular_spacing", f"The slices lie {low:.2f} to {high:.2f} mm apart.")
 
 
-def _tilt(series):
-    places = [header.frame.position for header in series.slices]
-    if None in places:
-        places = [(0.0, 0.0, 0.0)]  # only the slices' own tilt is known
-    return tilt_notice(tilt_degrees(places, orientation_of(series.slices)))
+def _tilt(series: Series) -> Iterator[Notice]:
+    positions = [header.frame.position for header in series.slices if header.frame.position]
+    if len(positions) < len(series.slices):
+        positions = [(0.0, 0.0, 0.0)]  # only the slices' own tilt is known
+    return tilt_notice(tilt_degrees(positions, orientation_of(series.slices)))
 
 
-def tilt_notice(degrees):
+def tilt_notice(degrees: float) -> Iterator[Notice]:
     """A warning where slices are tilted, or shifted against one another, by so many degrees."""
     if degrees > TILT_DEGREES:
         message = f"The slices are tilted by {degrees:.1f} degrees (gantry tilt)."
         yield Notice("gantry_tilt", message)
 
 
-def _thick(series):
+def _thick(series: Series) -> Iterator[Notice]:
     thickness = max((header.frame.thickness_mm or 0 for header in series.slices), default=0)
     if thickness > THICK_MM:
         slices = "slice is" if len(series.slices) == 1 else "slices are"
@@ -130,16 +129,16 @@ def _thick(series):
         yield Notice("thick_slices", message)
 
 
-def _units(series):
+def _units(series: Series) -> Iterator[Notice]:
     if not all(header.is_hu for header in series.slices):
         yield Notice("not_hu", "The pixel values are not Hounsfield units; densities cannot be measured.")
 
 
-def _at(positions_mm):
+def _at(positions_mm: tuple[float, ...]) -> str:
     return "at " + _listed([f"{position:.1f} mm" for position in positions_mm])
 
 
-def _listed(texts):
+def _listed(texts: list[str]) -> str:
     more = [f"{len(texts) - LISTED} more places"] if len(texts) > LISTED else []
     *first, last = [*texts[:LISTED], *more]
     return f"{', '.join(first)} and {last}" if first else last

@@ -1,28 +1,33 @@
-"""Second pass over a series: each slice decoded straight into its place."""
+"""Second pass over a series: each slice decoded straight into the volume."""
 
 import threading
 from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from models.errors import UserError
 from models.ingest.dicom import decode
-from models.ingest.series.order import damaged
+from models.ingest.series.headers import SliceHeader
+from models.ingest.series.selection import damaged
+from models.ingest.source import Source
 
 THREADS = 2  # unpacking and decompressing leave the interpreter to the other one
 
 
-def read_volume(slices, step, notes=None):
+def read_volume(
+    slices: Sequence[SliceHeader], step: Callable[[], object], notes: set[str] | None = None
+) -> np.ndarray:
     """Decode the slices of a series.
 
     Parameters
     ----------
-    slices : sequence of SliceHeader
+    slices
         In order.
-    step : callable
+    step
         Called without arguments, in the calling thread, for each slice.
-    notes : set, optional
+    notes
         See `models.ingest.dicom.hounsfield.to_hounsfield`.
 
     Returns
@@ -48,13 +53,15 @@ def read_volume(slices, step, notes=None):
     return volume.pixels
 
 
-def _fill_all(volume, by_source, step):
+def _fill_all(
+    volume: "Volume", by_source: Mapping[Source, list[tuple[int, int]]], step: Callable[[], object]
+) -> list[UserError | None]:
     errors = []
     with ThreadPoolExecutor(THREADS) as pool:
         results = pool.map(volume.fill, by_source.keys(), by_source.values())
-        for places, error in zip(by_source.values(), results, strict=True):
+        for wanted, error in zip(by_source.values(), results, strict=True):
             errors.append(error)
-            for _ in places:
+            for _ in wanted:
                 step()
     return errors
 
@@ -62,19 +69,20 @@ def _fill_all(volume, by_source, step):
 class Volume:
     """Slices that several threads decode; float32 from the first slice on that is not of whole numbers."""
 
-    def __init__(self, n_slices, shape, notes=None):
+    def __init__(self, n_slices: int, shape: tuple[int, int], notes: set[str] | None = None) -> None:
         self.pixels = np.empty((n_slices, *shape), np.int16)
         self._lock, self._notes = threading.Lock(), notes
 
-    def fill(self, source, places, step=lambda: None):
+    def fill(
+        self, source: Source, wanted: list[tuple[int, int]], step: Callable[[], object] = lambda: None
+    ) -> UserError | None:
         """Decode frames of one file.
 
         Parameters
         ----------
-        source : Source
-        places : list of (int, int)
+        wanted
             Index of the slice, and 0-based number of its frame in the file.
-        step : callable
+        step
             Called without arguments after each.
 
         Returns
@@ -84,8 +92,8 @@ class Volume:
         """
         stream = source.open()
         try:
-            frames = decode(stream, [number for _, number in places], self._notes)
-            for (index, _), pixels in zip(places, frames, strict=True):
+            frames = decode(stream, [number for _, number in wanted], self._notes)
+            for (index, _), pixels in zip(wanted, frames, strict=True):
                 self._put(index, pixels)
                 step()
             stream.seek(0, 2)  # a ZIP compares its checksum at the end
@@ -95,7 +103,7 @@ class Volume:
             return error
         return None
 
-    def _put(self, index, pixels):
+    def _put(self, index: int, pixels: np.ndarray) -> None:
         if pixels.shape != self.pixels.shape[1:]:
             raise UserError("corrupt_file", "The DICOM file's pixels do not fit its header.")
         with self._lock:
@@ -104,7 +112,7 @@ class Volume:
             self.pixels[index] = pixels
 
 
-def same_contents(one, other):
+def same_contents(one: SliceHeader, other: SliceHeader) -> bool:
     """Whether two slices hold equal pixels."""
     first, second = (next(iter(decode(h.source.open(), [h.frame.number]))) for h in (one, other))
     return np.array_equal(first, second)

@@ -1,20 +1,28 @@
 """Volume files to stored values and where they lie: NIfTI-1 and -2, NRRD, MetaImage."""
 
 import io
-import logging
 import math
 import re
 import zlib
+from collections.abc import Callable, Mapping
 
 import nibabel
 import nrrd
 import numpy as np
 
 from models.errors import UserError
-from models.ingest.limits import out_of_memory
-from models.ingest.volumes.grid import Grid, affine_of, array_of, check_shape, damaged, not_read
+from models.ingest.limits import Limits, refusing_damage
+from models.ingest.volumes.grid import (
+    DAMAGED,
+    RAS_TO_LPS,
+    StoredVolume,
+    affine_of,
+    array_of,
+    check_shape,
+    damaged,
+    not_read,
+)
 
-RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 MM = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}
 GZIP_START = b"\x1f\x8b"
 NRRD_START = b"NRRD000"
@@ -44,46 +52,37 @@ SPACES = {  # of NRRD: signs to mm to the left, to the back, to the head
     "las": (1, -1, 1),
 }
 
-logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # it quotes headers that it mends
-
 
 def is_volume(head: bytes) -> bool:
     """Whether a file is a volume, or the header of one, by its first 512 bytes."""
     return _nifti_class(head) is not None or head.startswith(NRRD_START) or bool(META_START.match(head))
 
 
-def read_grid(data: bytes, others: dict[str, bytes], limits) -> Grid:
+@refusing_damage(DAMAGED)
+def read_grid(data: bytes, others: Mapping[str, Callable[[], bytes]], limits: Limits) -> StoredVolume:
     """Read a volume.
 
     Parameters
     ----------
-    data : bytes
+    data
         Of the file, or of its header.
-    others : dict
+    others
         Functions that return the bytes of files beside it, by their names in lower case; what a header refers
         to is looked for there, and nowhere else.
-    limits : models.ingest.limits.Limits
 
     Raises
     ------
     UserError
         ``corrupt_file``, ``too_large``, ``unsupported_file`` or ``mixed_series``.
     """
-    try:
-        if nifti := _nifti_class(data):
-            return _nifti(data, nifti, limits)
-        if data.startswith(NRRD_START):
-            return _nrrd(data, others, limits)
-        return _meta(data, others, limits)
-    except UserError:
-        raise
-    except MemoryError:
-        raise out_of_memory() from None
-    except Exception as error:  # the libraries raise almost anything on damaged files
-        raise damaged() from error
+    if nifti := _nifti_class(data):
+        return _nifti(data, nifti, limits)
+    if data.startswith(NRRD_START):
+        return _nrrd(data, others, limits)
+    return _meta(data, others, limits)
 
 
-def _nifti_class(head):
+def _nifti_class(head: bytes) -> type[nibabel.Nifti1Image] | None:
     """The nibabel class for the first bytes of a NIfTI file; None for others."""
     if head[344:348] in (b"n+1\0", b"ni1\0") and 348 in _either_order(head):
         return nibabel.Nifti1Image
@@ -92,11 +91,11 @@ def _nifti_class(head):
     return None
 
 
-def _either_order(head):
+def _either_order(head: bytes) -> tuple[int, int]:
     return int.from_bytes(head[:4], "little"), int.from_bytes(head[:4], "big")
 
 
-def _nifti(data, kind, limits):
+def _nifti(data: bytes, kind: type[nibabel.Nifti1Image], limits: Limits) -> StoredVolume:
     header = kind.header_class.from_fileobj(io.BytesIO(data))
     if b"ni" in (bytes(header["magic"].tobytes())[:2], data[4:6]):
         raise not_read("The NIfTI's header and values are in two files")
@@ -111,12 +110,12 @@ def _nifti(data, kind, limits):
     )
     affine = RAS_TO_LPS @ header.get_best_affine()
     affine[:3] *= MM[header.get_xyzt_units()[0]]
-    return Grid(
+    return StoredVolume(
         stored, affine, slope, intercept, int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
     )
 
 
-def _nrrd(data, others, limits):
+def _nrrd(data: bytes, others: Mapping[str, Callable[[], bytes]], limits: Limits) -> StoredVolume:
     stream = io.BytesIO(data)
     header = nrrd.read_header(stream)
     sizes = check_shape(header["sizes"], limits)
@@ -141,10 +140,10 @@ def _nrrd(data, others, limits):
         directions = np.diag(np.nan_to_num(header.get("spacings", (1.0, 1.0, 1.0)), nan=1.0)[:3])
     affine = affine_of(directions, origin)
     affine[:3] *= np.array(signs or (1, 1, 1))[:, None]
-    return Grid(array_of(values, dtype, sizes), affine, is_placed=signs is not None)
+    return StoredVolume(array_of(values, dtype, sizes), affine, is_oriented=signs is not None)
 
 
-def _meta(data, others, limits):
+def _meta(data: bytes, others: Mapping[str, Callable[[], bytes]], limits: Limits) -> StoredVolume:
     fields, end = _meta_fields(data)
     sizes = check_shape(fields["dimsize"].split(), limits)
     if fields.get("elementnumberofchannels", "1") != "1":
@@ -172,10 +171,10 @@ def _meta(data, others, limits):
     directions = _floats(turns or "1 0 0 0 1 0 0 0 1", 9).reshape(3, 3) * spacing[:, None]
     origin = next((fields[name] for name in ("offset", "position", "origin") if name in fields), "0 0 0")
     affine = affine_of(directions, _floats(origin, 3))
-    return Grid(array_of(values, dtype, sizes), affine, is_placed=bool(turns))
+    return StoredVolume(array_of(values, dtype, sizes), affine, is_oriented=bool(turns))
 
 
-def _meta_fields(data):
+def _meta_fields(data: bytes) -> tuple[dict[str, str], int]:
     """Fields of a MetaImage's header by their names in lower case, and where it ends."""
     fields, at = {}, 0
     while at < min(len(data), META_HEADER):
@@ -191,7 +190,7 @@ def _meta_fields(data):
     raise damaged()
 
 
-def _floats(text, count):
+def _floats(text: str, count: int) -> np.ndarray:
     values = np.array(text.split(), float)
     if len(values) != count or not np.isfinite(values).all():
         raise damaged()
@@ -203,7 +202,7 @@ def own_name(name: str) -> str:
     return str(name).replace("\\", "/").rpartition("/")[2].lower()
 
 
-def _beside(name, others):
+def _beside(name: str, others: Mapping[str, Callable[[], bytes]]) -> bytes:
     """The bytes of a file beside a header, by the last part of the name that the header gives."""
     name = own_name(name)
     name = name if name in others else name.removesuffix(".gz")  # of which files are named once unpacked
@@ -216,11 +215,11 @@ def _beside(name, others):
     return others[name]()
 
 
-def _behind(data, skip, n_bytes):
+def _behind(data: bytes, skip: int, n_bytes: int) -> bytes:
     """What lies behind so many bytes; behind all that are not needed for -1."""
     return data[-n_bytes:] if skip == -1 else data[skip:]
 
 
-def _inflated(data, n_bytes):
+def _inflated(data: bytes, n_bytes: int) -> bytes:
     """So many bytes of what is packed by zlib or gzip."""
     return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(data, n_bytes)

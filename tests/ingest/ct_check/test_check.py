@@ -10,9 +10,10 @@ from scipy import ndimage
 
 from models.imaging.display import to_grey
 from models.imaging.phantom import draw_phantom
-from models.ingest.ct_check.check import WEIGHTS, boosted, refuse_other_pictures, spread
-from models.ingest.ct_check.image_features import appearance
+from models.ingest.ct_check.check import WEIGHTS, evenly_chosen, refuse_other_pictures
+from models.ingest.ct_check.image_features import image_features
 from models.ingest.ct_check.silhouette import shows_lungs
+from models.ingest.ct_check.trees import Trees
 from tests.ingest import body
 from tests.ingest.dicom_files import chest_slice
 
@@ -122,13 +123,15 @@ def test_what_is_no_ct_is_refused(pixels, inverted):
 
 def test_the_verdict_is_the_same_for_any_affine_map_of_the_grey_values():
     pixels = draw_phantom("smooth").astype(np.float32)
-    first, second = (np.array(list(appearance(values).values())) for values in (pixels, pixels * 8.6 - 1024))
+    first, second = (
+        np.array(list(image_features(values).values())) for values in (pixels, pixels * 8.6 - 1024)
+    )
     np.testing.assert_allclose(first, second, atol=0.02)
 
 
 def test_every_number_is_finite_even_of_a_uniform_picture():
     for pixels in (np.zeros((32, 32)), np.eye(40), np.full((16, 300), 7.0)):
-        assert np.isfinite(list(appearance(pixels).values())).all()
+        assert np.isfinite(list(image_features(pixels).values())).all()
 
 
 def test_tiny_pictures_are_not_judged():
@@ -143,21 +146,20 @@ def test_a_stack_is_refused_where_most_of_it_is_no_ct():
 
 @pytest.mark.parametrize(("n", "expected"), [(1, [0]), (5, [0, 1, 2, 3, 4]), (9, [0, 2, 4, 6, 8])])
 def test_slices_are_looked_at_evenly(n, expected):
-    assert [int(page) for page in spread(np.arange(n), 5)] == expected
+    assert [int(page) for page in evenly_chosen(np.arange(n), 5)] == expected
 
 
 def test_trees_are_followed_to_their_leaves():
-    trees = {"number": [[0, 1, 1]], "at_most": [[0.0, 1.0, 2.0]], "leaf": [[1.0, 2.0, 3.0, 4.0]]}
-    numbers = np.array([(-1, 1), (0, 1.5), (1, 2), (1, 2.5)])
-    assert boosted(trees, numbers).tolist() == [1, 2, 3, 4]
-    doubled = {name: rows * 2 for name, rows in trees.items()}
-    assert boosted(doubled, numbers).tolist() == [2, 4, 6, 8]
+    tree = [[0, 1, 1]], [[0.0, 1.0, 2.0]], [[1.0, 2.0, 3.0, 4.0]]
+    features = np.array([(-1, 1), (0, 1.5), (1, 2), (1, 2.5)])
+    assert Trees(*map(np.array, tree)).summed(features).tolist() == [1, 2, 3, 4]
+    assert Trees(*(np.array(part * 2) for part in tree)).summed(features).tolist() == [2, 4, 6, 8]
 
 
 def test_the_shipped_weights_state_rates_that_meet_the_requirement():
     weights = json.loads(WEIGHTS.read_text())
-    assert weights["numbers"] == list(appearance(draw_phantom("smooth")))
-    assert weights["measured"]["not_ct_drawn_anew"]["refused"] >= 0.95
+    assert weights["numbers"] == list(image_features(draw_phantom("smooth")))
+    assert weights["measured"]["not_ct_made_anew"]["refused"] >= 0.95
     plain = weights["measured"]["ct_test"]["plain"]
     assert plain["n"] >= 500
     assert plain["refused"] <= 0.005

@@ -23,7 +23,8 @@ from pydicom.uid import (
 )
 
 from models.errors import UserError
-from models.ingest.dicom import decode, is_left_out, looks_like_dicom, read_header, refuse_other_objects
+from models.ingest.dicom import decode, looks_like_dicom, read_header
+from models.ingest.dicom.sop_classes import objection_to
 from tests.ingest.dicom_files import make_ct, rewritten, transcoded, with_text, without_meta
 from tests.ingest.series_files import make_enhanced, marked
 
@@ -38,7 +39,8 @@ def read(data):
     """The whole way of one file, as an upload takes it."""
     stream = io.BytesIO(data)
     dataset = read_header(stream)
-    refuse_other_objects(dataset)
+    if objection := objection_to(dataset):
+        raise objection.refusal
     (pixels,) = decode(stream)
     return pixels
 
@@ -249,7 +251,7 @@ def test_random_damage_gives_pixels_or_a_refusal(syntax):
         for place in rng.integers(132, len(data), 4):
             damaged[place] = rng.integers(256)
         with contextlib.suppress(UserError):
-            is_left_out(read_header(io.BytesIO(damaged)))
+            objection_to(read_header(io.BytesIO(damaged)))
             assert read(bytes(damaged)).ndim == 2
 
 
@@ -277,7 +279,7 @@ def test_pixels_that_are_not_what_the_header_says_are_refused(tags, code, syntax
 
 
 def test_a_deflated_file_that_grows_without_end_is_refused(monkeypatch):
-    monkeypatch.setattr("models.ingest.dicom.file_header.MAX_INFLATED", 1000)
+    monkeypatch.setattr("models.ingest.dicom.file_header.MOST_INFLATED", 1000)
     assert code_of(transcoded(make_ct(HU), DeflatedExplicitVRLittleEndian)) == "too_large"
 
 

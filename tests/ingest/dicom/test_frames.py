@@ -5,8 +5,9 @@ from pydicom import dcmread
 from pydicom.uid import LegacyConvertedEnhancedCTImageStorage
 
 from models.errors import UserError
-from models.ingest.dicom import Frame, frames_of, read_header
-from models.ingest.dicom.frames import MAX_FRAMES
+from models.ingest.dicom import read_header
+from models.ingest.dicom.frames import Frame, frames_of
+from models.ingest.limits import MOST_FRAMES
 from tests.ingest.dicom_files import make_ct, with_text
 from tests.ingest.series_files import group, make_enhanced, marked
 
@@ -118,7 +119,7 @@ def test_a_number_of_frames_that_is_none_is_quoted():
         frames(with_text(make_ct(marked(0)), "IS", NumberOfFrames="1x"))
 
 
-@pytest.mark.parametrize(("count", "code"), [(-1, "corrupt_file"), (MAX_FRAMES + 1, "too_large")])
+@pytest.mark.parametrize(("count", "code"), [(-1, "corrupt_file"), (MOST_FRAMES + 1, "too_large")])
 def test_a_number_of_frames_that_makes_no_sense_is_refused(count, code):
     with pytest.raises(UserError) as caught:
         frames(make_ct(marked(0), NumberOfFrames=count))

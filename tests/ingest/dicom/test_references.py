@@ -7,7 +7,7 @@ from pydicom import dcmread
 from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage
 
 from models.imaging.phantom import draw_phantom
-from models.imaging.reference import Reference
+from models.imaging.scan import Reference
 from models.ingest.read import read_scan
 from tests.conftest import encode
 from tests.ingest.dicom_files import header_of, rewritten, with_text

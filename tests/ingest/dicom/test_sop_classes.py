@@ -12,7 +12,8 @@ from pydicom.uid import (
 )
 
 from models.errors import UserError
-from models.ingest.dicom import is_left_out, read_header, refuse_other_objects
+from models.ingest.dicom import read_header
+from models.ingest.dicom.sop_classes import objection_to
 from models.ingest.read import read_scan
 from tests.ingest.dicom_files import head_slice, header_of, make_ct
 from tests.ingest.series_files import SUPINE, make_enhanced, make_slice, marked, numbers
@@ -27,9 +28,17 @@ def header(**tags):
 
 
 def refusal(dataset):
-    with pytest.raises(UserError) as caught:
-        refuse_other_objects(dataset)
-    return caught.value
+    """The refusal of an object, whether it is another one or damaged."""
+    try:
+        return objection_to(dataset).refusal
+    except UserError as error:
+        return error
+
+
+def noun_of(dataset):
+    """What an object is called that is none of a CT; None for one of a CT."""
+    objection = objection_to(dataset)
+    return objection and objection.noun
 
 
 def listed(**tags):
@@ -80,7 +89,7 @@ def test_another_object_than_an_axial_ct_is_refused_and_named(tags, code, noun):
     error = refusal(dataset)
     assert error.code == code
     assert error.message.endswith(".")
-    assert is_left_out(dataset) == noun
+    assert noun_of(dataset) == noun
 
 
 @pytest.mark.parametrize(
@@ -105,7 +114,7 @@ def test_pages_of_text_and_renderings_are_refused(words):
 def test_a_secondary_image_with_nothing_of_a_slice_is_refused():
     bare = {"ImageOrientationPatient": None, "PixelSpacing": None, "RescaleSlope": None}
     assert refusal(header(ImageType=["DERIVED", "SECONDARY", "OTHER"], **bare)).code == "not_ct"
-    refuse_other_objects(header(ImageType=["ORIGINAL", "PRIMARY", "AXIAL"], **bare))
+    assert objection_to(header(ImageType=["ORIGINAL", "PRIMARY", "AXIAL"], **bare)) is None
 
 
 @pytest.mark.parametrize(
@@ -146,8 +155,7 @@ def test_a_secondary_image_with_nothing_of_a_slice_is_refused():
 @pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
 def test_what_an_anonymised_or_unusual_chest_ct_has_or_lacks_is_forgiven(tags):
     dataset = header(**tags)
-    refuse_other_objects(dataset)
-    assert is_left_out(dataset) is None
+    assert objection_to(dataset) is None
 
 
 @pytest.mark.parametrize(
@@ -168,7 +176,7 @@ def test_a_map_computed_from_ct_is_no_ct_image(words):
     dataset = header(ImageType=["DERIVED", "PRIMARY", *words.split("\\")])
     assert refusal(dataset).code == "not_ct"
     assert "a map computed from several images" in refusal(dataset).message
-    assert is_left_out(dataset) == "derived map"
+    assert noun_of(dataset) == "derived map"
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
@@ -267,7 +275,7 @@ def test_an_impossible_header_is_damaged(tags):
     dataset = header(**tags)
     assert refusal(dataset).code == "corrupt_file"
     with pytest.raises(UserError) as caught:
-        is_left_out(dataset)
+        objection_to(dataset)
     assert caught.value.code == "corrupt_file"
 
 
@@ -278,7 +286,7 @@ def test_a_number_of_frames_beyond_reason_is_refused_at_once():
 @pytest.mark.parametrize(("planes", "refused"), [((CORONAL, SUPINE), False), ((CORONAL, SAGITTAL), True)])
 def test_an_enhanced_file_is_refused_where_no_frame_is_axial(planes, refused):
     dataset = read_header(io.BytesIO(make_enhanced([0, 2], orientations=planes)))
-    assert (is_left_out(dataset) == PLANE) is refused
+    assert (noun_of(dataset) == PLANE) is refused
 
 
 @pytest.mark.parametrize(
@@ -297,16 +305,16 @@ def test_an_enhanced_file_is_refused_where_no_frame_is_axial(planes, refused):
 )
 def test_shipped_files_are_told_apart(name, noun):
     with open(get_testdata_file(name, download=False), "rb") as file:
-        assert is_left_out(read_header(file)) == noun
+        assert noun_of(read_header(file)) == noun
 
 
 def test_a_refusal_does_not_repeat_what_stands_in_the_header():
     dataset = header(PatientName="Doe^Jane", PatientID="4711", Modality="JANE DOE")
     assert "Doe" not in refusal(dataset).message
     assert "DOE" not in refusal(dataset).message
-    assert "DOE" not in is_left_out(dataset)
+    assert "DOE" not in noun_of(dataset)
     dataset = header(SOPClassUID="1.2.4711")
-    assert "4711" not in refusal(dataset).message + is_left_out(dataset)
+    assert "4711" not in refusal(dataset).message + noun_of(dataset)
 
 
 @pytest.mark.parametrize(
@@ -323,7 +331,7 @@ def test_a_real_file_of_another_kind_is_refused(shared, name, code):
     with open(shared / "dicom" / "refuse" / f"{name}.dcm", "rb") as file:
         dataset = read_header(file)
     if code is None:
-        refuse_other_objects(dataset)
+        assert objection_to(dataset) is None
     else:
         assert refusal(dataset).code == code
 

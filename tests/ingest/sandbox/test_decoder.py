@@ -13,13 +13,13 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
+from pydicom.uid import JPEGLosslessSV1, JPEGLSLossless
 
 from models.errors import UserError
 from models.imaging.phantom import draw_phantom
 from models.ingest.limits import Limits
 from models.ingest.read import read_scan
 from models.ingest.sandbox.decoder import IS_ISOLATED, Decoder
-from models.ingest.sandbox.fork_server import _codec_seconds
 from models.ingest.sandbox.fork_server_client import (
     ONE_THREAD,
     PASSED_ON,
@@ -29,8 +29,8 @@ from models.ingest.sandbox.fork_server_client import (
 )
 from models.ingest.source import Source
 from models.ingest.spool import Spool
-from models.trained import FOLDER
-from tests.ingest.dicom_files import chest_slice, make_ct
+from models.weights import FOLDER
+from tests.ingest.dicom_files import chest_slice, make_ct, transcoded
 from tests.ingest.series_files import make_series, make_slice, make_zip, png
 from tests.reports.dicom.conftest import KINDS
 
@@ -45,8 +45,8 @@ def decoder():
 
 
 def family():
-    """The zygote and its children, all of which the system knows by number alone."""
-    process = psutil.Process(fork_server_client(FOLDER)._process.pid)
+    """The fork server and its children, all of which the system knows by number alone."""
+    process = psutil.Process(fork_server_client(FOLDER).process)
     return process, process.children(recursive=True)
 
 
@@ -150,6 +150,21 @@ def test_what_ends_a_process_costs_one_upload(decoder, number, code, words):
     assert spare() != doomed
 
 
+@pytest.mark.parametrize("syntax", [JPEGLosslessSV1, JPEGLSLossless], ids=lambda uid: uid.keyword)
+def test_a_frame_that_ends_its_decoder_costs_one_upload(decoder, syntax):
+    files = [(f"{i}.dcm", transcoded(make_slice(i), syntax)) for i in range(3)]
+    data = files[1][1]
+    start = data.rindex(b"\xff\xd8\xff")
+    assert data[start + 6] == 16  # bits
+    broken = data[: start + 6] + b"\x11" + data[start + 7 :]  # GDCM 3.2.6 aborts
+    code, message = refusal(decoder.read, [files[0], ("1.dcm", broken), files[2]])
+    assert (code, "one of the series: it ends the program that decodes it" in message) == (
+        "corrupt_file",
+        True,
+    )
+    np.testing.assert_array_equal(decoder.read(files).slices, read_scan(files).slices)
+
+
 def test_what_takes_too_long_is_ended(decoder):
     start = time.monotonic()
     code, message = refusal(Decoder(seconds=1).read, large_pictures())
@@ -166,7 +181,7 @@ def test_what_takes_too_much_memory_is_refused(decoder):
     assert refusal(decoder.read, large_pictures(1))[0] == "not_ct_image"  # it was decoded
 
 
-def test_a_zygote_that_is_gone_is_started_again(decoder):
+def test_a_fork_server_that_is_gone_is_started_again(decoder):
     decoder.read(uploads()["crop"]())
     gone, children = family()
     gone.kill()
@@ -207,11 +222,11 @@ ORPHANS = """
 import os
 from models.ingest.sandbox.decoder import Decoder
 from models.ingest.sandbox.fork_server_client import fork_server_client
-from models.trained import FOLDER
+from models.weights import FOLDER
 from models.imaging.phantom import draw_phantom
 from models.imaging.display import to_png
 Decoder().read([("a.png", to_png(draw_phantom("smooth")))])
-print(fork_server_client(FOLDER)._process.pid, flush=True)
+print(fork_server_client(FOLDER).process, flush=True)
 os.kill(os.getpid(), 9)
 """
 
@@ -248,7 +263,7 @@ def test_the_environment_of_decoders_has_nothing_of_the_servers(monkeypatch):
     monkeypatch.setenv("CLOUD_KEY", "secret")
     own = ForkServerClient()
     own.start()
-    environ = psutil.Process(own._process.pid).environ()
+    environ = psutil.Process(own.process).environ()
     own.close()
     assert set(environ) <= {*PASSED_ON, *ONE_THREAD, "PYTHONPATH", "LC_CTYPE"}
 
@@ -266,23 +281,3 @@ def test_a_program_that_does_not_start_is_told_and_not_started_for_ever(monkeypa
     assert broken.problem() == message
     assert len(starts) <= 1
     assert Decoder().problem() == ""
-
-
-@pytest.mark.parametrize(
-    ("message", "seconds"),
-    [
-        (b'{"kind": "codec", "seconds": 5}', 5),
-        (b'{"kind": "codec", "seconds": "5"}', 5),
-        (b'{"kind": "codec", "seconds": 1e9}', None),
-        (b'{"kind": "codec", "seconds": -1}', None),
-        (b'{"kind": "codec", "seconds": NaN}', None),
-        (b'{"kind": "codec", "seconds": null}', None),
-        (b'{"kind": "codec"}', None),
-        (b'{"kind": "upload", "seconds": 5, "megabytes": 1e9}', None),
-        (b"[" * 4000, None),
-        (b"5", None),
-        (b"\xff", None),
-    ],
-)
-def test_a_child_gets_codecs_and_nothing_else(message, seconds):
-    assert _codec_seconds(message) == seconds

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from models.errors import UserError
-from models.imaging.scan_json import describe
+from models.imaging.scan import describe
+from models.ingest.limits import Limits
 from models.ingest.read import read_scan
 from models.ingest.sandbox import result
+from models.ingest.sandbox.job import Job
 from models.ingest.sandbox.result import ForkServerGone, converse, scan_in
 from models.ingest.spool import scratch
 from tests.ingest.series_files import make_series
@@ -23,12 +25,16 @@ N_BYTES = int(np.prod(SHAPE)) * 2
 DESCRIPTION = describe(read_scan(make_series(3)))
 
 
+def job(seconds):
+    return Job((), None, Limits(), seconds, 100)
+
+
 def said(*messages, seconds=5, progress=lambda *_: None, end=True):
     """What comes of a conversation with a child that says these things."""
     ours, theirs = socket.socketpair()
 
     def say():
-        theirs.recv(100)  # the job
+        theirs.recv(1000)  # the job
         with suppress(OSError):  # it was told enough
             for message in messages:
                 line = message if isinstance(message, bytes) else json.dumps(message).encode() + b"\n"
@@ -38,7 +44,7 @@ def said(*messages, seconds=5, progress=lambda *_: None, end=True):
 
     threading.Thread(target=say, daemon=True).start()
     with ours, theirs:
-        return converse(ours, {}, seconds, progress)
+        return converse(ours, job(seconds), progress)
 
 
 @pytest.fixture
@@ -62,7 +68,7 @@ def test_whoever_goes_on_talking_is_waited_for_no_longer(hasty, piece):
     thread.start()
     start = time.monotonic()
     with pytest.raises(UserError, match="takes more than 0 s to decode"):
-        converse(ours, {}, 0.3, lambda *_: None)
+        converse(ours, job(0.3), lambda *_: None)
     assert 0.4 < time.monotonic() - start < 1.5
     ours.close()
     thread.join(5)
@@ -80,7 +86,7 @@ def test_progress_only_grows_and_is_numbers():
 
 @pytest.mark.parametrize("error", [[], ["corrupt_file"], ["x", {}], 5, None, [["a"], "b"], "ab"])
 def test_a_refusal_that_is_none_is_one_of_ours(error):
-    with pytest.raises(UserError, match="^The file is damaged: it ends the program"):
+    with pytest.raises(UserError, match="^The file is damaged, or one of the series: it ends"):
         said({"error": error})
 
 

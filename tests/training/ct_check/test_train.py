@@ -3,31 +3,33 @@ import json
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
 from models.imaging.phantom import draw_phantom
-from models.ingest.ct_check.check import as_arrays, boosted, layered, log_odds
+from models.ingest.ct_check.trees import Classifier
 from tests.ingest import body
 from training.ct_check import fit as fitting
 from training.ct_check import train
 from training.ct_check.ct import KINDS, WINDOWS, crop_view, slice_view, windowed
-from training.ct_check.fit import fit, written
+from training.ct_check.drawings import FAMILIES
+from training.ct_check.fit import as_report, exported, fit, written
 from training.ct_check.photos import sources
-from training.ct_check.sets import FAMILIES, Pictures, as_uploaded, crops, cut_crops, measured, together
+from training.ct_check.sets import Pictures, as_uploaded, crops, cut_crops, measured, together
 from training.data.pictures import Slices
 
 
 @pytest.fixture
 def quick(monkeypatch):
-    """A fit of few trees and epochs."""
-    monkeypatch.setattr(fitting, "TREES", 20)
-    monkeypatch.setattr(fitting, "NETS", 2)
-    monkeypatch.setattr(fitting, "EPOCHS", 15)
+    """A fit of few trees, by one thread: several wait for one another where others work, too."""
+    monkeypatch.setattr(fitting, "TREES", 60)
+    with threadpool_limits(1, "openmp"):
+        yield
 
 
-def made(n, centre, group, kind="plain", seed=0):
-    """Pictures of three numbers around a centre."""
-    numbers = np.random.default_rng(seed).normal(centre, 0.3, (n, 3)).astype(np.float32)
-    return Pictures(("a", "b", "c"), numbers, np.full(n, group), np.full(n, kind))
+def made(n, centre, group, kind="plain", seed=0, deviation=0.3):
+    """Pictures of three features around a centre."""
+    features = np.random.default_rng(seed).normal(centre, deviation, (n, 3)).astype(np.float32)
+    return Pictures(("a", "b", "c"), features, np.full(n, group), np.full(n, kind))
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -45,6 +47,7 @@ def test_every_family_draws_by_its_generator_alone(name):
 def test_the_source_pictures_ship_with_packages():
     found = sources()
     assert {"skimage/camera", "sklearn/china", "matplotlib/brain", "pydicom/MR_small.dcm"} <= set(found)
+    assert {"nibabel/example4d.nii.gz", "nibabel/anatomical.nii", "nibabel/0.dcm"} <= set(found)
     assert len(found) > 50
     for pixels in found.values():
         assert pixels.ndim == 2
@@ -86,7 +89,7 @@ def test_pictures_with_hardly_any_levels_are_left_out():
     pictures = measured([(flat, "a", "x"), (nodule, "b", "y"), (flat + 7, "c", "z")])
     assert pictures.group.tolist() == ["b"]
     assert pictures.kind.tolist() == ["y"]
-    assert pictures.numbers.shape == (1, len(pictures.names))
+    assert pictures.features.shape == (1, len(pictures.names))
 
 
 def test_trees_as_arrays_answer_as_the_fitted_model_does():
@@ -95,34 +98,31 @@ def test_trees_as_arrays_answer_as_the_fitted_model_does():
     answers = (inputs[:, 0] * inputs[:, 1] > 0.3 * inputs[:, 2]).astype(int)
     model = HistGradientBoostingClassifier(max_iter=12, max_depth=fitting.DEPTH, early_stopping=False)
     model.fit(inputs, answers)
-    trees, intercept = fitting._stacked(model)
-    np.testing.assert_allclose(boosted(trees, inputs) + intercept, model.decision_function(inputs), atol=1e-6)
-
-
-def test_a_network_as_arrays_is_relu_between_matrices():
-    net = [(np.array([[1.0, -1.0]]), np.array([0.0, 1.0])), (np.array([[2.0], [3.0]]), np.array([0.5]))]
-    np.testing.assert_allclose(layered(net, np.array([[2.0], [-1.0]])), [4.5, 6.5])
+    trees, intercept = exported(model)
+    np.testing.assert_allclose(trees.summed(inputs) + intercept, model.decision_function(inputs), atol=1e-6)
 
 
 def test_a_fit_tells_what_differs_and_survives_its_file(quick):
     ct, other = made(200, 0, "patient"), together(made(100, 3, "photo"), made(20, -3, "noise"))
-    weights = fit(ct, other)
-    odds = log_odds(weights, together(ct, other).numbers)
+    model = fit(ct, other)
+    odds = model.log_odds(together(ct, other).features)
     assert (odds[:200] < 0).mean() > 0.98
     assert (odds[200:] > 0).mean() > 0.95
-    again = as_arrays(json.loads(json.dumps(written(weights))))
-    np.testing.assert_array_equal(log_odds(again, ct.numbers), log_odds(weights, ct.numbers))
+    again = Classifier.of(json.loads(json.dumps(written(as_report(model)))))
+    np.testing.assert_array_equal(again.log_odds(ct.features), model.log_odds(ct.features))
 
 
 def test_the_limit_leaves_so_few_validation_pictures_beyond_it(quick):
-    weights = fit(made(200, 0, "patient"), made(100, 3, "photo"))
-    validation = together(made(1000, 0.5, "other patient"), made(500, 3, "other patient", kind="mixed"))
-    limit = train.limit_of(weights, validation)
-    beyond = log_odds(weights, validation.numbers) > limit
+    model = fit(made(200, 0, "patient", deviation=1.5), made(100, 3, "photo", deviation=1.5))
+    usual, mixed = made(1000, 0, "other patient", deviation=1.5), made(500, 6, "other patient", kind="mixed")
+    validation = together(usual, mixed)
+    limit = train.limit_of(model, validation)
+    beyond = model.log_odds(validation.features) > limit
     assert 0 < beyond[:1000].sum() <= 2
     assert beyond[1000:].mean() > 0.9
 
 
+@pytest.mark.slow
 def test_a_group_is_judged_by_fits_that_saw_nothing_of_it(quick):
     """Five groups at one place, and one beside CT: unseen, the five are refused and the one is not."""
     ct = made(300, 0, "patient")
@@ -155,6 +155,7 @@ def test_masks_are_cut_from_crops_and_are_none(lidc):
     assert [group for _, group, _ in masks] == ["mask"] * 5
 
 
+@pytest.mark.slow
 def test_the_report_counts_each_side_by_its_own_pictures(quick):
     report = train.fitted(
         {
@@ -169,7 +170,7 @@ def test_the_report_counts_each_side_by_its_own_pictures(quick):
         }
     )
     rates = report["measured"]
-    assert rates["not_ct_drawn_anew"] == {"n": 50, "refused": 1.0}
+    assert rates["not_ct_made_anew"] == {"n": 50, "refused": 1.0}
     assert rates["not_ct_unseen"] == {"n": 200, "refused": 1.0}
     assert set(rates["not_ct_unseen_by_source"]) == {f"far {number}" for number in range(5)}
     assert rates["ct_test"]["plain"]["n"] == 60

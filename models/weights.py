@@ -7,13 +7,16 @@ listed, not as listed or of another form is not used, and the sentence says whic
 import functools
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from types import GenericAlias
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import msgspec
 
 MANIFEST = "manifest.json"
 FOLDER = Path(__file__).resolve().parents[1] / "weights"  # of the repository
+Loaded = TypeVar("Loaded")
 Checksum = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -27,35 +30,30 @@ class Manifest(msgspec.Struct):
     sha256: dict[str, Checksum]
 
 
-def read_file(folder, name):
+def read_file(folder: str | Path, name: str) -> bytes:
     """Bytes of a file that is as the manifest says.
 
     What was checked is what is used: a file that changes later changes nothing.
-
-    Parameters
-    ----------
-    folder : str or Path
-    name : str
 
     Raises
     ------
     WeightsError
         The file or the manifest is missing or damaged, or the one is not in the other.
     """
-    content, known = bytes_of(Path(folder) / name), listed(folder)
+    data, known = bytes_of(Path(folder) / name), listed(folder)
     if name not in known:
         raise WeightsError(f"{name} is not listed in {MANIFEST}.")
-    if hashlib.sha256(content).hexdigest() != known[name]:
+    if hashlib.sha256(data).hexdigest() != known[name]:
         raise WeightsError(f"{name} is damaged: its checksum is not the one in {MANIFEST}.")
-    return content
+    return data
 
 
-def listed(folder):
+def listed(folder: str | Path) -> dict[str, str]:
     """The checksums in the manifest, by file; WeightsError where it is missing or damaged."""
     return as_report(bytes_of(Path(folder) / MANIFEST), MANIFEST, Manifest)["sha256"]
 
 
-def is_absent(folder, name):
+def is_absent(folder: str | Path, name: str) -> bool:
     """Whether a file is neither in the folder nor missing from it: the manifest does not list it."""
     try:
         return name not in listed(folder) and not (Path(folder) / name).exists()
@@ -63,12 +61,12 @@ def is_absent(folder, name):
         return False
 
 
-def read_as(folder, key, kind):
+def read_as(folder: str | Path, key: str, form: type) -> dict[str, Any]:
     """What ``<key>.json`` says, if it is as the manifest says and of a form; see `read_file`, `as_report`."""
-    return as_report(read_file(folder, f"{key}.json"), f"{key}.json", kind)
+    return as_report(read_file(folder, f"{key}.json"), f"{key}.json", form)
 
 
-def read_report(folder, key):
+def read_report(folder: str | Path, key: str) -> dict[str, Any]:
     """What ``<key>.json`` says, whatever that is; WeightsError where it is missing or damaged.
 
     For the training, which writes these files; the application uses `read_as`.
@@ -76,15 +74,14 @@ def read_report(folder, key):
     return as_report(bytes_of(Path(folder) / f"{key}.json"), f"{key}.json", dict[str, Any])
 
 
-def as_report(content, name, kind):
+def as_report(data: bytes, name: str, form: type | GenericAlias) -> dict[str, Any]:
     """JSON as a dict, if it is of a form.
 
     Parameters
     ----------
-    content : bytes
-    name : str
+    name
         Of the file, for the sentence.
-    kind : type
+    form
         A `msgspec.Struct`: its fields must be there and of their types; further ones may be.
 
     Returns
@@ -97,19 +94,19 @@ def as_report(content, name, kind):
     WeightsError
     """
     try:
-        report = json.loads(content, parse_constant=_refuse)
+        report = json.loads(data, parse_constant=_refuse)
         if not isinstance(report, dict):
             raise ValueError("No object.")
     except (ValueError, RecursionError) as error:
         raise WeightsError(f"{name} is damaged.") from error
     try:
-        msgspec.convert(report, kind)
+        msgspec.convert(report, form)
     except (msgspec.ValidationError, RecursionError) as error:
         raise WeightsError(f"{name} is not as this version needs it: {error}.") from error
     return report
 
 
-def bytes_of(path):
+def bytes_of(path: Path) -> bytes:
     """What a file holds, a `Path`; WeightsError where it is missing."""
     try:
         return path.read_bytes()
@@ -117,7 +114,7 @@ def bytes_of(path):
         raise WeightsError(f"{path.name} is missing.") from error
 
 
-def _refuse(constant):
+def _refuse(constant: str) -> NoReturn:
     """NaN and Infinity are no JSON."""
     raise ValueError(constant)
 
@@ -125,7 +122,7 @@ def _refuse(constant):
 _folder = FOLDER
 
 
-def use(folder):
+def use(folder: str | Path) -> None:
     """Let this process find what it needs for decoding in another folder; see `here`."""
     global _folder
     _folder = Path(folder)
@@ -133,6 +130,6 @@ def use(folder):
 
 
 @functools.cache
-def loaded(load, key, kind):
+def loaded(load: Callable[[dict[str, Any]], Loaded], key: str, form: type) -> Loaded:
     """``load`` of what `read_as` gives of this process's folder, kept from then on."""
-    return load(read_as(_folder, key, kind))
+    return load(read_as(_folder, key, form))

@@ -1,0 +1,187 @@
+"""The one series of an upload, by the headers: of one size, one orientation and one spacing."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
+from typing import NoReturn, TypeVar
+
+import numpy as np
+
+from models.errors import UserError
+from models.imaging.geometry import SAME_POSITION_MM, same_orientation, uneven
+from models.imaging.scan import Notice
+from models.ingest.series.headers import Headers
+from models.ingest.series.order import Slices, along_normal_of, orientation_of
+
+LISTED = 8  # series or sizes named in one sentence, at most
+UID_END = 8  # characters of a series' identifier that tell it from others
+MERGED = (
+    "Every slice names a series of its own; they were taken for one, because scanner, size and positions fit."
+)
+SAME_SPACING = 0.01  # relative difference
+FEW = 0.1  # of the slices: so many, or one, are left out where they fit no stack with the others
+LEAST_MERGED = 3  # slices that name a series each, and are taken for one
+HOW_TO = "Send one series at a time: the files of its folder, or a ZIP of them; thin slices serve best."
+
+Value = TypeVar("Value")
+
+
+def one_series(found: Headers) -> tuple[Slices, list[Notice]]:
+    """The slices of the only series of an upload.
+
+    Returns
+    -------
+    list of SliceHeader
+        Of one series, one size, one orientation and one spacing; not in order yet.
+    list of Notice
+        ``series_merged`` and ``slices_left_out``, where a few slices did not fit the others.
+
+    Raises
+    ------
+    UserError
+        ``corrupt_file`` where any file is damaged, ``mixed_series``, or, where there is no axial CT slice,
+        the refusal of the most frequent kind of object.
+    """
+    if found.damaged:
+        raise damaged(len(found.damaged), found.n_files, found.damaged[0])
+    if not found.slices:
+        if not found.refusals:
+            raise UserError("unsupported_file", "The upload holds a list of DICOM files, but no image.")
+        raise found.refusals[found.left_out.most_common(1)[0][0]]
+    by_series = defaultdict(list)
+    for header in found.slices:
+        by_series[header.series].append(header)
+    notices = []
+    if len(by_series) > 1:
+        if not _is_one_series(by_series.values()):
+            raise UserError("mixed_series", _list_series(list(by_series.values())))
+        notices.append(Notice("series_merged", MERGED))
+    slices, said = _of_one_stack(found.slices)
+    return slices, notices + said
+
+
+def _is_one_series(groups: Collection[Slices]) -> bool:
+    """Whether slices that each name a series of their own, as some anonymisers write, make one stack."""
+    slices = [header for group in groups for header in group]
+    alike = {(header.setting, header.shape, header.frame.spacing_mm) for header in slices}
+    if len(slices) < LEAST_MERGED or len(slices) > len(groups) or len(alike) > 1:
+        return False
+    orientation = orientation_of(slices)
+    if not all(same_orientation(orientation, header.frame.orientation or orientation) for header in slices):
+        return False
+    if any(header.frame.position is None for header in slices):
+        numbers = {header.instance for header in slices} - {None}
+        return len(numbers) == len(slices)
+    positions = np.sort(along_normal_of(slices, orientation))
+    return bool(np.diff(positions).min() > SAME_POSITION_MM and uneven(positions) is None)
+
+
+def damaged(n_damaged: int, n_files: int, error: UserError) -> UserError:
+    """The refusal of an upload some files of which are damaged; `error` itself where all are."""
+    if n_damaged == n_files:
+        return error
+    files = "file is" if n_damaged == 1 else "files are"
+    message = (
+        f"{n_damaged} of {n_files} DICOM {files} damaged or cut short, so that slices are missing; "
+        "export the series again."
+    )
+    return UserError("corrupt_file", message)
+
+
+def _list_series(groups: list[Slices]) -> str:
+    groups.sort(key=lambda group: (group[0].series_number is None, group[0].series_number, -len(group)))
+    lines = _told_apart([(_describe(group), group) for group in groups])[:LISTED]
+    more = f" and {len(groups) - LISTED} more" if len(groups) > LISTED else ""
+    return f"The upload holds {len(groups)} series: {'; '.join(lines)}{more}. {HOW_TO}"
+
+
+def _describe(group: Slices) -> str:
+    first = group[0]
+    text = f"series {first.series_number}" if first.series_number is not None else "a series without number"
+    text += f" with {len(group)} {'slice' if len(group) == 1 else 'slices'}"
+    if first.frame.thickness_mm:
+        text += f" of {first.frame.thickness_mm:g} mm"
+    return f"{text}, kernel {first.kernel}" if first.kernel else text
+
+
+def _told_apart(lines: list[tuple[str, Slices]]) -> list[str]:
+    """Lines of series; those that read alike say where the series lies, or how its identifier ends."""
+    for more in (_extent, _end_of_uid):
+        counts = Counter(line for line, _ in lines)
+        lines = [(line + more(group) if counts[line] > 1 else line, group) for line, group in lines]
+    return [line for line, _ in lines]
+
+
+def _extent(group: Slices) -> str:
+    if not all(header.frame.position for header in group):
+        return ""
+    positions = along_normal_of(group, orientation_of(group))
+    return f", from {positions.min():.1f} to {positions.max():.1f} mm"
+
+
+def _end_of_uid(group: Slices) -> str:
+    uid = re.sub("[^0-9.]", "", str(group[0].series[0]))
+    return f", whose identifier ends in {uid[-UID_END:]}" if uid else ""
+
+
+def _of_one_stack(slices: Slices) -> tuple[Slices, list[Notice]]:
+    """The slices without a few that fit no stack with them, and notices of these; else see `one_series`."""
+    notices = []
+    for fits, sentence, refuse in (
+        (_same_size, "of another size", _refuse_sizes),
+        (_same_grid, "turned or tilted against the others", _refuse_grids),
+        (_same_spacing, "with pixels of another size", _refuse_spacings),
+    ):
+        kept = fits(slices)
+        n_others = len(slices) - len(kept)
+        if n_others > max(1, FEW * len(slices)) or len(kept) <= n_others:
+            refuse(slices)
+        if n_others:
+            were = "1 slice was" if n_others == 1 else f"{n_others} slices were"
+            notices.append(Notice("slices_left_out", f"{were} left out: {sentence}."))
+        slices = kept
+    return slices, notices
+
+
+def _most_common(values: Iterable[Value | None]) -> Value | None:
+    known = Counter(value for value in values if value is not None)
+    return known.most_common(1)[0][0] if known else None
+
+
+def _same_size(slices: Slices) -> Slices:
+    shape = _most_common(header.shape for header in slices)
+    return [header for header in slices if header.shape == shape]
+
+
+def _same_grid(slices: Slices) -> Slices:
+    grid = _most_common(header.frame.orientation for header in slices)
+    return [
+        h for h in slices if not (own := h.frame.orientation) or grid is None or same_orientation(grid, own)
+    ]
+
+
+def _same_spacing(slices: Slices) -> Slices:
+    common = _most_common(header.frame.spacing_mm for header in slices)
+    return [
+        h
+        for h in slices
+        if not (own := h.frame.spacing_mm) or (common and np.allclose(own, common, rtol=SAME_SPACING, atol=0))
+    ]
+
+
+def _refuse_sizes(slices: Slices) -> NoReturn:
+    sizes = Counter(f"{cols} x {rows} pixels" for rows, cols in (header.shape for header in slices))
+    counts = " and ".join(f"{count} of {size}" for size, count in sizes.most_common(LISTED))
+    raise UserError("mixed_series", f"The slices differ in size ({counts}). {HOW_TO}")
+
+
+def _refuse_grids(slices: Slices) -> NoReturn:
+    message = "The slices are turned or tilted against one another, so they make no one stack."
+    raise UserError("mixed_series", f"{message} {HOW_TO}")
+
+
+def _refuse_spacings(slices: Slices) -> NoReturn:
+    edges = [mm for header in slices for mm in header.frame.spacing_mm or ()]
+    low, high = min(edges), max(edges)
+    message = f"The slices differ in pixel size ({low:g} to {high:g} mm), so they are several series."
+    raise UserError("mixed_series", f"{message} {HOW_TO}")
