@@ -1,4 +1,4 @@
-"""From a scan and a place in it to a finding: weights, calibration, measurement, the pipeline."""
+"""From a scan and a location in it to a finding: weights, calibration, measurement, the pipeline."""
 
 import os
 

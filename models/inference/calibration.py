@@ -1,9 +1,12 @@
 """From a network's score to a probability and a verdict, by coefficients that are plain JSON numbers."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+Values = Any  # a NumPy number or array, as what it is made of
 EDGE = 1e-4  # scores are kept this far from 0 and 1, where the logit is infinite
 
 
@@ -19,8 +22,8 @@ class Calibration:
     b: float
     intercept: float
 
-    def __call__(self, score):
-        """Probability of a malignant-looking rating for a score in [0, 1]; arrays are welcome."""
+    def __call__(self, score: ArrayLike) -> Values:
+        """Probability of a malignant-looking rating for a score in [0, 1]."""
         benign, malignant = beta_terms(score)
         return sigmoid(self.a * benign + self.b * malignant + self.intercept)
 
@@ -45,38 +48,38 @@ class Abstention:
     spread: float
     limit: float
 
-    def doubt(self, probability, threshold, disagreement):
-        """Chance of a wrong verdict; arrays are welcome."""
+    def doubt(self, probability: ArrayLike, threshold: ArrayLike, disagreement: ArrayLike) -> Values:
+        """Chance of a wrong verdict."""
         distance = np.abs(logit(probability) - logit(threshold))
-        return sigmoid(self.intercept + self.distance * distance + self.spread * disagreement)
+        return sigmoid(self.intercept + self.distance * distance + self.spread * np.asarray(disagreement))
 
-    def defers(self, probability, threshold, disagreement):
-        """Whether the case is indeterminate; arrays are welcome."""
+    def defers(self, probability: ArrayLike, threshold: ArrayLike, disagreement: ArrayLike) -> Values:
+        """Whether the case is indeterminate."""
         return self.doubt(probability, threshold, disagreement) > self.limit
 
 
-def disagreement(probabilities):
+def disagreement(probabilities: ArrayLike) -> Values:
     """Standard deviation of the models' calibrated probabilities (last axis)."""
-    return np.std(probabilities, axis=-1)
+    return np.std(np.asarray(probabilities), axis=-1)
 
 
-def consensus_score(scores):
+def consensus_score(scores: ArrayLike) -> Values:
     """Score of the consensus: the mean of the models' scores (last axis), taken in log odds."""
     return sigmoid(np.mean(logit(np.asarray(scores)), axis=-1))
 
 
-def beta_terms(score):
+def beta_terms(score: ArrayLike) -> tuple[Values, Values]:
     """ln s and -ln(1 - s) of a score s in [0, 1]."""
     score = np.clip(score, EDGE, 1 - EDGE)
     return np.log(score), -np.log(1 - score)
 
 
-def logit(score):
+def logit(score: ArrayLike) -> Values:
     """Log odds of a score in [0, 1]."""
     score = np.clip(score, EDGE, 1 - EDGE)
     return np.log(score / (1 - score))
 
 
-def sigmoid(value):
+def sigmoid(value: ArrayLike) -> Values:
     """The inverse of `logit`."""
-    return 1 / (1 + np.exp(-value))
+    return 1 / (1 + np.exp(-np.asarray(value)))

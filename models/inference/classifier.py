@@ -1,60 +1,60 @@
 """The five models: weights checked, loaded to float32, compiled and warmed."""
 
+from __future__ import annotations
+
 import hashlib
 import logging
+import threading
 import time
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import keras
 import numpy as np
 
 from models.errors import UserError
 from models.imaging.patch import PATCH
-from models.inference import similar_cases
+from models.imaging.scan import Roi, Scan
 from models.inference.calibration import Abstention, Calibration, consensus_score
-from models.inference.detection import localiser, recognition
+from models.inference.detection.localiser import Localiser
+from models.inference.detection.recognition import Recogniser
 from models.inference.optional_parts import MAY_BE_ABSENT, PARTS
-from models.inference.runtime.batch_runner import BatchRunner
-from models.inference.runtime.folded_graph import FoldedGraph
-from models.inference.runtime.forward import building, one_thread_an_operation
-from models.inference.runtime.weights import fill
-from models.inference.saliency.saliency import Explainer, joined
+from models.inference.reading import Prediction, Recognition
+from models.inference.runtime.parallel import once
+from models.inference.runtime.process import building, one_thread_an_operation, settle
+from models.inference.runtime.weights import load_network, read_checked
+from models.inference.saliency.saliency import Explainer, Saliency
+from models.inference.similar_cases import CaseTable, SimilarCases
+from models.inference.views import eight_views
 from models.inference.weights_reports import ConsensusReport, ModelReport
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES, malignancy_score, unscale_descriptors
-from models.trained import WeightsError, is_absent, read_as
+from models.weights import WeightsError, is_absent, read_as
+
+if TYPE_CHECKING:
+    from models.inference.runtime.batch_runner import BatchRunner
 
 CONSENSUS = "consensus"
 CONSENSUS_TITLE = "Consensus of the five"
+T = TypeVar("T")
+Progress = Callable[[str, float | None, int], None]
+EVERY = slice(None)
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """One network's answer on one nodule.
-
-    Attributes
-    ----------
-    score : float
-        In [0, 1].
-    probability : float
-        The score, calibrated.
-    descriptors : dict of str to float
-        On LIDC's scales.
-    features : ndarray of shape (channels,), float32, optional
-        The last feature map's mean, over the views of the chosen slice; None in an answer kept for later.
-    """
-
-    score: float
-    probability: float
-    descriptors: dict
-    features: np.ndarray | None = None
+def log_progress(step: str, seconds: float | None, steps: int) -> None:
+    """One line for each of the `steps` of the start that is done; `seconds` is None where one begins."""
+    if seconds is not None:
+        log.info("%s ready in %.1f s", step, seconds)
 
 
 class ModelRegistry:
     """All models of a weights folder.
+
+    What is in the folder's reports is read at once. The networks are loaded when they are first needed (or
+    at once): the five together, each of the others alone, what explains answers last.
 
     Parameters
     ----------
@@ -62,11 +62,16 @@ class ModelRegistry:
         Holds ``<key>.weights.h5`` and ``<key>.json`` of each model, ``consensus.json``, and
         ``manifest.json``: what is not as that says, or of another form than
         `models.inference.weights_reports` has, is not used.
+    at_once : bool
+        Load the five now. A command that may be refused before it needs them does not.
+    progress : callable
+        Told of each step of loading the five: its name, None when it begins or the seconds that it took, and
+        how many steps there are.
 
     Attributes
     ----------
     problems : dict of str to str
-        Why a model or the consensus is unavailable; only of those that are.
+        Why a model or the consensus is unavailable; only of those that are, once the five are loaded.
     lost : dict of str to str
         Why one of `PARTS` is unavailable; only of those that are.
     reports : dict of str to dict
@@ -75,38 +80,83 @@ class ModelRegistry:
         What ``evaluation.json`` says, written by `training.evaluation.evaluate`; empty where there is none.
     saliency_report : dict
         What ``saliency.json`` says, written by `training.saliency`; empty where there is none.
-    localiser : Localiser or None
-        Finds and outlines nodules; None where its weights cannot be used.
     cases : CaseTable or None
         Finds similar training nodules; None where the table cannot be used.
     reliability : dict
         What ``reliability.json`` says, written by `training.evaluation.evaluate`; empty where there is none.
-    recogniser : Recogniser or None
-        Tells whether there is a nodule at all; None where its weights cannot be used.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | Path, at_once: bool = True, progress: Progress = log_progress):
+        self.folder, self._progress, self._lock = Path(folder), progress, threading.RLock()
+        self.problems: dict[str, str] = {}
+        self.lost: dict[str, str] = {}
+        self.reports: dict[str, dict[str, Any]] = {}
+        self.evaluation = self._part("evaluation", dict) or {}
+        self.saliency_report = self._part("saliency", dict) or {}
+        self.reliability = self._part("reliability", dict) or {}
+        self._try(CONSENSUS, self._read_consensus)
+        self.cases = self._part("cases", partial(CaseTable, self.folder))
+        if at_once:
+            self.load()
+
+    def load(self) -> None:
+        """Load the five, and look whether the weights of the other networks are there; waits for it."""
+        self._runner  # noqa: B018 - made when it is asked for
+        for name in ("localiser", "recognition"):
+            if name not in vars(self):
+                self._part(name, partial(self._checked, name))
+
+    def prepare_rest(self) -> None:
+        """Load in the background what the first answers can wait for."""
+        threading.Thread(target=self._prepare_rest, name="prepare").start()
+
+    def _prepare_rest(self) -> None:
+        with building():
+            self.localiser, self.recogniser  # noqa: B018 - made when they are asked for
+            self._runner.prepare_evidence()
+        settle()
+
+    @once
+    def _tensorflow(self) -> None:
+        """TensorFlow, imported and told how to use the cores."""
+        import keras
+
         if (backend := keras.backend.backend()) != "tensorflow":
             raise RuntimeError(f"Unset KERAS_BACKEND: expected tensorflow. Received: {backend}")
         one_thread_an_operation()
-        self.folder = Path(folder)
-        self.problems, self.lost, self.reports = {}, {}, {}
-        self._passes = BatchRunner()
-        self.evaluation = self._part("evaluation") or {}
-        self.saliency_report = self._part("saliency") or {}
-        self.reliability = self._part("reliability") or {}
-        self._try(CONSENSUS, self._read_consensus)
-        self.cases = self._part("cases", partial(similar_cases.CaseTable, folder))
-        start = time.perf_counter()
-        with building():
-            for key in ARCHITECTURES:
-                self._try(key, partial(self._load, key))
-            self.localiser = self._part("localiser", partial(localiser.Localiser, folder))
-            self.recogniser = self._part("recognition", lambda report: recognition.Recogniser(folder, report))
-            self._passes.wait()
-        log.info("%d models ready in %.1f s", len(self._passes), time.perf_counter() - start)
 
-    def _try(self, key, load):
+    @once
+    def _runner(self) -> BatchRunner:
+        """The five networks."""
+        self._step("TensorFlow", lambda: self._tensorflow)
+        from models.inference.runtime.batch_runner import BatchRunner
+
+        runner = BatchRunner()
+        with building():
+            for key, row in ARCHITECTURES.items():
+                self._step(row.title, partial(self._try, key, partial(self._load, key, runner)))
+            self._step("First passes", runner.wait)
+        return runner
+
+    @once
+    def localiser(self) -> Localiser | None:
+        """Finds and outlines nodules; None where its weights cannot be used."""
+        self._tensorflow  # noqa: B018 - has to be told first
+        return self._part("localiser", partial(Localiser, self.folder))
+
+    @once
+    def recogniser(self) -> Recogniser | None:
+        """Tells whether there is a nodule at all; None where its weights cannot be used."""
+        self._tensorflow  # noqa: B018 - has to be told first
+        return self._part("recognition", partial(Recogniser, self.folder))
+
+    def _step(self, name: str, do: Callable[[], None]) -> None:
+        start = time.perf_counter()
+        self._progress(name, None, len(ARCHITECTURES) + 2)
+        do()
+        self._progress(name, time.perf_counter() - start, len(ARCHITECTURES) + 2)
+
+    def _try(self, key: str, load: Callable[[], None]) -> None:
         try:
             load()
         except WeightsError as error:
@@ -114,60 +164,64 @@ class ModelRegistry:
             title = CONSENSUS_TITLE if key == CONSENSUS else ARCHITECTURES[key].title
             log.error("%s is unavailable: %s", title, error)
 
-    def _load(self, key):
+    def _load(self, key: str, runner: BatchRunner) -> None:
+        from models.inference.runtime.batch_runner import EvidenceGraph
+
         report = read_as(self.folder, key, ModelReport)
-        model = ARCHITECTURES[key].build(PATCH.shape)
-        fill(model, self.folder, key, report)
-        steps = FoldedGraph(model)
+        graph = load_network(partial(ARCHITECTURES[key].build, PATCH.shape), self.folder, key, report)
+        runner.add(key, graph)
+        self.reports[key] = report
         try:
             how = self.saliency_report["models"][key]
-            self._passes.add(key, steps, Explainer(how["method"], how["layer"]))
+            runner.add_evidence(key, EvidenceGraph(graph, Explainer(how["method"], how["layer"])))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             log.error("%s cannot be explained: %r", ARCHITECTURES[key].title, error)
-            self._passes.add(key, steps)
-        self.reports[key] = report
 
-    def _read_consensus(self):
+    def _read_consensus(self) -> None:
         self.reports[CONSENSUS] = read_as(self.folder, CONSENSUS, ConsensusReport)
 
-    def _part(self, name, opened=lambda report: report):
+    def _part(self, name: str, opened: Callable[[dict[str, Any]], T]) -> T | None:
         """What is made of the report of one of `PARTS`; None where it cannot be used."""
         kind, loss = PARTS[name]
         if name in MAY_BE_ABSENT and is_absent(self.folder, f"{name}.json"):
             return None
         try:
-            return opened(report=read_as(self.folder, name, kind))
+            return opened(read_as(self.folder, name, kind))
         except WeightsError as error:
-            self.lost[name] = str(error)
-            log.error("%s: %s", loss, error)
+            if self.lost.get(name) != str(error):
+                self.lost[name] = str(error)
+                log.error("%s: %s", loss, error)
             return None
 
+    def _checked(self, key: str, report: dict[str, Any]) -> None:
+        read_checked(self.folder / f"{key}.weights.h5", report)
+
     @property
-    def localiser_report(self):
+    def localiser_report(self) -> dict[str, Any]:
         """What ``localiser.json`` says; empty where there is no localiser."""
         return self.localiser.report if self.localiser is not None else {}
 
     @property
-    def recognition_report(self):
+    def recognition_report(self) -> dict[str, Any]:
         """What ``recognition.json`` says; empty where there is no recogniser."""
         return self.recogniser.report if self.recogniser is not None else {}
 
     @property
-    def checksum(self):
+    def checksum(self) -> str:
         """Start of a checksum over the checksums of all loaded weights."""
-        parts = [self.reports[key]["sha256"] for key in self._passes]
+        parts = [self.reports[key]["sha256"] for key in self._runner]
         return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
 
-    def threshold(self, key):
+    def threshold(self, key: str) -> float:
         """Operating point of a model or of the consensus; 0.5 where it has no report."""
         return self.reports.get(key, {}).get("threshold", 0.5)
 
-    def consensus(self, scores):
+    def consensus(self, scores: Sequence[float]) -> float:
         """Probability of the consensus, which must be available, for the models' scores."""
         calibration = self.reports[CONSENSUS]["calibration"]
         return float(_calibration(calibration)(consensus_score(scores)))
 
-    def defers(self, key, probability, disagreement):
+    def defers(self, key: str, probability: float, disagreement: float) -> bool:
         """Whether a probability of a model or of the consensus is too doubtful for a verdict."""
         rule = self.reports.get(key, {}).get("abstention")
         if rule is None:
@@ -175,19 +229,19 @@ class ModelRegistry:
         rule = Abstention(*(rule[field.name] for field in fields(Abstention)))
         return bool(rule.defers(probability, self.threshold(key), disagreement))
 
-    def similar(self, features):
+    def similar(self, features: Mapping[str, np.ndarray | None]) -> SimilarCases | None:
         """The most similar training nodules; None where they cannot be told."""
         return self.cases.nearest(features) if self.cases is not None else None
 
-    def recognise(self, scan, roi, shown=None):
-        """Whether there is a nodule at a place of a scan, a `Recognition`; None where that cannot be told."""
+    def recognise(self, scan: Scan, roi: Roi, shown: tuple[int, int] | None = None) -> Recognition | None:
+        """Whether there is a nodule at a location of a scan; None where that cannot be told."""
         return self.recogniser(scan, roi, shown) if self.recogniser is not None else None
 
-    def available(self, key):
+    def available(self, key: str) -> bool:
         """Whether a model can answer; the consensus, whether it is calibrated and any model can."""
-        return bool(self._passes) and key in self.reports if key == CONSENSUS else key in self._passes
+        return bool(self._runner) and key in self.reports if key == CONSENSUS else key in self._runner
 
-    def predict(self, key, patches, chosen=slice(None)):
+    def predict(self, key: str, patches: np.ndarray, chosen: slice = EVERY) -> Prediction:
         """One model's answer, averaged over patches.
 
         Parameters
@@ -202,46 +256,40 @@ class ModelRegistry:
         UserError
             ``model_unavailable``.
         """
-        if key not in self._passes:
+        if key not in self._runner:
             raise UserError(
                 "model_unavailable", f"{ARCHITECTURES[key].title} is unavailable: {self.problems[key]}"
             )
-        return self._prediction(key, self._passes.one(key, patches), chosen)
+        return self._prediction(key, self._runner.one(key, patches), chosen)
 
-    def begin(self, patches, chosen=slice(None), explain=False):
+    def begin(self, patches: np.ndarray, chosen: slice = EVERY) -> Callable[[], dict[str, Prediction]]:
         """Begin to ask all models that are available; what is begun later waits until cores are free.
-
-        Parameters
-        ----------
-        patches : ndarray of shape (n, rows, cols, 3)
-        chosen : slice
-            See `predict`; to explain, the eight views of one slice, in their order.
-        explain : bool
 
         Returns
         -------
         callable
-            Waits, and gives (predictions, maps): `Prediction` by key; where explained, `Saliency` by key of
-            the models that can be explained, and of the consensus.
+            Waits, and gives the answers by key; see `predict`.
         """
-        waiting = self._passes.begin(patches, chosen if explain else None)
+        waiting = self._runner.begin(patches)
+        return lambda: {key: self._prediction(key, output, chosen) for key, output in waiting().items()}
 
-        def answers():
-            outputs, maps = waiting()
-            maps |= {CONSENSUS: joined(maps.values())} if maps else {}
-            return {key: self._prediction(key, output, chosen) for key, output in outputs.items()}, maps
+    def explained_by(self, key: str) -> list[str]:
+        """The models whose maps explain the answer of a model or of the consensus; none where none can."""
+        return [one for one in self._runner.explained if key in (one, CONSENSUS)]
 
-        return answers
+    def explain(self, keys: Sequence[str], patch: np.ndarray) -> dict[str, Saliency]:
+        """What some models' answers on a patch (rows, cols, 3) rest on; models of `explained_by` only."""
+        return self._runner.explain(keys, eight_views(patch[None]))
 
-    def predict_all(self, patches, chosen=slice(None)):
+    def predict_all(self, patches: np.ndarray, chosen: slice = EVERY) -> dict[str, Prediction]:
         """The answers of all models that are available, by key; see `predict`."""
-        return self.begin(patches, chosen)()[0]
+        return self.begin(patches, chosen)()
 
-    def forward(self, key):
+    def forward(self, key: str) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
         """The bare forward pass of a model that is available, for measurements; see `BatchRunner.one`."""
-        return partial(self._passes.one, key)
+        return partial(self._runner.one, key)
 
-    def _prediction(self, key, output, chosen):
+    def _prediction(self, key: str, output: Mapping[str, np.ndarray], chosen: slice) -> Prediction:
         score = float(malignancy_score(output["rating"].mean(axis=0)))
         descriptors = unscale_descriptors(output["descriptors"].mean(axis=0))
         return Prediction(
@@ -252,5 +300,5 @@ class ModelRegistry:
         )
 
 
-def _calibration(report):
+def _calibration(report: Mapping[str, float]) -> Calibration:
     return Calibration(*(report[field.name] for field in fields(Calibration)))

@@ -1,20 +1,23 @@
 """What the product has to say about one nodule; pages, JSON and the command line are views of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from models.clinical.mass import is_mass
 from models.imaging.patch import PATCH
 from models.imaging.scan import Notice, Roi, Scan
-from models.inference.measurement.sizes import Measurement
+from models.inference.reading import Reading
 from models.inference.reliability import Reliability
-from models.inference.similar_cases import SimilarCases
+from models.inference.saliency.saliency import Saliency
+from models.inference.views import patch_at
 
 DISCLAIMER = (
     "Research use only, not a medical device. The probability is that radiologists would rate the nodule as "
     "suspicious (LIDC-IDRI ratings), not that it is cancer: the labels are no biopsies."
 )
+Verdict = Literal["benign", "malignant", "indeterminate", "no_nodule"]
 
 
 @dataclass(frozen=True)
@@ -26,20 +29,35 @@ class ModelAnswer:
 
     key: str
     title: str
-    verdict: str | None  # benign | malignant | indeterminate | no_nodule
+    verdict: Verdict | None
     probability: float | None
     threshold: float | None
 
 
 @dataclass(frozen=True)
+class FindingSummary:
+    """A finding in a list of those on one scan: where it was asked for, and what was answered."""
+
+    roi: Roi
+    model: str
+    title: str
+    verdict: Verdict
+    headline: str
+    probability: float | None
+
+
+@dataclass(frozen=True)
 class Finding:
-    """The answer on one nodule.
+    """The answer on one nodule: what follows from a reading when one model is put in front.
 
     Attributes
     ----------
+    scan : Scan
+    reading : Reading
+        What was computed; where no nodule is recognised and the scores were not asked for anyway, as
+        `Reading.without_nodule` leaves it.
     verdict : str
-        ``benign``, ``malignant``, ``indeterminate``: the models cannot tell; or ``no_nodule``: none is
-        recognised at this place.
+        ``indeterminate``: the models cannot tell; ``no_nodule``: none is recognised at this location.
     model, title : str
         The model asked for (or ``consensus``) and its name for people.
     probability : float or None
@@ -49,64 +67,61 @@ class Finding:
         Operating point of that model: malignant from here on, where not indeterminate.
     models : tuple of ModelAnswer
         Always all five.
-    roi : Roi
-        What was read: the middle of the nodule's largest section, or the location as given.
-    scan : Scan
     characteristics : dict of str to (float or None)
         LIDC's descriptors on LIDC's scales.
-    patch : ndarray of shape (pixels, pixels, 3), float32
-        What the networks saw of the chosen slice.
     notices : tuple of Notice
-    weights : str
-        Start of the checksum over all weights.
-    outline : tuple of (float, float), optional
-        Vertices (row, col) of the nodule's outline in the file's pixels, the last joined to the first; None
-        where it was not outlined.
-    slices : (int, int), optional
-        The first and the last that show the outlined nodule.
-    given : Roi, optional
-        What was asked for; None where that was read.
-    field_mm : float
-        Edge of the patch.
-    measurement : Measurement, optional
-        Of the outlined nodule; None where it was not outlined.
-    spread : float, optional
+        Of the reading and of the models, by weight.
+    disagreement : float, optional
         Standard deviation of the five probabilities.
-    similar_cases : SimilarCases, optional
-        The most similar training nodules; None where they cannot be told.
-    saliency : Saliency, optional
-        Of the model in front; None where it was not asked for.
-    nodule_probability : float, optional
-        That there is a nodule at all; None where that cannot be told.
-    recognised : bool
-        False where there seems to be none.
     reliability : Reliability, optional
-        What the verdict is worth at this size; None where that is not known.
+        How far the verdict can be relied on at this size; None where that is not known.
+    saliency : Saliency, optional
+        Of the model in front; None where it was not computed.
     """
 
-    verdict: str
+    scan: Scan
+    reading: Reading
+    verdict: Verdict
     model: str
     title: str
     probability: float | None
     threshold: float
     models: tuple[ModelAnswer, ...]
-    roi: Roi
-    scan: Scan
-    characteristics: dict
-    patch: np.ndarray
+    characteristics: dict[str, float | None]
     notices: tuple[Notice, ...]
-    weights: str
-    outline: tuple[tuple[float, float], ...] | None = None
-    slices: tuple[int, int] | None = None
-    given: Roi | None = None
-    field_mm: float = PATCH.field_mm
-    measurement: Measurement | None = None
-    spread: float | None = None
-    similar_cases: SimilarCases | None = None
-    saliency: object | None = None
-    nodule_probability: float | None = None
-    recognised: bool = True
+    disagreement: float | None = None
     reliability: Reliability | None = None
+    saliency: Saliency | None = None
+
+    @property
+    def given(self) -> Roi:
+        """What was asked for, which may lie elsewhere in the nodule than what was read."""
+        return self.reading.given or self.reading.roi
+
+    @property
+    def patch(self) -> np.ndarray:
+        """What the networks saw of the slice that was read: (pixels, pixels, 3), float32, in [0, 1]."""
+        roi, (first, last) = self.reading.roi, self.reading.slices or (0, len(self.scan.slices) - 1)
+        slices, spec = self.scan.slices[first : last + 1], replace(PATCH, field_mm=self.reading.field_mm)
+        return patch_at(slices, self.scan.spacing_mm, roi.row, roi.col, roi.slice - first, spec)
+
+    @property
+    def summary(self) -> FindingSummary:
+        """What a list of findings says of it."""
+        return FindingSummary(
+            self.given, self.model, self.title, self.verdict, self.headline, self.probability
+        )
+
+    @property
+    def nodule_probability(self) -> float | None:
+        """That there is a nodule at all; None where that cannot be told."""
+        found = self.reading.recognition
+        return None if found is None else found.probability
+
+    @property
+    def input_kind(self) -> Literal["stack", "middle"]:
+        """How the nodule was read, as the evaluation calls it: a stack of slices, or a single one."""
+        return "stack" if len(self.scan.slices) > 1 else "middle"
 
     @property
     def is_anyway(self) -> bool:
@@ -116,7 +131,7 @@ class Finding:
     @property
     def is_mass(self) -> bool:
         """Whether it is too large for a nodule, by its long axis."""
-        return self.measurement is not None and is_mass(self.measurement.long_axis_mm)
+        return is_mass(self.reading.long_axis_mm)
 
     @property
     def headline(self) -> str:
@@ -124,12 +139,12 @@ class Finding:
 
         ``mass``: large enough to be suspicious whatever the models say; ``benign_as_most``,
         ``malignant_as_most``: as most nodules of this size, and no more is known from the models;
-        ``benign_for_nothing``, ``malignant_for_nothing``: unlike most of this size, but the models' answers
-        are worth nothing there.
+        ``benign_for_nothing``, ``malignant_for_nothing``: unlike most of this size, but there the models'
+        answers say nothing.
         """
         if self.is_mass and self.verdict == "indeterminate":
             return "mass"
-        worth = self.reliability
-        if worth is None or worth.same is None or worth.adds:
+        found = self.reliability
+        if found is None or found.same is None or found.adds:
             return self.verdict
-        return f"{self.verdict}_{'as_most' if worth.most == self.verdict else 'for_nothing'}"
+        return f"{self.verdict}_{'as_most' if found.most == self.verdict else 'for_nothing'}"

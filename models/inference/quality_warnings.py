@@ -1,14 +1,19 @@
 """What speaks against trusting an answer: likeness, size, window, contrast; and all notices by weight."""
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from models.clinical.mass import MASS_MM, SOURCE, is_mass
 from models.imaging.patch import resample
-from models.imaging.scan import Notice
+from models.imaging.scan import Notice, Roi, Scan
 from models.inference.measurement.outline import within
+from models.inference.measurement.sizes import Measurement
+from models.inference.similar_cases import SimilarCases
 
+Outline = Sequence[tuple[float, float]] | np.ndarray
 CLIPPED = 0.01  # of a slice's range of grey values: so near its end a pixel is cut off
 WHITE_FROM, BLACK_FROM = 0.2, 0.4  # share of the nodule, and of the patch
 ORDER = (  # first what may void the answer, then what blurs a part of it, last what is good to know
@@ -46,12 +51,19 @@ ORDER = (  # first what may void the answer, then what blurs a part of it, last 
 )
 
 
-def in_order(notices):
+def in_order(notices: Iterable[Notice]) -> tuple[Notice, ...]:
     """The notices by weight; those of one code, and of codes unknown here (last), stay as they were."""
     return tuple(sorted(notices, key=lambda notice: ORDER.index(notice.code) if notice.code in ORDER else 99))
 
 
-def quality_warnings(scan, roi, outline, measurement, similar_cases, evaluation):
+def quality_warnings(
+    scan: Scan,
+    roi: Roi,
+    outline: Outline | None,
+    measurement: Measurement | None,
+    similar_cases: SimilarCases | None,
+    evaluation: Mapping[str, Any],
+) -> tuple[Notice, ...]:
     """What is unusual about one nodule and its image, next to what the models learnt from.
 
     Parameters
@@ -62,8 +74,8 @@ def quality_warnings(scan, roi, outline, measurement, similar_cases, evaluation)
         The nodule's polygon in the file's pixels.
     measurement : Measurement or None
     similar_cases : SimilarCases or None
-        The nodule's place among the training nodules.
-    evaluation : dict
+        The training nodules most like it.
+    evaluation : mapping
         Of ``evaluation.json``, whose ``data`` has the range of the training nodules; may be empty.
 
     Returns
@@ -83,7 +95,7 @@ def quality_warnings(scan, roi, outline, measurement, similar_cases, evaluation)
     return tuple(notice for notice in found if notice is not None)
 
 
-def _out_of_distribution(similar_cases):
+def _out_of_distribution(similar_cases: SimilarCases | None) -> Notice | None:
     if similar_cases is None or not similar_cases.is_out_of_distribution:
         return None
     share = math.floor(1000 * similar_cases.farther_than) / 10  # rounded down: 99.98 % are not all
@@ -94,7 +106,7 @@ def _out_of_distribution(similar_cases):
     return Notice("unlike_training", message)
 
 
-def _size(measurement, data):
+def _size(measurement: Measurement | None, data: Mapping[str, Any]) -> Notice | None:
     """LIDC's diameter is the longest one, so the long axis is held against it."""
     if measurement is None or measurement.long_axis_mm is None:
         return None
@@ -108,9 +120,9 @@ def _size(measurement, data):
     return Notice("size_out_of_range", message)
 
 
-def _mass(measurement):
+def _mass(measurement: Measurement | None) -> Notice | None:
     """It is suspicious by its size; see `models.clinical.mass`."""
-    if measurement is None or not is_mass(measurement.long_axis_mm):
+    if measurement is None or measurement.long_axis_mm is None or not is_mass(measurement.long_axis_mm):
         return None
     message = (
         f"A mass: {measurement.long_axis_mm:.1f} mm long, more than {MASS_MM:g} mm. It is suspicious by its "
@@ -119,7 +131,7 @@ def _mass(measurement):
     return Notice("mass", message)
 
 
-def _window(scan, roi, outline):
+def _window(scan: Scan, roi: Roi, outline: Outline | None) -> Notice | None:
     """Grey values that a display window cut off before the picture was saved.
 
     Of 2,008 crops of LIDC-IDRI-slices, which have no window, one is called so; shown in a window for soft
@@ -144,7 +156,7 @@ def _window(scan, roi, outline):
     return Notice("window_saturated", " ".join(sentences))
 
 
-def _contrast(scan, data):
+def _contrast(scan: Scan, data: Mapping[str, Any]) -> Notice | None:
     if not scan.contrast:
         return None
     message = (

@@ -1,29 +1,72 @@
-"""What was computed at one place: the answer of each model follows from it without another forward pass."""
+"""What was computed on one nodule: the answer of each model follows from it without another forward pass.
 
-from dataclasses import dataclass, field
+Plain values and no network: what is kept between requests is made of these types.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
 from models.imaging.patch import PATCH
-from models.imaging.scan import Notice, Roi, Scan
-from models.inference.detection.recognition import Recognition
+from models.imaging.scan import Notice, Roi
 from models.inference.measurement.sizes import Measurement
 from models.inference.similar_cases import SimilarCases
 
 
 @dataclass(frozen=True)
-class Reading:
-    """All that was computed on one nodule, whichever model is asked for.
+class Prediction:
+    """One network's answer on one nodule.
 
     Attributes
     ----------
-    scan : Scan
+    score : float
+        In [0, 1].
+    probability : float
+        The score, calibrated.
+    descriptors : dict of str to float
+        On LIDC's scales.
+    features : ndarray of shape (channels,), float32, optional
+        The last feature map's mean, over the views of the chosen slice; None once similar cases were found.
+    """
+
+    score: float
+    probability: float
+    descriptors: dict[str, float]
+    features: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What the recognition network says of one location.
+
+    Attributes
+    ----------
+    probability : float
+        That there is a nodule, in [0, 1].
+    threshold : float
+        Below it there is none.
+    """
+
+    probability: float
+    threshold: float
+
+    @property
+    def is_nodule(self) -> bool:
+        """Whether a nodule is recognised."""
+        return self.probability >= self.threshold
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All that was computed on one nodule of a scan, whichever model is asked for.
+
+    Attributes
+    ----------
     roi : Roi
         What was read: the middle of the nodule's largest section, or the location as given.
     predictions : dict of str to Prediction
         By model; only of those that are available.
-    patch : ndarray of shape (pixels, pixels, 3), float32
-        What the networks saw of the chosen slice.
     notices : tuple of Notice
         On image and nodule.
     weights : str
@@ -41,16 +84,12 @@ class Reading:
         Of the outlined nodule; None where it was not outlined.
     similar_cases : SimilarCases, optional
         The most similar training nodules; None where they cannot be told.
-    saliency : dict of str to Saliency
-        By model, and of the consensus; empty where it was not asked for.
     recognition : Recognition, optional
         Whether there is a nodule at all; None where that cannot be told.
     """
 
-    scan: Scan
     roi: Roi
-    predictions: dict
-    patch: np.ndarray
+    predictions: dict[str, Prediction]
     notices: tuple[Notice, ...]
     weights: str
     outline: tuple[tuple[float, float], ...] | None = None
@@ -59,5 +98,25 @@ class Reading:
     field_mm: float = PATCH.field_mm
     measurement: Measurement | None = None
     similar_cases: SimilarCases | None = None
-    saliency: dict = field(default_factory=dict)
     recognition: Recognition | None = None
+
+    @property
+    def long_axis_mm(self) -> float | None:
+        """The size by which nodules are sorted, as LIDC's diameter; None where it was not measured."""
+        return self.measurement.long_axis_mm if self.measurement else None
+
+    @property
+    def is_nodule(self) -> bool:
+        """False where none is recognised."""
+        return self.recognition is None or self.recognition.is_nodule
+
+    def without_nodule(self) -> Self:
+        """The location alone: nothing of what was computed on a nodule there."""
+        return replace(
+            self,
+            predictions={},
+            outline=None,
+            slices=None,
+            measurement=None,
+            similar_cases=None,
+        )

@@ -1,6 +1,8 @@
 """What a verdict adds to what the size of a nodule says already, by counts of unseen nodules of that size."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from models.clinical.mass import MASS_MM
 
@@ -31,7 +33,7 @@ class SameVerdict:
 
 @dataclass(frozen=True)
 class Reliability:
-    """What the verdicts of one model were worth on unseen nodules of one size.
+    """How reliable the verdicts of one model were on unseen nodules of one size.
 
     Attributes
     ----------
@@ -70,13 +72,13 @@ def group_of(diameter_mm: float) -> int:
 
 
 def reliability_of(
-    report: dict, key: str, kind: str, diameter_mm: float | None, verdict: str
+    report: Mapping[str, Any], key: str, kind: str, diameter_mm: float | None, verdict: str
 ) -> Reliability | None:
-    """What a verdict is worth at a size.
+    """How reliable a verdict is at a size.
 
     Parameters
     ----------
-    report : dict
+    report : mapping
         Of ``reliability.json``; may be empty.
     key : str
         A model, or the consensus.

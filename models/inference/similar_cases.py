@@ -6,18 +6,20 @@ nodules only readers' ratings, sizes and projected features are kept, in no orde
 """
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
 from models.inference.runtime.weights import read_checked
 from models.networks.scales import RATINGS
-from models.trained import WeightsError, read_report
+from models.weights import WeightsError, read_report
 
 KEY = "cases"
-NEIGHBOURS = 25  # that are shown
+SIMILAR = 25  # that are shown
 NEAREST = 5  # of these, whose mean distance says how unlike a case is
 
 
@@ -64,16 +66,16 @@ class Space:
         Whether features are scaled to length 1 first.
     """
 
-    means: dict
-    axes: dict
+    means: dict[str, np.ndarray]
+    axes: dict[str, np.ndarray]
     unit: bool = True
 
-    def place(self, features):
+    def project(self, features: Mapping[str, Any]) -> np.ndarray:
         """Coordinates (..., all components) of features (..., channels), given by network."""
         parts = [(self._scaled(features[key]) - self.means[key]) @ self.axes[key] for key in self.axes]
         return np.concatenate(parts, axis=-1)
 
-    def _scaled(self, features):
+    def _scaled(self, features: Any) -> np.ndarray:
         features = np.asarray(features, np.float32)
         if not self.unit:
             return features
@@ -100,7 +102,7 @@ class CaseTable:
         Why the table cannot be used: missing, damaged, or made for other weights.
     """
 
-    def __init__(self, folder, report=None):
+    def __init__(self, folder: str | Path, report: dict[str, Any] | None = None):
         self.report = report or read_report(folder, KEY)
         weights = self.report.get("weights")
         if not isinstance(weights, dict) or not weights:
@@ -108,26 +110,25 @@ class CaseTable:
         _check_weights(Path(folder), weights)
         arrays = _read(Path(folder) / f"{KEY}.npz", self.report)
         try:
-            self._space = Space(
-                *({key: arrays[f"{part}_{key}"] for key in weights} for part in ("mean", "axes"))
-            )
-            self._places, self._counts = arrays["places"], arrays["ratings"]
+            means, axes = ({key: arrays[f"{part}_{key}"] for key in weights} for part in ("mean", "axes"))
+            self._space = Space(means, axes)
+            self._coordinates, self._counts = arrays["places"], arrays["ratings"]
             self._diameters, self._usual = arrays["diameter_mm"], arrays["usual"]
             self._threshold = float(self.report["threshold"])
             self.nearest({key: np.zeros(len(mean)) for key, mean in self._space.means.items()})
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise WeightsError(f"{KEY}.npz does not fit this version.") from error
 
-    def __len__(self):
-        return len(self._places)
+    def __len__(self) -> int:
+        return len(self._coordinates)
 
-    def nearest(self, features):
-        """The `NEIGHBOURS` nearest nodules.
+    def nearest(self, features: Mapping[str, np.ndarray | None]) -> SimilarCases | None:
+        """The `SIMILAR` nearest nodules.
 
         Parameters
         ----------
-        features : dict of str to (ndarray of shape (channels,) or None)
-            Of each network; see `models.inference.classifier.Prediction`.
+        features : mapping of str to (ndarray of shape (channels,) or None)
+            Of each network; see `models.inference.reading.Prediction`.
 
         Returns
         -------
@@ -136,7 +137,7 @@ class CaseTable:
         """
         if any(features.get(key) is None for key in self._space.axes):
             return None
-        rows, distances = nearest(self._places, self._space.place(features))
+        rows, distances = nearest(self._coordinates, self._space.project(features))
         distance, counts = mean_distance(distances), self._counts[rows].astype(int)
         return SimilarCases(
             ratings=tuple(counts.sum(axis=0).tolist()),
@@ -149,25 +150,25 @@ class CaseTable:
         )
 
 
-def nearest(places, place, k=NEIGHBOURS):
-    """Indices and Euclidean distances of the k rows of `places` nearest to `place`, nearest first."""
-    distances = np.linalg.norm(places - place, axis=1)
+def nearest(coordinates: np.ndarray, own: np.ndarray, k: int = SIMILAR) -> tuple[np.ndarray, np.ndarray]:
+    """Indices and Euclidean distances of the k rows of `coordinates` nearest to `own`, nearest first."""
+    distances = np.linalg.norm(coordinates - own, axis=1)
     rows = np.argsort(distances, kind="stable")[:k]
     return rows, distances[rows]
 
 
-def mean_distance(distances):
-    """How unlike its neighbours a case is, by their distances, nearest first."""
+def mean_distance(distances: np.ndarray) -> float:
+    """How unlike the most similar cases a case is, by their distances, nearest first."""
     return float(distances[:NEAREST].mean())
 
 
-def _check_weights(folder, weights):
+def _check_weights(folder: Path, weights: Mapping[str, str]) -> None:
     for key, checksum in weights.items():
         if read_report(folder, key).get("sha256") != checksum:
             raise WeightsError(f"{KEY}.json was made for other weights than those of {key}.json.")
 
 
-def _read(path, report):
+def _read(path: Path, report: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Arrays of a checked file, those of fractions in float32."""
     try:
         with np.load(io.BytesIO(read_checked(path, report)), allow_pickle=False) as file:

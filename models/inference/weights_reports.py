@@ -1,19 +1,22 @@
 """The forms of the reports in weights/: what the application takes from them, typed; they may say more.
 
-A field that may be missing is written ``= UNSET``, one that may be null has None among its types. `Numbers`
-are figures that were measured, by name: a page shows them, or a dash where one is null.
+A file's form is called ``…Report``, what stands in it by what it is. A field that may be missing is written
+``= UNSET``, one that may be null has None among its types. `Numbers` are figures that were measured, by name:
+a page shows them, or a dash where one is null.
 """
 
 from typing import Annotated, Generic, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from models.trained import Checksum
+from models.weights import Checksum
 
 Number = Annotated[float, Meta(ge=-1e9, le=1e9)]  # and so finite
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]
 Numbers = dict[str, Number | None]
+Figure = Number | None | UnsetType
+Counted = Count | None | UnsetType
 Name = Annotated[str, Meta(min_length=1)]
 Filters = Annotated[list[Annotated[int, Meta(ge=1, le=1024)]], Meta(min_length=2, max_length=8)]
 Pair = Annotated[list[Number | None], Meta(min_length=2, max_length=2)]
@@ -32,7 +35,7 @@ class ByModel(Struct, Generic[Result]):
     efficientnet: Result | UnsetType = UNSET
 
 
-class CalibrationReport(Struct):
+class Coefficients(Struct):
     """As `models.inference.calibration.Calibration`."""
 
     a: Number
@@ -40,7 +43,7 @@ class CalibrationReport(Struct):
     intercept: Number
 
 
-class AbstentionReport(Struct):
+class AbstentionRule(Struct):
     """As `models.inference.calibration.Abstention`."""
 
     intercept: Number
@@ -49,7 +52,7 @@ class AbstentionReport(Struct):
     limit: Share
 
 
-class Trained(Struct):
+class Training(Struct):
     """How a network was trained."""
 
     everyone: bool | UnsetType = UNSET
@@ -58,11 +61,11 @@ class Trained(Struct):
 class ConsensusReport(Struct):
     """``consensus.json``; thresholds and abstention come with the evaluation."""
 
-    calibration: CalibrationReport
+    calibration: Coefficients
     threshold: Share | UnsetType = UNSET
     high_sensitivity_threshold: Share | UnsetType = UNSET
-    abstention: AbstentionReport | UnsetType = UNSET
-    training: Trained | UnsetType = UNSET
+    abstention: AbstentionRule | UnsetType = UNSET
+    training: Training | UnsetType = UNSET
 
 
 class ModelReport(ConsensusReport, kw_only=True):
@@ -71,35 +74,35 @@ class ModelReport(ConsensusReport, kw_only=True):
     sha256: Checksum
 
 
-class Candidates(Struct):
+class CandidateThresholds(Struct):
     """Least scores of candidates, see `models.inference.detection.localiser.Localiser`."""
 
     whole: Share
     part: Share
 
 
-class Found(Struct):
+class DetectionResults(Struct):
     """How often a nodule is found."""
 
-    top_1: Number | None | UnsetType = UNSET
-    top_3: Number | None | UnsetType = UNSET
+    top_1: Figure = UNSET
+    top_3: Figure = UNSET
     top_1_interval: Pair | None | UnsetType = UNSET
     top_3_interval: Pair | None | UnsetType = UNSET
-    false_positives: Number | None | UnsetType = UNSET
+    false_positives: Figure = UNSET
 
 
 class SizeError(Struct):
     """How far a size is off."""
 
-    median: Number | None | UnsetType = UNSET
-    bias: Number | None | UnsetType = UNSET
+    median: Figure = UNSET
+    bias: Figure = UNSET
     limits: Pair | None | UnsetType = UNSET
 
 
-class Outlined(Struct):
+class OutlineResults(Struct):
     """How well nodules are outlined."""
 
-    dice: Number | None | UnsetType = UNSET
+    dice: Figure = UNSET
     diameter_error_mm: SizeError | None | UnsetType = UNSET
     long_axis_error_mm: SizeError | None | UnsetType = UNSET
     short_axis_error_mm: SizeError | None | UnsetType = UNSET
@@ -107,23 +110,23 @@ class Outlined(Struct):
     mean_hu_error: SizeError | None | UnsetType = UNSET
 
 
-class FoundAndOutlined(Outlined, kw_only=True):
+class LocaliserResults(OutlineResults, kw_only=True):
     """What was measured of the localiser on a group of nodules."""
 
-    nodules: Count | None | UnsetType = UNSET
-    patients: Count | None | UnsetType = UNSET
-    part: Found | None | UnsetType = UNSET
-    whole: Found | None | UnsetType = UNSET
-    readers: Outlined | None | UnsetType = UNSET
+    nodules: Counted = UNSET
+    patients: Counted = UNSET
+    part: DetectionResults | None | UnsetType = UNSET
+    whole: DetectionResults | None | UnsetType = UNSET
+    readers: OutlineResults | None | UnsetType = UNSET
 
 
 class LocaliserReport(Struct):
     """``localiser.json``."""
 
     sha256: Checksum
-    thresholds: Candidates
+    thresholds: CandidateThresholds
     filters: Filters | UnsetType = UNSET
-    measured: dict[Name, FoundAndOutlined] | UnsetType = UNSET
+    measured: dict[Name, LocaliserResults] | UnsetType = UNSET
 
 
 class RecognitionThresholds(Struct):
@@ -140,7 +143,7 @@ class RecognitionReport(Struct):
     thresholds: RecognitionThresholds
 
 
-class SameVerdictReport(Struct):
+class VerdictAtSize(Struct):
     """As `models.inference.reliability.SameVerdict`."""
 
     nodules: Count
@@ -150,20 +153,20 @@ class SameVerdictReport(Struct):
     adds: bool
 
 
-class AtSize(Struct):
+class VerdictsAtSize(Struct):
     """Verdicts on nodules of one size; see `models.inference.reliability.Reliability`."""
 
     size_mm: Pair
     nodules: Count
     malignant: Count
     recognised: Count
-    verdicts: dict[Literal["benign", "malignant"], SameVerdictReport]
+    verdicts: dict[Literal["benign", "malignant"], VerdictAtSize]
 
 
 class ReliabilityReport(Struct):
     """``reliability.json``: by model and by how nodules were read."""
 
-    models: ByModel[dict[Literal["stack", "middle"], list[AtSize]]]
+    models: ByModel[dict[Literal["stack", "middle"], list[VerdictsAtSize]]]
 
 
 class Proportion(Struct):
@@ -175,14 +178,14 @@ class Proportion(Struct):
     n: Count
 
 
-class Unseen(Struct):
+class UnseenNodules(Struct):
     """How often unseen nodules are called unlike the training data."""
 
     all: Proportion | UnsetType = UNSET
 
 
-class Agreement(Struct):
-    """How far neighbours agree with a nodule."""
+class RatingAgreement(Struct):
+    """How far the ratings of similar cases agree with those of a nodule."""
 
     n: Count
     spearman: Numbers
@@ -190,13 +193,13 @@ class Agreement(Struct):
     mean_difference: Number | None
 
 
-class CasesMeasured(Struct):
+class CasesResults(Struct):
     """What the distance to similar cases is worth."""
 
-    unseen: Unseen | UnsetType = UNSET
+    unseen: UnseenNodules | UnsetType = UNSET
     ways: dict[str, Proportion] | UnsetType = UNSET
     made: dict[str, Proportion] | UnsetType = UNSET
-    agreement: Agreement | UnsetType = UNSET
+    agreement: RatingAgreement | UnsetType = UNSET
 
 
 class CasesReport(Struct):
@@ -205,22 +208,242 @@ class CasesReport(Struct):
     sha256: Checksum
     weights: Annotated[dict[str, Checksum], Meta(min_length=1)]
     threshold: Number
-    measured: CasesMeasured | UnsetType = UNSET
+    measured: CasesResults | UnsetType = UNSET
 
 
-class Explained(Struct):
+class SaliencyResults(Struct):
     """How a model is explained, and how well; the consensus has no method and no layer of its own."""
 
     method: str | None
     layer: str | None
     pointing: Numbers | None | UnsetType = UNSET
-    deletion: Number | None | UnsetType = UNSET
-    insertion: Number | None | UnsetType = UNSET
+    deletion: Figure = UNSET
+    insertion: Figure = UNSET
     turned: Numbers | None | UnsetType = UNSET
-    seconds_ratio: Number | None | UnsetType = UNSET
+    seconds_ratio: Figure = UNSET
 
 
 class SaliencyReport(Struct):
     """``saliency.json``."""
 
-    models: dict[str, Explained]
+    models: dict[str, SaliencyResults]
+
+
+class Auc(Struct):
+    """An area under the ROC curve with its 95 % interval, and rates where they were measured."""
+
+    auc: Number | None
+    auc_low: Number | None
+    auc_high: Number | None
+    accuracy: Figure = UNSET
+    sensitivity: Figure = UNSET
+    specificity: Figure = UNSET
+
+
+class AnswerResults(Struct):
+    """The nodules that got a verdict, or those that did not."""
+
+    accuracy: Number | None
+    n_nodules: Counted = UNSET
+    auc: Figure = UNSET
+    auc_low: Figure = UNSET
+    auc_high: Figure = UNSET
+    sensitivity: Figure = UNSET
+    specificity: Figure = UNSET
+
+
+class AbstentionResults(Struct):
+    """How often the app answers indeterminate."""
+
+    coverage: Share
+    deferred_of_indeterminate: Number | None
+    kept: AnswerResults
+    deferred: AnswerResults
+
+
+class InputResults(Auc, kw_only=True):
+    """A model's results on one kind of input."""
+
+    n_nodules: Count
+    n_malignant: Count
+    n_patients: Count
+    brier: Figure = UNSET
+    calibration_error: Figure = UNSET
+    three_readers: Auc | UnsetType = UNSET
+    test_half: Auc | UnsetType = UNSET
+    balanced: Numbers | UnsetType = UNSET
+    high_sensitivity: Numbers | UnsetType = UNSET
+    abstention: AbstentionResults | UnsetType = UNSET
+
+
+class Histogram(Struct):
+    """Counts of probabilities in bins."""
+
+    edges: Annotated[list[Number], Meta(min_length=2)]
+    benign: Annotated[list[Count], Meta(min_length=1)]
+    malignant: Annotated[list[Count], Meta(min_length=1)]
+
+
+class Curves(Struct):
+    """What figures are drawn from."""
+
+    histogram: Histogram | UnsetType = UNSET
+    probabilities: dict[str, Annotated[list[Share], Meta(min_length=1)]] | UnsetType = UNSET
+
+
+class ModelResults(Struct):
+    """All results of a model."""
+
+    stack: InputResults | UnsetType = UNSET
+    middle: InputResults | UnsetType = UNSET
+    curves: Curves | UnsetType = UNSET
+
+
+class Range(Struct):
+    """From, to."""
+
+    low: Number
+    high: Number
+
+
+class ContrastAgent(Struct):
+    """How many nodules were shown after contrast agent."""
+
+    n_nodules: Count
+    given: Count
+
+
+class DataSummary(Struct):
+    """The nodules that were measured on."""
+
+    n_indeterminate: Count
+    n_patients_in_all: Count
+    splits: list[int]
+    diameter_mm: Range | None | UnsetType = UNSET
+    contrast: ContrastAgent | None | UnsetType = UNSET
+
+
+class BaselineResults(Auc, kw_only=True):
+    """What models are held against."""
+
+    three_readers: Auc | UnsetType = UNSET
+
+
+class Baselines(Struct):
+    """All of them; readers by the sample, then by who predicts (and ``n``)."""
+
+    diameter: BaselineResults | UnsetType = UNSET
+    descriptors: BaselineResults | UnsetType = UNSET
+    readers: dict[str, dict[str, Auc | Count]] | UnsetType = UNSET
+
+
+class DiagnosisResults(ByModel[Auc], kw_only=True):
+    """Results for confirmed diagnoses."""
+
+    n_patients: Count
+    n_malignant: Count
+    readers: Auc | UnsetType = UNSET
+    diameter: Auc | UnsetType = UNSET
+
+
+class SubgroupResults(Struct):
+    """Results on one kind of nodule or scan."""
+
+    heading: str
+    name: str
+    n_nodules: Count
+    n_malignant: Count
+    auc: dict[str, Auc]
+    rates: dict[str, Numbers] | UnsetType = UNSET
+    sensitivity: Figure = UNSET
+    specificity: Figure = UNSET
+    low_mm: Number | UnsetType = UNSET
+    high_mm: Figure = UNSET
+
+
+class DescriptorError(Struct):
+    """How far a descriptor is off."""
+
+    mae: Number
+    mae_low: Figure = UNSET
+    mae_high: Figure = UNSET
+    bias: Figure = UNSET
+    correlation: Figure = UNSET
+
+
+class AgainstMean(ByModel[DescriptorError], kw_only=True):
+    """Errors of one descriptor, and of always giving the training mean."""
+
+    consensus: DescriptorError
+    constant: DescriptorError
+
+
+class DescriptorErrors(Struct):
+    """Errors of all descriptors."""
+
+    against_mean: dict[str, AgainstMean]
+    against_others: dict[str, dict[str, DescriptorError]] | UnsetType = UNSET
+    n_nodules: Count | UnsetType = UNSET
+    n_patients: Count | UnsetType = UNSET
+    n_readings: Count | UnsetType = UNSET
+
+
+class DescriptorResults(Struct):
+    """Errors of the descriptors on all nodules."""
+
+    all: DescriptorErrors
+
+
+class PerturbationResults(Struct):
+    """How answers move when a nodule is perturbed in one way."""
+
+    name: str
+    mild: bool | UnsetType = UNSET
+    mean_change: Figure = UNSET
+    p95_change: Figure = UNSET
+    flips: Figure = UNSET
+    flips_benign_malignant: Figure = UNSET
+    auc: Figure = UNSET
+
+
+class RobustnessResults(Struct):
+    """How answers move when nodules are perturbed."""
+
+    rows: list[PerturbationResults]
+    n_nodules: Count | UnsetType = UNSET
+    input: str | UnsetType = UNSET
+
+
+class ClassAgreement(Struct):
+    """How many were called something, and how many of these rightly."""
+
+    n: Count
+    right: Count
+
+
+class ReaderAgreement(Struct):
+    """One reader against the others."""
+
+    agreement: Number
+
+
+class TextureResults(Struct):
+    """What the texture class is worth."""
+
+    n: Count
+    agreement: Number
+    called: dict[str, ClassAgreement]
+    reader: ReaderAgreement
+
+
+class EvaluationReport(Struct):
+    """``evaluation.json``."""
+
+    data: DataSummary | UnsetType = UNSET
+    models: ByModel[ModelResults] | UnsetType = UNSET
+    baselines: Baselines | UnsetType = UNSET
+    subgroups: list[SubgroupResults] | UnsetType = UNSET
+    diagnoses: DiagnosisResults | UnsetType = UNSET
+    descriptors: DescriptorResults | UnsetType = UNSET
+    robustness: RobustnessResults | UnsetType = UNSET
+    texture: TextureResults | UnsetType = UNSET

@@ -1,107 +1,383 @@
-"""A finding as the JSON that outside clients are written against."""
+"""What the JSON interface answers: one definition, from which the answers and their OpenAPI schemas follow.
+
+A field's order, type, bounds and description are those of the contract with programs; a description that
+stands on a type holds wherever it is used.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
 
 from models import __version__
-from models.inference.finding import DISCLAIMER
+from models.imaging.scan import Scan
+from models.inference.classifier import CONSENSUS
+from models.inference.finding import DISCLAIMER, Verdict
+from models.inference.finding import Finding as InferredFinding
 from models.inference.measurement.sizes import Measurement
+from models.inference.measurement.texture import Texture
+from models.inference.optional_parts import PARTS
+from models.inference.quality_warnings import ORDER
+from models.inference.reliability import Reliability as InferredReliability
+from models.inference.similar_cases import SimilarCases
+from models.networks.registry import ARCHITECTURES
+from models.networks.scales import DESCRIPTOR_SCALES
 
 
-def finding_as_json(finding):
-    """The answer of ``POST /api/v1/predict`` as a dict of plain values."""
-    scan, given = finding.scan, finding.given or finding.roi
-    return {
-        "verdict": finding.verdict,
-        "model": finding.model,
-        "probability": finding.probability,
-        "nodule_probability": finding.nodule_probability,
-        "threshold": finding.threshold,
-        "models": [
-            {
-                "key": answer.key,
-                "verdict": answer.verdict,
-                "probability": answer.probability,
-                "threshold": answer.threshold,
-            }
-            for answer in finding.models
-        ],
-        "nodule": {
-            "row": given.row,
-            "col": given.col,
-            "slice": given.slice,
-            "source": given.source,
-            **_axes(finding.measurement or Measurement()),
-            **_sections(finding),
-            **_density(finding.measurement or Measurement()),
-            "outline": _outline(finding.outline),
-        },
-        "characteristics": finding.characteristics,
-        "image": {
-            "rows": scan.rows,
-            "cols": scan.cols,
-            "slices": len(scan.slices),
-            "spacing_mm": scan.spacing_mm[0],
-            "is_hu": scan.is_hu,
-            "spacing_assumed": scan.spacing_assumed,
-            "thickness_mm": scan.thickness_mm,
-            "slice_spacing_mm": scan.slice_spacing_mm,
-        },
-        "warnings": [{"code": notice.code, "message": notice.message} for notice in finding.notices],
-        "disclaimer": DISCLAIMER,
-        "version": {"app": __version__, "weights": finding.weights},
-        "similar": _similar(finding.similar_cases),
-        "reliability": _reliability(finding.reliability),
-    }
+def one_of(names: Iterable[str], description: str) -> Meta:
+    """A text that is one of these names, which are known only when the app runs."""
+    return Meta(description=description, extra_json_schema={"enum": list(names)})
 
 
-def _sections(finding):
-    """Which slices show the nodule, and in which it is largest; null where it is not outlined."""
-    first, last = finding.slices or (None, None)
-    largest = finding.roi.slice if finding.slices else None
-    return {"largest_slice": largest, "first_slice": first, "last_slice": last}
+def about(description: str) -> Meta:
+    """A description alone."""
+    return Meta(description=description)
 
 
-def _axes(measurement):
-    lengths = ("long_axis_mm", "short_axis_mm", "mean_diameter_mm", "equivalent_diameter_mm")
-    return {name: _tenths(getattr(measurement, name)) for name in lengths}
+def on_scale(name: str) -> Meta:
+    """A descriptor on the scale on which LIDC's readers gave it."""
+    low, high = DESCRIPTOR_SCALES[name]
+    return Meta(ge=low, le=high, description=f"On LIDC's scale of {low} to {high}.")
 
 
-def _density(measurement):
-    return {"mean_hu": _tenths(measurement.mean_hu), "texture": measurement.texture}
+MODEL_KEYS = (CONSENSUS, *ARCHITECTURES)
+FIRST_PIXEL = "0-based; 0 is the middle of the first pixel."
+SECTION = "0-based; null where it was not outlined."
+RATED = about("Of them, rated as malignant by radiologists.")
+AUC = "Area under the ROC curve on patients that did not train, {}; null where it was not measured."
+
+Positive = Annotated[float, Meta(gt=0)]
+AtLeastZero = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=0)]
+Size = Annotated[int, Meta(ge=1)]
+Coordinate = Annotated[float, Meta(ge=-0.5)]
+Probability = Annotated[Share | None, about("Calibrated; of a malignant-looking rating, not of cancer.")]
+Threshold = Annotated[Share, about("Operating point: malignant from here on, where not indeterminate.")]
+Length = Annotated[
+    AtLeastZero | None,
+    about("In its largest section, mm; null where it was not outlined or the spacing is not known."),
+]
+Point = Annotated[list[float], Meta(min_length=2, max_length=2), about("Row, then column.")]
+Report = Annotated[dict[str, Any] | None, about("As the training wrote it; null where it wrote nothing.")]
 
 
-def _reliability(worth):
-    """How the models did on unseen nodules of this size, and on those of them with this verdict."""
-    if worth is None:
+class Exact(Struct, forbid_unknown_fields=True):
+    """An object with exactly its fields."""
+
+
+class ModelAnswer(Exact):
+    """One model's answer; null where the model is unavailable, the probability as of the whole, too."""
+
+    key: Annotated[str, one_of(ARCHITECTURES, "The model.")]
+    verdict: Annotated[Verdict | None, about("As of the whole.")]
+    probability: Probability
+    threshold: Threshold | None
+
+
+class Nodule(Exact):
+    """Where the nodule is, in pixels of the uploaded image from the top left, and its size."""
+
+    row: Annotated[Coordinate, about(FIRST_PIXEL)]
+    col: Annotated[Coordinate, about(FIRST_PIXEL)]
+    slice: Annotated[Count, about("0-based, feet to head; in a stack of pictures in their order.")]
+    source: Annotated[
+        str,
+        one_of(
+            ("given", "centre", "suggested"),
+            "Who said so: the request, the centre of a crop, or a search.",
+        ),
+    ]
+    long_axis_mm: Length
+    short_axis_mm: Length
+    mean_diameter_mm: Length
+    equivalent_diameter_mm: Length
+    largest_slice: Annotated[
+        Count | None, about(f"The slice in which it is largest, and was read. {SECTION}")
+    ]
+    first_slice: Annotated[Count | None, about(f"The first that shows it. {SECTION}")]
+    last_slice: Annotated[Count | None, about(f"The last that shows it. {SECTION}")]
+    mean_hu: Annotated[float | None, about("Mean HU within the outline; null where pixels are no HU.")]
+    texture: Annotated[Texture | None, about("An impression; null where there is none.")]
+    outline: Annotated[
+        Annotated[list[Point], Meta(min_length=3)] | None,
+        about("Vertices of a polygon in the largest section; null without one."),
+    ]
+
+
+class Image(Exact):
+    """What was read."""
+
+    rows: Annotated[Size, about("Height in pixels.")]
+    cols: Annotated[Size, about("Width in pixels.")]
+    slices: Annotated[Size, about("Number of slices.")]
+    spacing_mm: Annotated[Positive, about("mm per pixel, between rows.")]
+    is_hu: Annotated[
+        bool, about("Whether pixels are Hounsfield units, as DICOM's are, and not the greys of a picture.")
+    ]
+    spacing_assumed: Annotated[
+        bool, about("Whether the spacing is a guess, since neither file nor request has it.")
+    ]
+    thickness_mm: Annotated[
+        AtLeastZero | None, about("Thickness of a slice. In mm; null where it cannot be known.")
+    ]
+    slice_spacing_mm: Annotated[
+        AtLeastZero | None,
+        about("Median distance of neighbouring slices. In mm; null where it cannot be known."),
+    ]
+
+
+class Warning(Exact):
+    """A reason to trust the answer less, or something to know."""
+
+    code: Annotated[str, one_of(ORDER, "For programs.")]
+    message: Annotated[str, about("For people.")]
+
+
+class Version(Exact):
+    """What answered."""
+
+    app: Annotated[str, about("Version of the app.")]
+    weights: Annotated[str, about("Start of the checksum over the weights.")]
+
+
+class Similar(Exact):
+    """The nodules that trained the models and are most like this one."""
+
+    ratings: Annotated[
+        list[Annotated[Count, about("Readings.")]],
+        Meta(
+            min_length=5,
+            max_length=5,
+            description="How often their readers gave each malignancy rating, 1 to 5.",
+        ),
+    ]
+    diameters_mm: Annotated[list[AtLeastZero], about("Of each, the most similar first.")]
+    distance: Annotated[
+        AtLeastZero, about("Of the nearest; 1: as far as training nodules usually are from each other.")
+    ]
+    farther_than: Annotated[Share, about("Share of the training nodules that are nearer to others.")]
+    is_unlike: Annotated[bool, about("Whether it is too far for the answer to be trusted.")]
+
+
+class SameVerdict(Exact):
+    """Of them, those that got this verdict; null where that is neither benign nor malignant."""
+
+    nodules: Annotated[Count, about("All of them.")]
+    malignant: Annotated[Count, RATED]
+    share_low: Annotated[Share, about("Share of the latter, lower end of the exact 95 % interval.")]
+    share_high: Annotated[Share, about("Share of the latter, upper end of the exact 95 % interval.")]
+
+
+class Reliability(Exact):
+    """What the verdict is worth for this size, counted on nodules that the models had not seen."""
+
+    adds: Annotated[
+        bool, about("Whether it changes the share of malignant-rated ones beyond its 95 % interval.")
+    ]
+    nodules: Annotated[Count, about("Unseen nodules of this size.")]
+    malignant: Annotated[Count, RATED]
+    recognised: Annotated[
+        Count, about("Of the malignant-rated ones, those that the model asked for called malignant.")
+    ]
+    size_mm: Annotated[
+        list[AtLeastZero | None],
+        Meta(min_length=2, max_length=2),
+        about("Long axis, from and up to, in mm; the last one null where there is no end."),
+    ]
+    same_verdict: SameVerdict | None
+
+
+class Characteristics(Exact):
+    """Descriptors as the radiologists of LIDC-IDRI rated them."""
+
+    spiculation: Annotated[float, on_scale("spiculation")] | None
+    lobulation: Annotated[float, on_scale("lobulation")] | None
+    texture: Annotated[float, on_scale("texture")] | None
+    margin: Annotated[float, on_scale("margin")] | None
+    sphericity: Annotated[float, on_scale("sphericity")] | None
+    calcification: Annotated[float, on_scale("calcification")] | None
+    subtlety: Annotated[float, on_scale("subtlety")] | None
+
+
+class Finding(Exact):
+    """The answer on one nodule."""
+
+    verdict: Annotated[
+        Verdict,
+        about(
+            "indeterminate: the models can't tell, or say that a mass looks benign; no_nodule: none is "
+            "recognised at the location, and what would be said of one is null unless anyway is 1."
+        ),
+    ]
+    model: Annotated[str, one_of(MODEL_KEYS, "The model asked for.")]
+    probability: Probability
+    nodule_probability: Annotated[
+        Share | None, about("That there is a nodule at the location; null where that cannot be told.")
+    ]
+    threshold: Threshold
+    models: Annotated[
+        list[ModelAnswer],
+        Meta(min_length=len(ARCHITECTURES), max_length=len(ARCHITECTURES)),
+        about("Always all five, in this order."),
+    ]
+    nodule: Nodule
+    characteristics: Characteristics
+    image: Image
+    warnings: Annotated[list[Warning], about("The weightiest first.")]
+    disclaimer: Annotated[str, about("To be shown with the answer.")]
+    version: Version
+    similar: Annotated[Similar | None, about("Null where that cannot be told.")]
+    reliability: Annotated[
+        Reliability | None, about("Null where the size is not known, and without a nodule.")
+    ]
+
+
+class ModelRow(Exact):
+    """A model in a list of them."""
+
+    key: Annotated[str, one_of(MODEL_KEYS, "The name for requests.")]
+    title: Annotated[str, about("The name for people.")]
+    citation: Annotated[str, about("The paper behind it.")]
+    available: Annotated[bool, about("Whether it answers.")]
+    problem: Annotated[str | None, about("Why it does not.")]
+    auc: Annotated[Share | None, about(AUC.format("stacks of slices"))]
+    auc_low: Annotated[Share | None, about(AUC.format("lower end of the 95 % interval"))]
+    auc_high: Annotated[Share | None, about(AUC.format("upper end of the 95 % interval"))]
+
+
+class Model(ModelRow):
+    """A model."""
+
+    report: Report
+    evaluation: Report
+
+
+class SharedEvaluation(Exact):
+    """What was measured and is not about one model; null where it was not."""
+
+    data: Report
+    baselines: Report
+    subgroups: Annotated[
+        list[dict[str, Any]] | None, about("As the training wrote it; null where it wrote nothing.")
+    ]
+    diagnoses: Report
+    robustness: Report
+
+
+class Models(Exact):
+    """What the models are and what they reached."""
+
+    models: Annotated[
+        list[Model],
+        Meta(min_length=len(MODEL_KEYS), max_length=len(MODEL_KEYS)),
+        about("The five, then the consensus."),
+    ]
+    evaluation: SharedEvaluation
+    localiser: Report
+    recognition: Report
+    disclaimer: Annotated[str, about("To be shown with the figures.")]
+
+
+class Health(Exact):
+    """Whether all models answer, and uploads can be decoded."""
+
+    status: Annotated[Literal["ok", "unavailable"], about("unavailable: not all of that.")]
+    unavailable: Annotated[
+        dict[str, str],
+        Meta(
+            description="What does not work, and why; ok, too, where it is no model and no decoder.",
+            extra_json_schema={"propertyNames": {"enum": [*MODEL_KEYS, "decoder", *PARTS]}},
+        ),
+    ]
+
+
+def finding_as_json(finding: InferredFinding) -> dict[str, Any]:
+    """The answer of ``POST /api/v1/predict`` as plain values."""
+    return msgspec.to_builtins(answer_of(finding))
+
+
+def answer_of(finding: InferredFinding) -> Finding:
+    """What the JSON interface says of a finding."""
+    return Finding(
+        verdict=finding.verdict,
+        model=finding.model,
+        probability=finding.probability,
+        nodule_probability=finding.nodule_probability,
+        threshold=finding.threshold,
+        models=[ModelAnswer(one.key, one.verdict, one.probability, one.threshold) for one in finding.models],
+        nodule=_nodule(finding),
+        characteristics=Characteristics(**finding.characteristics),
+        image=_image(finding.scan),
+        warnings=[Warning(notice.code, notice.message) for notice in finding.notices],
+        disclaimer=DISCLAIMER,
+        version=Version(__version__, finding.reading.weights),
+        similar=_similar(finding.reading.similar_cases),
+        reliability=_reliability(finding.reliability),
+    )
+
+
+def _nodule(finding: InferredFinding) -> Nodule:
+    reading, given = finding.reading, finding.given
+    measured, outline = reading.measurement or Measurement(), reading.outline
+    first, last = reading.slices or (None, None)
+    return Nodule(
+        row=given.row,
+        col=given.col,
+        slice=given.slice,
+        source=given.source,
+        long_axis_mm=_tenths(measured.long_axis_mm),
+        short_axis_mm=_tenths(measured.short_axis_mm),
+        mean_diameter_mm=_tenths(measured.mean_diameter_mm),
+        equivalent_diameter_mm=_tenths(measured.equivalent_diameter_mm),
+        largest_slice=reading.roi.slice if reading.slices else None,
+        first_slice=first,
+        last_slice=last,
+        mean_hu=_tenths(measured.mean_hu),
+        texture=measured.texture,
+        outline=None if outline is None else [[round(row, 1), round(col, 1)] for row, col in outline],
+    )
+
+
+def _image(scan: Scan) -> Image:
+    return Image(
+        rows=scan.rows,
+        cols=scan.cols,
+        slices=len(scan.slices),
+        spacing_mm=scan.spacing_mm[0],
+        is_hu=scan.is_hu,
+        spacing_assumed=scan.spacing_assumed,
+        thickness_mm=scan.thickness_mm,
+        slice_spacing_mm=scan.slice_spacing_mm,
+    )
+
+
+def _similar(cases: SimilarCases | None) -> Similar | None:
+    if cases is None:
         return None
-    counts = {name: getattr(worth, name) for name in ("adds", "nodules", "malignant", "recognised")}
-    same = worth.same
-    return counts | {
-        "size_mm": list(worth.size_mm),
-        "same_verdict": same
-        and {
-            "nodules": same.nodules,
-            "malignant": same.malignant,
-            "share_low": same.low,
-            "share_high": same.high,
-        },
-    }
+    return Similar(
+        ratings=list(cases.ratings),
+        diameters_mm=[round(diameter, 1) for diameter in cases.diameters_mm],
+        distance=cases.distance,
+        farther_than=cases.farther_than,
+        is_unlike=cases.is_out_of_distribution,
+    )
 
 
-def _similar(similar_cases):
-    """Readers' ratings (how often 1 to 5) and sizes of the nearest training nodules, and how near."""
-    if similar_cases is None:
+def _reliability(found: InferredReliability | None) -> Reliability | None:
+    if found is None:
         return None
-    return {
-        "ratings": list(similar_cases.ratings),
-        "diameters_mm": [_tenths(diameter) for diameter in similar_cases.diameters_mm],
-        "distance": similar_cases.distance,
-        "farther_than": similar_cases.farther_than,
-        "is_unlike": similar_cases.is_out_of_distribution,
-    }
+    same = found.same
+    return Reliability(
+        adds=found.adds,
+        nodules=found.nodules,
+        malignant=found.malignant,
+        recognised=found.recognised,
+        size_mm=list(found.size_mm),
+        same_verdict=None if same is None else SameVerdict(same.nodules, same.malignant, same.low, same.high),
+    )
 
 
-def _outline(vertices):
-    return None if vertices is None else [[_tenths(row), _tenths(col)] for row, col in vertices]
-
-
-def _tenths(value):
+def _tenths(value: float | None) -> float | None:
     return None if value is None else round(value, 1)

@@ -1,17 +1,22 @@
-"""A scan and places in it as the viewer shows them: what its template fills in."""
+"""A scan and locations in it as the viewer shows them: what its template fills in."""
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 from urllib.parse import urlencode
 
+from models.imaging.scan import Roi, Scan
+from models.inference.detection.candidates import Candidate, SearchState
+from models.inference.finding import FindingSummary
 from models.reports.viewport import mm_per_shown_pixel, shown_box, to_shown
 
 WINDOWS = {"lung": (-600, 1500), "mediastinum": (40, 400), "bone": (400, 1800)}  # level and width in HU
-MARK_MM = 13.0  # radius of the ring around a chosen place
+MARK_MM = 13.0  # radius of the ring around a chosen location
 
 
 @dataclass(frozen=True)
 class View:
-    """What of a scan a viewer shows, as its address says it; ``on`` is the slice of the marked place."""
+    """What of a scan a viewer shows, as its address says it; ``on`` is the slice of the marked location."""
 
     slice: int
     level: int | None = None
@@ -21,36 +26,49 @@ class View:
     col: float | None = None
     on: int | None = None
 
-    def query(self, **changes):
+    def query(self, **changes: float | str | None) -> str:
         """The part of an address that leads to this view with some changes."""
-        fields = asdict(replace(self, **changes))
+        fields = asdict(self) | changes
         return urlencode({name: value for name, value in fields.items() if value is not None})
 
 
-def first_view(scan, candidates, model):
+@dataclass(frozen=True)
+class Mark:
+    """A marked location, and which suggestion (from 1) lies just there."""
+
+    row: float
+    col: float
+    slice: int
+    rank: int | None
+
+
+@dataclass(frozen=True)
+class Ring:
+    """A circle on the shown slice, in its pixels; its label lies at `reach` from the middle."""
+
+    kind: str  # suggested | found | marked
+    rank: int | None
+    x: float
+    y: float
+    r: float
+    reach: float
+
+
+def first_view(scan: Scan, candidates: Sequence[Candidate], model: str) -> View:
     """What a viewer shows at first: the best candidate, marked, or else the middle slice."""
     level, width = WINDOWS["lung"] if scan.is_hu else (None, None)
     if not candidates:
         return View(len(scan.slices) // 2, level, width, model)
     best = candidates[0]
-    return View(best["slice"], level, width, model, best["row"], best["col"], best["slice"])
+    return View(best.slice, level, width, model, best.row, best.col, best.slice)
 
 
-def viewer_page(scan, view, address, findings, search):
-    """What the template of the viewer shows.
-
-    Parameters
-    ----------
-    scan : Scan
-    view : View
-    address : str
-        Of the scan's page.
-    findings : list of dict
-        The answers so far: row, col, slice, model, verdict, probability.
-    search : dict
-        What `models.web.progress.Searches.state` says.
-    """
+def viewer_page(
+    scan: Scan, view: View, address: str, findings: Sequence[FindingSummary], search: SearchState
+) -> dict[str, Any]:
+    """What the template of the viewer shows; `address` is that of the scan's page."""
     width, height = shown_box(scan)
+    mark = marked(view, search.candidates)
     facts = {
         "address": address,
         "count": len(scan.slices),
@@ -60,11 +78,11 @@ def viewer_page(scan, view, address, findings, search):
         "height": height,
         "mmPerPixel": mm_per_shown_pixel(scan),
         "assumed": scan.spacing_assumed,
-        "turns": asdict(scan.orientation),
+        "turns": scan.orientation,
         "positions": scan.positions_mm,
         "windows": WINDOWS if scan.is_hu else {},
-        "view": asdict(view),
-        "findings": [{name: finding[name] for name in ("row", "col", "slice")} for finding in findings],
+        "view": view,
+        "findings": [finding.roi for finding in findings],
         "search": search,
     }
     return {
@@ -75,39 +93,45 @@ def viewer_page(scan, view, address, findings, search):
         "width": width,
         "height": height,
         "windows": facts["windows"],
-        "marks": marks(scan, view, findings, search["candidates"]),
+        "marks": list(rings(scan, view.slice, findings, search.candidates, mark)),
         "findings": findings,
         "search": search,
         "has_sides": scan.positions_mm is not None,
-        "marked": marked(view, search["candidates"]),
+        "marked": mark,
     }
 
 
-def marks(scan, view, findings, candidates):
-    """Rings on the slice in view: what was suggested, what was found (each by its rank), what is marked."""
+def rings(
+    scan: Scan,
+    index: int,
+    findings: Sequence[FindingSummary],
+    candidates: Sequence[Candidate],
+    mark: Mark | None,
+) -> Iterator[Ring]:
+    """Rings on a slice: what was suggested, what was found (each by its rank), what is marked."""
     scale = mm_per_shown_pixel(scan)
-    found = [(f, "found", i, MARK_MM) for i, f in enumerate(findings, 1)]
-    suggested = [(c, "suggested", i, ring_mm(c)) for i, c in enumerate(candidates, 1)]
-    marked = [(asdict(view) | {"slice": view.on}, "marked", None, MARK_MM)] if view.row is not None else []
-    rings = []
-    for place, kind, rank, radius_mm in [*suggested, *found, *marked]:
-        if place["slice"] == view.slice:
-            x, y = to_shown(scan, place["row"], place["col"])
-            reach = max(radius_mm, MARK_MM) / scale  # the label lies outside the mark's ring, too
-            rings.append({"kind": kind, "rank": rank, "x": x, "y": y, "r": radius_mm / scale, "reach": reach})
-    return rings
+    locations: list[tuple[Candidate | Roi | Mark, str, int | None, float]] = [
+        *((candidate, "suggested", i, ring_mm(candidate)) for i, candidate in enumerate(candidates, 1)),
+        *((finding.roi, "found", i, MARK_MM) for i, finding in enumerate(findings, 1)),
+    ]
+    if mark is not None:
+        locations.append((mark, "marked", None, MARK_MM))
+    for location, kind, rank, radius_mm in locations:
+        if location.slice == index:
+            x, y = to_shown(scan, location.row, location.col)
+            # the label lies outside the mark's ring, too
+            yield Ring(kind, rank, x, y, radius_mm / scale, max(radius_mm, MARK_MM) / scale)
 
 
-def marked(view, candidates):
-    """The marked place, and which suggestion (from 1) lies just there; None where none is marked."""
-    if view.row is None:
+def marked(view: View, candidates: Sequence[Candidate]) -> Mark | None:
+    """The location that a view marks; None where it marks none."""
+    if view.row is None or view.col is None or view.on is None:
         return None
-    spots = [(candidate["row"], candidate["col"], candidate["slice"]) for candidate in candidates]
-    spot = view.row, view.col, view.on
-    rank = spots.index(spot) + 1 if spot in spots else None
-    return {"row": view.row, "col": view.col, "slice": view.on, "rank": rank}
+    suggested = [(candidate.row, candidate.col, candidate.slice) for candidate in candidates]
+    location = view.row, view.col, view.on
+    return Mark(*location, rank=suggested.index(location) + 1 if location in suggested else None)
 
 
-def ring_mm(candidate):
+def ring_mm(candidate: Candidate) -> float:
     """Radius of the ring around a suggestion: a little larger than the nodule seems to be."""
-    return max(5.0, 0.5 * (candidate["diameter_mm"] or 12.0) + 3)
+    return max(5.0, 0.5 * (candidate.diameter_mm or 12.0) + 3)

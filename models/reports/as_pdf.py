@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import typst
@@ -13,35 +14,30 @@ from PIL import Image
 
 from models import __version__
 from models.imaging.display import data_uri, to_png
-from models.inference.finding import DISCLAIMER
+from models.imaging.scan import Scan
+from models.inference.finding import DISCLAIMER, Finding
 from models.reports.evaluation import auc_of
-from models.reports.result import PATCH_SHOWN, result_page
+from models.reports.pictures import PATCH_SHOWN
+from models.reports.result import result_page
+from models.reports.tables import Report
 from models.reports.viewport import slice_picture
 
 TEMPLATE = Path(__file__).parents[2] / "templates" / "sheet" / "sheet.typ"
-STANDARD = "ua-1"  # PDF/UA-1, ISO 14289-1: tagged, readable by screen readers
-LEVEL = 0.5  # of the strongest place of a saliency map: what its contour holds
+STANDARD: Literal["ua-1"] = "ua-1"  # PDF/UA-1, ISO 14289-1: tagged, readable by screen readers
+LEVEL = 0.5  # of the highest value of a saliency map: what its contour holds
 
 
-def finding_as_pdf(finding, evaluation, saliency=None, case=None, made=None):
-    """The sheet of a finding; it names no patient, no file and no computer.
+def finding_as_pdf(
+    finding: Finding,
+    evaluation: Report,
+    saliency: Report | None = None,
+    case: Report | None = None,
+    made: datetime | None = None,
+) -> bytes:
+    """The sheet of a finding, one page of A4; it names no patient, no file and no computer.
 
-    Parameters
-    ----------
-    finding : Finding
-    evaluation : dict
-        Of ``evaluation.json``; may be empty.
-    saliency : dict, optional
-        Of ``saliency.json``: what the maps are worth.
-    case : dict, optional
-        Of `models.reports.case_context.case_of`.
-    made : datetime, optional
-        When it was made, with its time zone; default now. All else follows from the other parameters.
-
-    Returns
-    -------
-    bytes
-        One page of A4.
+    Parameters as those of `models.reports.result.result_page`; `made` is when it was made, with its time
+    zone, by default now.
     """
     made = (made or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
     facts = sheet_facts(finding, evaluation, saliency, case)
@@ -55,7 +51,9 @@ def finding_as_pdf(finding, evaluation, saliency=None, case=None, made=None):
     )
 
 
-def sheet_facts(finding, evaluation, saliency=None, case=None):
+def sheet_facts(
+    finding: Finding, evaluation: Report, saliency: Report | None = None, case: Report | None = None
+) -> dict[str, Any]:
     """Keys, numbers and pictures of the sheet: those of the finding's page, and what the sheet adds."""
     page = result_page(finding, evaluation, saliency, case, overlay_on=False)
     del page["finding"]
@@ -67,19 +65,19 @@ def sheet_facts(finding, evaluation, saliency=None, case=None):
         "models": [asdict(answer) | auc_of(evaluation, answer.key) for answer in finding.models],
         "front_auc": auc_of(evaluation, finding.model),
         "warnings": [notice.message for notice in finding.notices],
-        "similar_cases": finding.similar_cases and vars(finding.similar_cases),
+        "similar_cases": finding.reading.similar_cases and asdict(finding.reading.similar_cases),
         "contours": contours(finding),
         "enlarged": page["close_up"] and _enlarged(finding, page["close_up"]),
         "image": _image(finding.scan),
-        "place": asdict(finding.roi) | {"z_mm": _z(finding)},
+        "location": asdict(finding.reading.roi) | {"z_mm": _z(finding)},
         "disclaimer": DISCLAIMER,
         "version": __version__,
-        "weights": finding.weights,
+        "weights": finding.reading.weights,
     }
 
 
-def contours(finding):
-    """Lines around the places of at least half the saliency map's strongest, as the patch is shown.
+def contours(finding: Finding) -> list[list[tuple[float, float]]]:
+    """Lines around what has at least half the saliency map's highest value, as the patch is shown.
 
     Returns
     -------
@@ -90,30 +88,30 @@ def contours(finding):
     if found is None or found.is_empty:
         return []
     shown = np.asarray(finding.scan.orientation.shown(found.map), float)
-    padded = np.pad(shown, 1)  # a place at the border is closed, too
+    padded = np.pad(shown, 1)  # so that lines are closed at the border, too
     lines = contour_generator(z=padded).lines(LEVEL * shown.max())
     edge = len(shown)
-    return [np.clip((line - 0.5) / edge, 0, 1).round(4).tolist() for line in lines]
+    return [np.clip((np.asarray(line) - 0.5) / edge, 0, 1).round(4).tolist() for line in lines]
 
 
-def _enlarged(finding, view):
+def _enlarged(finding: Finding, view: dict[str, float]) -> str:
     """The close-up resampled: not all readers of PDF smooth the few pixels that it has."""
-    picture = Image.open(io.BytesIO(slice_picture(finding.scan, finding.roi.slice)))
+    picture = Image.open(io.BytesIO(slice_picture(finding.scan, finding.reading.roi.slice)))
     corners = (view["x"], view["y"], view["x"] + view["side"], view["y"] + view["side"])
     size = (PATCH_SHOWN, PATCH_SHOWN)
     return data_uri(to_png(np.asarray(picture.resize(size, Image.Resampling.BICUBIC, corners))))
 
 
-def _image(scan):
+def _image(scan: Scan) -> dict[str, Any]:
     names = ("rows", "cols", "spacing_mm", "spacing_assumed", "is_hu", "thickness_mm", "slice_spacing_mm")
     return {name: getattr(scan, name) for name in names} | {"slices": len(scan.slices)}
 
 
-def _z(finding):
+def _z(finding: Finding) -> float | None:
     positions = finding.scan.positions_mm
-    return None if positions is None else positions[finding.roi.slice]
+    return None if positions is None else positions[finding.reading.roi.slice]
 
 
-def _plain(value):
+def _plain(value: np.generic | np.ndarray) -> Any:
     """NumPy's numbers and arrays as JSON knows them."""
     return value.tolist()

@@ -1,6 +1,9 @@
-"""A finding as lines for a terminal, and the sentence on what it is worth for every view of it."""
+"""A finding as lines for a terminal, and the sentence on its reliability for every view of it."""
 
-from models.inference.finding import DISCLAIMER, Finding
+from collections.abc import Iterator
+
+from models.inference.finding import DISCLAIMER, Finding, ModelAnswer
+from models.inference.measurement.sizes import Measurement
 
 WORDS = {
     "benign": "benign-looking",
@@ -15,72 +18,72 @@ WORDS = {
 }
 
 
-def finding_as_text(finding):
-    """Verdict and what it is worth, the five models' answers, size, warnings and the disclaimer."""
+def finding_as_text(finding: Finding) -> str:
+    """Verdict and how far to rely on it, the five models' answers, size, warnings and the disclaimer."""
     lines = [_first_line(finding)]
     if finding.verdict == "no_nodule" and finding.nodule_probability is not None:
         lines.append(f"  Probability that there is a nodule: {finding.nodule_probability:.2f}")
-    if worth := worth_line(finding):
-        lines.append(worth)
+    if reliability := reliability_line(finding):
+        lines.append(reliability)
     if finding.probability is not None:
         lines += [_model_line(answer) for answer in finding.models]
-    lines += size_lines(finding.measurement)
+    lines += size_lines(finding.reading.measurement)
     lines += [f"Warning: {notice.message}" for notice in finding.notices]
     return "\n".join([*lines, DISCLAIMER])
 
 
-def worth_line(finding: Finding) -> str | None:
-    """What the verdict is worth for a nodule of this size, in one sentence; None where that is not known."""
-    worth = finding.reliability
-    if worth is None:
+def reliability_line(finding: Finding) -> str | None:
+    """What the verdict adds to the size of the nodule, in one sentence; None where that is not known."""
+    found = finding.reliability
+    if found is None:
         return None
     who = "the models" if finding.model == "consensus" else finding.title
-    said = f"Of {_counted(worth.nodules)} {_of_size(*worth.size_mm)} {_were(worth.malignant)} rated malignant"
-    if worth.malignant:
-        said += f"; {who} {_recognised(worth.recognised, worth.malignant)}"
-    if worth.same is None:
+    said = f"Of {_counted(found.nodules)} {_of_size(*found.size_mm)} {_were(found.malignant)} rated malignant"
+    if found.malignant:
+        said += f"; {who} {_recognised(found.recognised, found.malignant)}"
+    if found.same is None:
         return f"{said}."
-    if not worth.adds:
+    if not found.adds:
         return f"{said}: at this size a {finding.verdict} look says nothing more than the size does."
-    same = f"of {worth.same.nodules} that looked {finding.verdict} {_were(worth.same.malignant)}"
+    same = f"of {found.same.nodules} that looked {finding.verdict} {_were(found.same.malignant)}"
     return f"{said}; {same}: at this size a {finding.verdict} look says more than the size does."
 
 
-def _first_line(finding):
+def _first_line(finding: Finding) -> str:
     line = f"{finding.title}: {WORDS[finding.headline]}"
     if finding.probability is None:
         return line
     return f"{line}, probability {finding.probability:.2f} (operating point {finding.threshold:.2f})"
 
 
-def _model_line(answer):
+def _model_line(answer: ModelAnswer) -> str:
     said = "unavailable"
-    if answer.probability is not None:
+    if answer.probability is not None and answer.verdict is not None:
         said = f"{answer.probability:.2f}  {WORDS[answer.verdict]}"
     return f"  {answer.title:<13} {said}"
 
 
-def _counted(n):
+def _counted(n: int) -> str:
     return "1 nodule" if n == 1 else f"{n} nodules"
 
 
-def _of_size(low, high):
+def _of_size(low: float, high: float | None) -> str:
     if high is None:
         return f"above {low:g} mm"
     return f"of {low:g} to {high:g} mm" if low else f"below {high:g} mm"
 
 
-def _were(n):
+def _were(n: int) -> str:
     return {0: "none was", 1: "1 was"}.get(n, f"{n} were")
 
 
-def _recognised(n, of):
+def _recognised(n: int, of: int) -> str:
     if of == 1:
         return "recognised it" if n else "did not recognise it"
     return f"recognised {'none' if n == 0 else 'all' if n == of else n} of them"
 
 
-def size_lines(measurement):
+def size_lines(measurement: Measurement | None) -> Iterator[str]:
     """Size and density of the nodule, as far as they are known: at most two lines."""
     if measurement is None:
         return

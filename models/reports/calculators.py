@@ -4,16 +4,22 @@ A calculator reckons only when its own form was sent; nothing but what was measu
 The template has the words; here are names of fields, and codes.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
-from models.clinical.forms import CALCULATORS, read_fields
+from models.clinical.forms import CALCULATORS, Calculator, read_fields
 from models.clinical.terms import Refusal, rounded
+from models.inference.finding import Finding
 
 SPICULATED_FROM = 3  # of LIDC's five: half way
 LONGEST_TEXT = 40  # of what was typed and is shown again
+Known = dict[str, tuple[str, str]]  # text and source by the name of a field
 
 
-def calculators_of(finding, form=None, opened=None):
+def calculators_of(
+    finding: Finding, form: Mapping[str, str] | None = None, opened: str | None = None
+) -> dict[str, Any]:
     """What `templates/result/_calculators.html` shows.
 
     Parameters
@@ -41,9 +47,11 @@ def calculators_of(finding, form=None, opened=None):
     return {"asked": asked if asked in CALCULATORS else None, "opened": opened, "forms": forms}
 
 
-def _form(key, calculator, known, form):
+def _form(key: str, calculator: Calculator, known: Known, form: Mapping[str, str] | None) -> dict[str, Any]:
+    errors: dict[str, str] = {}
+    outcome: dict[str, Any] = {}
     if form is None:
-        texts, errors, outcome = {name: text for name, (text, _) in known.items()}, {}, {}
+        texts = {name: text for name, (text, _) in known.items()}
     else:
         texts = {field.name: form.get(field.name, "").strip()[:LONGEST_TEXT] for field in calculator.fields}
         values, errors = read_fields(calculator.fields, texts)
@@ -62,22 +70,23 @@ def _form(key, calculator, known, form):
     return {"key": key, "fields": fields, "answer": None, "refusal": None} | outcome
 
 
-def _outcome(calculator, values):
+def _outcome(calculator: Calculator, values: dict[str, Any]) -> dict[str, Any]:
     try:
         return {"answer": calculator.answer(calculator.case(**values))}
     except Refusal as refusal:
         return {"refusal": refusal.code}
 
 
-def _known(finding, key):
+def _known(finding: Finding, key: str) -> Known:
     """Text and source of what can be filled in: size, type and spiculation.
 
     Brock and Mayo take the longest diameter, the guidelines the mean; Fleischner's in whole millimetres, so
     that it is not rounded a second time after rounding to one decimal.
     """
-    found, known = finding.measurement, {}
+    found = finding.reading.measurement
+    known: Known = {}
     spiculation = finding.characteristics.get("spiculation")
-    if found is not None and found.long_axis_mm is not None:
+    if found is not None and found.long_axis_mm is not None and found.mean_diameter_mm is not None:
         size = found.long_axis_mm if key in ("brock", "mayo") else found.mean_diameter_mm
         text = f"{rounded(size):.0f}" if key == "fleischner" else f"{rounded(size, 1):.1f}"
         known["diameter_mm"] = (text, "measured")
@@ -88,6 +97,6 @@ def _known(finding, key):
     return known
 
 
-def _still_known(known, name, texts):
+def _still_known(known: Known, name: str, texts: Mapping[str, str]) -> str | None:
     text, source = known.get(name, (None, None))
     return source if text == texts.get(name) else None

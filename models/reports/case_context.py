@@ -1,8 +1,10 @@
 """Where a case lies among unseen ones, and how far off its numbers may be. All words are the template's."""
 
 from bisect import bisect_left, bisect_right
+from typing import Any
 
-from models.reports.tables import part
+from models.inference.finding import Finding
+from models.reports.tables import Report, part
 
 SMALL_MM = 6.0  # of the localiser's results
 POINT = "balanced"  # the operating point of the verdict
@@ -15,44 +17,43 @@ OUTLINE_ERRORS = {
 }
 
 
-def case_of(finding, evaluation, localiser_report):
+def case_of(finding: Finding, evaluation: Report, localiser_report: Report) -> dict[str, Any] | None:
     """What was measured on unseen patients, of the model in front and for nodules like this one.
 
     Parameters
     ----------
     finding : Finding
-    evaluation : dict
+    evaluation : mapping
         Of ``evaluation.json``; may be empty.
-    localiser_report : dict
+    localiser_report : mapping
         Of ``localiser.json``; may be empty.
 
     Returns
     -------
     dict or None
         None where nothing is said of the nodule. ``input`` (``stack`` or ``middle``: how the figures'
-        nodules were read), ``histogram``, ``place``, ``rates``, ``auc`` and ``errors`` (``descriptors``,
+        nodules were read), ``histogram``, ``rank``, ``rates``, ``auc`` and ``errors`` (``descriptors``,
         ``size``, ``texture``); each is None, ``descriptors`` empty, where it was not measured. Shares are in
         [0, 1].
     """
     if finding.probability is None:
         return None
-    kind = "stack" if len(finding.scan.slices) > 1 else "middle"
-    result, mm = part(evaluation, "models", finding.model, kind), _long_axis(finding)
+    result = part(evaluation, "models", finding.model, finding.input_kind)
     return {
-        "input": kind,
+        "input": finding.input_kind,
         "histogram": histogram(evaluation, finding.model, finding.probability),
-        "place": place(evaluation, finding.model, finding.probability),
+        "rank": rank(evaluation, finding.model, finding.probability),
         "rates": _rates(result),
         "auc": {name: result[name] for name in ("auc", "auc_low", "auc_high")} if result else None,
         "errors": {
             "descriptors": descriptor_errors(evaluation, finding.model),
-            "size": size_error(localiser_report, mm),
+            "size": size_error(localiser_report, finding.reading.long_axis_mm),
             "texture": part(evaluation, "texture") or None,
         },
     }
 
 
-def histogram(evaluation, key, probability):
+def histogram(evaluation: Report, key: str, probability: float) -> dict[str, Any] | None:
     """A model's probabilities on unseen nodules in bins, and the bin of this one.
 
     Returns
@@ -76,7 +77,7 @@ def histogram(evaluation, key, probability):
     }
 
 
-def place(evaluation, key, probability):
+def rank(evaluation: Report, key: str, probability: float) -> dict[str, dict[str, float]] | None:
     """Shares of the unseen nodules, ``benign`` and ``malignant``, with a ``lower`` and a ``higher`` one."""
     given = part(evaluation, "models", key, "curves", "probabilities")
     return {
@@ -88,7 +89,7 @@ def place(evaluation, key, probability):
     } or None
 
 
-def descriptor_errors(evaluation, key):
+def descriptor_errors(evaluation: Report, key: str) -> dict[str, dict[str, Any]]:
     """How far a model's descriptors lie from the readers' mean on unseen patients.
 
     Returns
@@ -109,7 +110,7 @@ def descriptor_errors(evaluation, key):
     }
 
 
-def size_error(localiser_report, diameter_mm):
+def size_error(localiser_report: Report, diameter_mm: float | None) -> dict[str, Any] | None:
     """Errors of sizes and density on unseen patients, for nodules of about this size.
 
     Returns
@@ -132,19 +133,14 @@ def size_error(localiser_report, diameter_mm):
     }
 
 
-def _outline_errors(result):
+def _outline_errors(result: Report) -> dict[str, Any]:
     return {name: part(result, key) or None for name, key in OUTLINE_ERRORS.items()}
 
 
-def _long_axis(finding):
-    """The size by which unseen nodules were sorted: LIDC's diameter is the longest one."""
-    return finding.measurement.long_axis_mm if finding.measurement else None
-
-
-def _rates(result):
+def _rates(result: Report) -> dict[str, Any] | None:
     """Sensitivity, specificity and predictive values at the operating point, and on how many nodules."""
     point = part(result, POINT)
     if not point:
         return None
-    n, malignant = result.get("n_nodules"), result.get("n_malignant")
+    n, malignant = result["n_nodules"], result["n_malignant"]
     return point | {"n_malignant": malignant, "n_benign": n - malignant}

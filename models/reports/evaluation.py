@@ -1,12 +1,16 @@
-"""What `evaluation.json` says, as tables for the page of the models and for the model cards.
+"""Tables of what was measured, for the page of the models and for the model cards.
 
-Knows neither Flask nor TensorFlow. In all functions `titles` names the models to show, by key, and
-`evaluation` may be empty. A table of which nothing was measured is None.
+Of ``evaluation.json`` (`evaluation`, which may be empty) and of the reports of localiser and recognition.
+`titles` names the models to show, by key. A table of which nothing was measured is None.
 """
 
+from collections.abc import Mapping
+
+from models.inference.classifier import CONSENSUS
 from models.reports.tables import (
     EMPTY,
     Cell,
+    Report,
     Row,
     Table,
     count,
@@ -17,13 +21,27 @@ from models.reports.tables import (
     share_interval,
 )
 
-CONSENSUS = "consensus"
 FEW = 10  # benign or malignant nodules, below which the figures of a subgroup are flagged
 THRESHOLDS = {"balanced": "threshold", "high_sensitivity": "high_sensitivity_threshold"}
+LOCALISER = (
+    "group",
+    "nodules",
+    "top_1",
+    "top_3",
+    "strict",
+    "false_positives",
+    "dice",
+    "dice_readers",
+    "diameter",
+    "limits",
+    "diameter_readers",
+    "long_axis",
+)
+Titles = Mapping[str, str]
 BASELINES = {"diameter": "ruler", "descriptors": "regression"}  # and what they are
 
 
-def evidence(titles, reports, evaluation):
+def tables_of(titles: Titles, reports: Report, evaluation: Report) -> dict[str, Table | None]:
     """All tables of the page of the models, by name; long ones apart for the consensus and the others."""
     first = {key: title for key, title in titles.items() if key == CONSENSUS}
     others = {key: title for key, title in titles.items() if key != CONSENSUS}
@@ -40,13 +58,13 @@ def evidence(titles, reports, evaluation):
     }
 
 
-def auc_of(evaluation, key):
-    """``auc``, ``auc_low`` and ``auc_high`` of a model on stacks of slices; None where not measured."""
+def auc_of(evaluation: Report, key: str) -> dict[str, float | None]:
+    """``auc``, ``auc_low`` and ``auc_high`` of a model on stacks of slices; each None where not measured."""
     stack = part(evaluation, "models", key, "stack")
     return {name: stack.get(name) for name in ("auc", "auc_low", "auc_high")}
 
 
-def performance(titles, evaluation):
+def performance(titles: Titles, evaluation: Report) -> Table:
     """How well each model, and what it is held against, tells malignant from benign ratings."""
     rows = []
     for key, title in titles.items():
@@ -62,14 +80,10 @@ def performance(titles, evaluation):
     return Table("performance", columns, tuple(rows))
 
 
-def operating_points(titles, reports, evaluation):
+def operating_points(titles: Titles, reports: Report, evaluation: Report) -> Table:
     """Sensitivity, specificity and predictive values at the two operating points.
 
-    Parameters
-    ----------
-    titles, evaluation : dict
-    reports : dict of str to dict
-        Of ``<key>.json``, by key; they hold the thresholds.
+    `reports` are those of ``<key>.json``, by key; they hold the thresholds.
     """
     rows, prevalences = [], []
     for key, title in titles.items():
@@ -84,11 +98,11 @@ def operating_points(titles, reports, evaluation):
     return Table("points", columns, tuple(rows), {"prevalence": prevalences[0]})
 
 
-def _group(titles, title):
+def _group(titles: Titles, title: str) -> str:
     return title if len(titles) > 1 else ""
 
 
-def abstention(titles, evaluation):
+def abstention(titles: Titles, evaluation: Report) -> Table:
     """The nodules that get a verdict, and those that are called indeterminate."""
     rows = []
     for key, title in titles.items():
@@ -104,17 +118,17 @@ def abstention(titles, evaluation):
     return Table("abstention", columns, tuple(rows))
 
 
-def _rest(share):
+def _rest(share: float | None) -> float | None:
     return None if share is None else 1 - share
 
 
-def one_reader(titles, evaluation):
+def one_reader(titles: Titles, evaluation: Report) -> Table | None:
     """One reader, and the models, at predicting the mean rating of the nodule's other readers."""
     samples = {name: part(evaluation, "baselines", "readers", name) for name in ("at_least_2", "4")}
     if not any(samples.values()):
         return None
     rates, rows = ("sensitivity", "specificity"), []
-    for key, title in ({"one_reader": "one_reader"} | titles).items():
+    for key, title in {"one_reader": "one_reader", **titles}.items():
         cells = [interval(part(sample, key)) for sample in samples.values()]
         if key == "one_reader":
             cells += [percent(part(samples["at_least_2"], key).get(rate)) for rate in rates]
@@ -125,7 +139,7 @@ def one_reader(titles, evaluation):
     return Table("readers", ("predicted_by", *samples, *rates), tuple(rows), {"readings": readings})
 
 
-def subgroups(titles, evaluation):
+def subgroups(titles: Titles, evaluation: Report) -> Table | None:
     """AUC by kind of nodule and of scan; of the consensus also sensitivity and specificity."""
     rates = ("sensitivity", "specificity") if CONSENSUS in titles else ()
     rows = []
@@ -140,7 +154,7 @@ def subgroups(titles, evaluation):
     return Table("subgroups", columns, tuple(rows), {"titles": titles}) if rows else None
 
 
-def by_size(report: dict) -> Table | None:
+def by_size(report: Report) -> Table | None:
     """What verdicts of the consensus on stacks of slices add to the size, from ``reliability.json``."""
     rows = []
     for row in part(report, "models", CONSENSUS).get("stack") or ():
@@ -153,18 +167,18 @@ def by_size(report: dict) -> Table | None:
     return Table("by_size", columns, tuple(rows)) if rows else None
 
 
-def diagnoses(titles, evaluation):
+def diagnoses(titles: Titles, evaluation: Report) -> Table | None:
     """AUC for confirmed diagnoses, a patient having the score of the most suspicious nodule."""
     result = part(evaluation, "diagnoses")
     if not result:
         return None
-    names = titles | {"readers": "readers", "diameter": "diameter"}
+    names = {**titles, "readers": "readers", "diameter": "diameter"}
     rows = tuple(Row(title, (interval(part(result, key)),), key=key) for key, title in names.items())
     facts = {"patients": result.get("n_patients"), "malignant": result.get("n_malignant")}
     return Table("diagnoses", ("score", "auc"), rows, facts)
 
 
-def robustness(evaluation):
+def robustness(evaluation: Report) -> Table | None:
     """How far the answers of the consensus move when the same nodule is shown in another way."""
     result = part(evaluation, "robustness")
     rows = []
@@ -178,3 +192,55 @@ def robustness(evaluation):
     columns = ("change", "mean_change", "p95_change", "flips", "flips_benign_malignant", "auc")
     facts = {"nodules": result.get("n_nodules"), "middle": result.get("input") == "middle"}
     return Table("robustness", columns, tuple(rows), facts) if rows else None
+
+
+def localiser_table(report: Report) -> Table | None:
+    """How well nodules are found and outlined, from ``localiser.json``."""
+    groups = part(report, "measured")
+    if not groups:
+        return None
+    rows = tuple(Row(name[0].upper() + name[1:], _localiser_cells(result)) for name, result in groups.items())
+    return Table("localiser", LOCALISER, rows)
+
+
+def recognition_table(report: Report) -> Table | None:
+    """What is refused as no nodule, from ``recognition.json``."""
+    measured = part(report, "measured")
+    rows = tuple(
+        Row(row["kind"][0].upper() + row["kind"][1:], _refused(row), group=group)
+        for group in ("nodules", "places", "places_in_pictures")
+        for row in measured.get(group, ())
+    )
+    return Table("recognition", ("kind", "number", "refused"), rows) if rows else None
+
+
+def _refused(row: Report) -> tuple[Cell, Cell]:
+    share = row["refused"] / row["n"] if row["n"] else None
+    return count(row["n"]), Cell("share_interval", (share, row["low"], row["high"]))
+
+
+def _localiser_cells(result: Report) -> tuple[Cell, ...]:
+    found, strict = part(result, "part"), part(result, "whole")
+    error, readers = part(result, "diameter_error_mm"), part(result, "readers")
+    theirs = part(readers, "diameter_error_mm")
+    return (
+        Cell("count_of", (result.get("nodules"), result.get("patients"))),
+        _with_interval(found, "top_1"),
+        _with_interval(found, "top_3"),
+        percent(strict.get("top_1")),
+        Cell("strict", (found.get("false_positives"), strict.get("false_positives"))),
+        number(result.get("dice")),
+        number(readers.get("dice")),
+        number(error.get("median"), 2),
+        Cell("limits", _limits(error)),
+        Cell("median_and_limits", (theirs.get("median"), *_limits(theirs))),
+        number(part(result, "long_axis_error_mm").get("median"), 2),
+    )
+
+
+def _with_interval(result: Report, name: str) -> Cell:
+    return Cell("share_interval", (result.get(name), *(result.get(f"{name}_interval") or (None, None))))
+
+
+def _limits(result: Report) -> tuple[float | None, ...]:
+    return tuple(result.get("limits") or (None, None))

@@ -2,30 +2,32 @@
 
 import json
 
+from models.inference.classifier import ModelRegistry
+from models.inference.finding import Finding
 from models.reports.as_json import finding_as_json
 from models.reports.as_pdf import finding_as_pdf
 from models.reports.case_context import case_of
 
 
-def finding_json(finding, registry, caption):
+def finding_json(finding: Finding, registry: ModelRegistry, caption: str) -> bytes:
     """The answer of the JSON interface."""
     return json.dumps(finding_as_json(finding), indent=2).encode()
 
 
-def report_pdf(finding, registry, caption):
+def report_pdf(finding: Finding, registry: ModelRegistry, caption: str) -> bytes:
     """One sheet of A4."""
     case = case_of(finding, registry.evaluation, registry.localiser_report)
     return finding_as_pdf(finding, registry.evaluation, registry.saliency_report, case)
 
 
-def report_sr(finding, registry, caption):
+def report_sr(finding: Finding, registry: ModelRegistry, caption: str) -> bytes:
     """A DICOM Structured Report."""
     from models.reports.dicom import structured_report  # takes 80 MB of memory, and half a second
 
     return structured_report(finding)
 
 
-def overlay_sc(finding, registry, caption):
+def overlay_sc(finding: Finding, registry: ModelRegistry, caption: str) -> bytes:
     """A DICOM Secondary Capture."""
     from models.reports.dicom import secondary_capture
 
@@ -39,24 +41,11 @@ EXPORTS = {  # name: what makes it, and its media type
     "overlay.sc.dcm": (overlay_sc, "application/dicom"),
 }
 
+SHOW_THE_MAP = ("report.pdf", "overlay.sc.dcm")
 
-def export(name, finding, registry, caption):
-    """A file of a finding.
 
-    Parameters
-    ----------
-    name : str
-        One of `EXPORTS`.
-    finding : Finding
-    registry : ModelRegistry
-        For what was measured of its models.
-    caption : str
-        What is written below a picture.
-
-    Returns
-    -------
-    (bytes, str)
-        The file, and its media type.
+def export(name: str, finding: Finding, registry: ModelRegistry, caption: str) -> tuple[bytes, str]:
+    """A file of a finding, one of `EXPORTS`, and its media type; `caption` is written below a picture.
 
     Raises
     ------

@@ -1,16 +1,21 @@
 """A saliency map as colours over the patch, readable by colour-blind people and in print without colour."""
 
+import textwrap
+
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
+
+from models.imaging.scan import Orientation
 
 # Viridis (van der Walt and Smith, 2015, CC0) at nine even steps. Its lightness rises evenly, so that it reads
 # alike for all kinds of colour vision and in grey; unlike cividis it has no grey, which looks like tissue.
 VIRIDIS = ("#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725")
-OPACITY = 0.85  # of the strongest place
-FAINT = 0.15  # what is weaker than this share of the strongest place is left clear
+OPACITY = 0.85  # where the map is at its highest
+CHARACTERS = 28  # in a line of what stands in place of a map
+FAINT = 0.15  # what is lower than this share of the highest value is left clear
 
 
-def overlay(saliency_map, orientation, side):
+def overlay(saliency_map: np.ndarray, orientation: Orientation, side: int) -> np.ndarray:
     """The picture to lay over the patch.
 
     Parameters
@@ -33,7 +38,17 @@ def overlay(saliency_map, orientation, side):
     return np.round(rgba).astype(np.uint8)
 
 
-def legend():
+def saying(text: str, side: int) -> np.ndarray:
+    """A picture to lay over the patch in place of a map: words in its middle; RGBA as of `overlay`."""
+    picture = Image.new("RGBA", (side, side))
+    draw, lines = ImageDraw.Draw(picture), "\n".join(textwrap.wrap(text, CHARACTERS))
+    font = ImageFont.load_default(1.6 * side / CHARACTERS)
+    middle = (side / 2, side / 2)
+    draw.text(middle, lines, "white", font, "mm", align="center", stroke_width=2, stroke_fill="black")
+    return np.asarray(picture)
+
+
+def legend() -> list[tuple[str, float]]:
     """The colours from little to much, with their opacity: pairs (colour, opacity) of the nine steps."""
     alphas = _alpha(np.linspace(0, 1, len(VIRIDIS)))
     return [
@@ -41,12 +56,12 @@ def legend():
     ]
 
 
-def _colours(values):
+def _colours(values: np.ndarray) -> np.ndarray:
     """RGB 0 to 255 of values in [0, 1], between the steps of the table."""
     steps = np.linspace(0, 1, len(VIRIDIS))
     table = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in VIRIDIS])
     return np.stack([np.interp(values, steps, channel) for channel in table.T], axis=-1)
 
 
-def _alpha(values):
+def _alpha(values: np.ndarray) -> np.ndarray:
     return OPACITY * np.clip((values - FAINT) / (0.5 - FAINT), 0, 1)

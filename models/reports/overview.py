@@ -1,50 +1,42 @@
 """What each model is and what it reached, as the page and the JSON interface show it."""
 
-from models.inference.classifier import CONSENSUS
+from typing import Any
+
+import msgspec
+
+from models.inference.classifier import CONSENSUS, ModelRegistry
 from models.inference.finding import DISCLAIMER
 from models.inference.pipeline import MODEL_KEYS, citation_of, title_of
 from models.networks.registry import ARCHITECTURES
-from models.reports.evaluation import auc_of, by_size, evidence
-from models.reports.localiser_table import localiser_table, recognition_table
-from models.reports.reliability import cases, descriptors, saliency
-from models.reports.sentences import described, in_short, measured
-
-SHARED = ("data", "baselines", "subgroups", "diagnoses", "robustness")  # what is not about one model
+from models.reports.as_json import Model, ModelRow, Models, SharedEvaluation
+from models.reports.evaluation import auc_of, by_size, localiser_table, recognition_table, tables_of
+from models.reports.facts import cases, descriptors, figure_facts, in_short, nodules_measured, saliency
 
 
-def model_rows(registry):
-    """The five models and the consensus: names, availability, measured AUC.
-
-    Parameters
-    ----------
-    registry : ModelRegistry
-
-    Returns
-    -------
-    list of dict
-    """
+def model_rows(registry: ModelRegistry) -> list[ModelRow]:
+    """The five models and the consensus."""
     return [
-        {
-            "key": key,
-            "title": title_of(key),
-            "citation": citation_of(key),
-            "available": registry.available(key),
-            "problem": registry.problems.get(key),
+        ModelRow(
+            key,
+            title_of(key),
+            citation_of(key),
+            registry.available(key),
+            registry.problems.get(key),
             **auc_of(registry.evaluation, key),
-        }
+        )
         for key in (*ARCHITECTURES, CONSENSUS)
     ]
 
 
-def models_for_page(registry):
+def models_for_page(registry: ModelRegistry) -> dict[str, Any]:
     """What the template of the page of the models shows."""
     return {
-        "tables": evidence({key: title_of(key) for key in MODEL_KEYS}, registry.reports, registry.evaluation)
+        "tables": tables_of({key: title_of(key) for key in MODEL_KEYS}, registry.reports, registry.evaluation)
         | {"by_size": by_size(registry.reliability)},
         "in_short": in_short(registry.evaluation),
-        "measured": measured(registry.reports, registry.evaluation),
-        "described": described(registry.evaluation),
-        "finder": localiser_table(registry.localiser_report),
+        "measured": nodules_measured(registry.reports, registry.evaluation),
+        "figure_facts": figure_facts(registry.evaluation),
+        "localiser": localiser_table(registry.localiser_report),
         "recognition": recognition_table(registry.recognition_report),
         "descriptors": descriptors(registry.evaluation),
         "saliency": saliency(registry.saliency_report),
@@ -52,24 +44,27 @@ def models_for_page(registry):
     }
 
 
-def models_as_json(registry):
-    """The answer of ``GET /api/v1/models`` as a dict of plain values; None for what is missing."""
-    models = registry.evaluation.get("models") or {}
-    return {
-        "models": [
-            row
-            | {
-                "report": registry.reports.get(row["key"]),
-                "evaluation": _without_curves(models.get(row["key"])),
-            }
-            for row in model_rows(registry)
-        ],
-        "evaluation": {name: registry.evaluation.get(name) for name in SHARED},
-        "localiser": registry.localiser_report or None,
-        "recognition": registry.recognition_report or None,
-        "disclaimer": DISCLAIMER,
-    }
+def models_as_json(registry: ModelRegistry) -> dict[str, Any]:
+    """The answer of ``GET /api/v1/models`` as plain values."""
+    measured, evaluation = registry.evaluation.get("models") or {}, registry.evaluation
+    models = [
+        Model(
+            **msgspec.structs.asdict(row),
+            report=registry.reports.get(row.key),
+            evaluation=_without_curves(measured.get(row.key)),
+        )
+        for row in model_rows(registry)
+    ]
+    shared = SharedEvaluation(**{name: evaluation.get(name) for name in SharedEvaluation.__struct_fields__})
+    answer = Models(
+        models=models,
+        evaluation=shared,
+        localiser=registry.localiser_report or None,
+        recognition=registry.recognition_report or None,
+        disclaimer=DISCLAIMER,
+    )
+    return msgspec.to_builtins(answer)
 
 
-def _without_curves(model):
+def _without_curves(model: dict[str, Any] | None) -> dict[str, Any] | None:
     return model and {name: value for name, value in model.items() if name != "curves"}

@@ -1,54 +1,58 @@
 """The pictures of a result: the slice, the nodule enlarged, the patch, each with a scale bar."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from models.imaging.display import data_uri, to_grey, to_png
+from models.inference.finding import Finding
 from models.reports.viewport import mm_per_shown_pixel, shown_box, slice_picture, to_shown
 
 PATCH_SHOWN = 384  # pixels
 BARS_MM = (50, 20, 10, 5, 2)
 
 
-def pictures(finding):
+def pictures(finding: Finding) -> dict[str, Any]:
     """The slice, its enlarged part and the patch, with mark, outline and scale bars.
 
     Returns
     -------
     dict
-        Pictures as addresses that hold them. Places (x, y) are in pixels of the shown slice, of which
+        Pictures as addresses that hold them. Locations (x, y) are in pixels of the shown slice, of which
         ``close_up`` is a part; those on the patch are in mm.
     """
-    scan, roi = finding.scan, finding.roi
+    scan, reading, roi = finding.scan, finding.reading, finding.reading.roi
     width, height = shown_box(scan)
     x, y = to_shown(scan, roi.row, roi.col)
     scale = mm_per_shown_pixel(scan)
-    outline = [to_shown(scan, row, col) for row, col in finding.outline or ()]
-    view = close_up(x, y, width, height, _reach(x, y, outline, finding.field_mm / scale))
+    outline = [to_shown(scan, row, col) for row, col in reading.outline or ()]
+    view = close_up(x, y, width, height, _reach(x, y, outline, reading.field_mm / scale))
     patch = np.ascontiguousarray(scan.orientation.shown(finding.patch[..., 1]))
     return {
         "picture": data_uri(slice_picture(scan, roi.slice)),
         "width": width,
         "height": height,
-        "mark": {"cx": x, "cy": y, "r": min(finding.field_mm / 2 / scale, 0.48 * min(width, height))},
+        "mark": {"cx": x, "cy": y, "r": min(reading.field_mm / 2 / scale, 0.48 * min(width, height))},
         "outline": " ".join(f"{x:.1f},{y:.1f}" for x, y in outline),
         "close_up": view,
         "close_up_mm": view and view["side"] * scale,
         "bar": scale_bar(0, 0, width, height, scale),
         "close_up_bar": view and scale_bar(view["x"], view["y"], view["side"], view["side"], scale),
-        "patch_bar": scale_bar(0, 0, finding.field_mm, finding.field_mm, 1.0),
+        "patch_bar": scale_bar(0, 0, reading.field_mm, reading.field_mm, 1.0),
         "has_sides": scan.positions_mm is not None,
         "patch": data_uri(to_png(to_grey(patch, False), (PATCH_SHOWN, PATCH_SHOWN))),
-        "patch_mm": finding.field_mm,
+        "patch_mm": reading.field_mm,
     }
 
 
-def _reach(x, y, outline, least):
+def _reach(x: float, y: float, outline: Sequence[tuple[float, float]], least: float) -> float:
     """Edge of a square around (x, y) that holds the outline, with a margin."""
     farthest = max((max(abs(px - x), abs(py - y)) for px, py in outline), default=0)
     return max(least, 2.4 * farthest)
 
 
-def close_up(x, y, width, height, side):
+def close_up(x: float, y: float, width: int, height: int, side: float) -> dict[str, float] | None:
     """Top left corner and side of a square around (x, y); None where the picture is hardly larger."""
     if side > 0.6 * min(width, height):
         return None
@@ -59,7 +63,7 @@ def close_up(x, y, width, height, side):
     }
 
 
-def scale_bar(left, top, width, height, mm_per_unit):
+def scale_bar(left: float, top: float, width: float, height: float, mm_per_unit: float) -> dict[str, float]:
     """A bar of round length in the bottom left corner of a picture: mm, ends, height and size of its label.
 
     The lengths are in the picture's own units, of which each is `mm_per_unit` mm.

@@ -1,55 +1,63 @@
 """A finding as its page shows it: numbers, codes and pictures. All words are the template's."""
 
-from models.imaging.display import data_uri, to_png
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from models.imaging.display import to_png
+from models.inference.finding import Finding, ModelAnswer
 from models.networks.scales import DESCRIPTOR_SCALES
-from models.reports.as_text import worth_line
-from models.reports.overlay import legend, overlay
+from models.reports.as_text import reliability_line
+from models.reports.facts import USELESS, diagnosed
+from models.reports.overlay import legend, overlay, saying
 from models.reports.pictures import PATCH_SHOWN, pictures
-from models.reports.reliability import USELESS
-from models.reports.sentences import diagnosed
-from models.reports.tables import part
+from models.reports.tables import Report, part
 
 ENOUGH = 20  # nodules, for a share that says something
 VERDICTS = ("malignant", "benign", "indeterminate", "no_nodule")
 SIZES = ("long_axis_mm", "short_axis_mm", "mean_diameter_mm", "equivalent_diameter_mm")
 
 
-def result_page(finding, evaluation, saliency=None, case=None, overlay_on=True):
+def result_page(
+    finding: Finding,
+    evaluation: Report,
+    saliency: Report | None = None,
+    case: Report | None = None,
+    overlay_on: bool = True,
+    map_address: str | None = None,
+) -> dict[str, Any]:
     """What the template of the result shows.
 
     Parameters
     ----------
     finding : Finding
-    evaluation : dict
+    evaluation : mapping
         Of ``evaluation.json``; may be empty.
-    saliency : dict, optional
-        Of ``saliency.json``: what the maps are worth.
-    case : dict, optional
+    saliency : mapping, optional
+        Of ``saliency.json``: how well the maps point at the nodule.
+    case : mapping, optional
         As `models.reports.case_context.case_of` gives it: where this case lies among the unseen ones.
     overlay_on : bool
         Whether the saliency map is drawn; without JavaScript it is switched by the page's address.
-
-    Returns
-    -------
-    dict
+    map_address : str, optional
+        Of the picture of the saliency map, which is computed when it is fetched; None where there is none.
     """
     return {
         "finding": finding,
-        "worth": worth_line(finding),
+        "reliability": reliability_line(finding),
         "votes": votes(finding.models),
         "sizes": sizes(finding),
         "descriptors": descriptors(finding.characteristics, part(case or {}, "errors", "descriptors")),
         "diagnosed": diagnosed(evaluation, finding.model),
         "case": case,
         "nearby": nearby((case or {}).get("histogram")),
-        "overlay": _overlay(finding, saliency, overlay_on),
+        "overlay": _overlay(finding, saliency, overlay_on, map_address),
         **pictures(finding),
     }
 
 
-def votes(answers):
+def votes(answers: Sequence[ModelAnswer]) -> dict[str, Any]:
     """How many models give each verdict, and from where to where their probabilities go."""
-    given = [answer.verdict for answer in answers if answer.verdict]
+    given: list[str] = [answer.verdict for answer in answers if answer.verdict]
     probabilities = [answer.probability for answer in answers if answer.probability is not None]
     return {
         "counts": {verdict: given.count(verdict) for verdict in VERDICTS},
@@ -59,13 +67,13 @@ def votes(answers):
     }
 
 
-def sizes(finding):
+def sizes(finding: Finding) -> list[dict[str, Any]]:
     """What was measured, or why it was not: rows of name, value and the reason, each None where it has none.
 
     Reasons are ``outline`` (the nodule was not outlined), ``spacing`` (the size of a pixel is not known),
     ``hu`` (the pixels are no HU) and ``other``.
     """
-    found, scan = finding.measurement, finding.scan
+    found, scan = finding.reading.measurement, finding.scan
     if found is None:
         return [{"name": "size", "value": None, "missing": "outline"}]
     no_size = "spacing" if scan.spacing_assumed else "other"
@@ -78,13 +86,13 @@ def sizes(finding):
     ]
 
 
-def descriptors(characteristics, errors):
+def descriptors(characteristics: Mapping[str, float | None], errors: Report) -> list[dict[str, Any]]:
     """The known descriptors on LIDC's scales, and how far off each may be.
 
     Parameters
     ----------
-    characteristics : dict of str to (float or None)
-    errors : dict of str to dict
+    characteristics : mapping of str to (float or None)
+    errors : mapping of str to dict
         As `models.reports.case_context.descriptor_errors` gives them; may be empty.
 
     Returns
@@ -110,18 +118,18 @@ def descriptors(characteristics, errors):
                 "high": high,
                 "share": (value - low) / (high - low),
                 "error": error,
-                "useless": None not in (error, constant) and error >= USELESS * constant,
+                "useless": error is not None and constant is not None and error >= USELESS * constant,
             }
         )
     return rows
 
 
-def nearby(histogram):
+def nearby(histogram: Report | None) -> dict[str, Any] | None:
     """Unseen nodules with about this probability: the bins around it, until they hold `ENOUGH` nodules.
 
     Parameters
     ----------
-    histogram : dict or None
+    histogram : mapping or None
         As `models.reports.case_context.histogram` gives it.
 
     Returns
@@ -144,15 +152,22 @@ def nearby(histogram):
     }
 
 
-def _overlay(finding, saliency, is_on):
-    """State (``none``, ``empty``, ``off``, ``on``), picture and worth of the saliency map."""
+def _overlay(finding: Finding, saliency: Report | None, is_on: bool, address: str | None) -> dict[str, Any]:
+    """The saliency map: its state (``none``, ``empty``, ``off``, ``on``), its address, how well it points.
+
+    Before the map was computed nobody knows whether it is empty: then its picture says it.
+    """
     found = finding.saliency
-    if found is None:
+    if found is None and address is None:
         return {"state": "none"}
-    state = "empty" if found.is_empty else "on" if is_on else "off"
-    drawn = {}
-    if state == "on":
-        colours = overlay(found.map, finding.scan.orientation, PATCH_SHOWN)
-        drawn = {"picture": data_uri(to_png(colours)), "legend": legend()}
-    worth = part(saliency or {}, "models", finding.model)
-    return {"state": state, "method": found.method, "layer": found.layer, "worth": worth, **drawn}
+    state = "empty" if found is not None and found.is_empty else "on" if is_on else "off"
+    drawn = {"picture": address, "legend": legend()} if state == "on" else {}
+    return {"state": state, "measured": part(saliency or {}, "models", finding.model), **drawn}
+
+
+def map_picture(finding: Finding, words: str) -> bytes:
+    """The picture to lay over the patch, PNG; `words` stand in its middle where there is nothing to draw."""
+    found = finding.saliency
+    if found is None or found.is_empty:
+        return to_png(saying(words, PATCH_SHOWN))
+    return to_png(overlay(found.map, finding.scan.orientation, PATCH_SHOWN))

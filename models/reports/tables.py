@@ -1,6 +1,11 @@
 """Tables of figures. They name things by key: words, and how a figure is written, are the templates' part."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+Report = Mapping[str, Any]  # of a JSON file in weights/, or a part of one; may be empty
+Number = float | None
 
 
 @dataclass(frozen=True)
@@ -8,7 +13,7 @@ class Cell:
     """Figures that are written together: their kind, and their values, None where not measured."""
 
     kind: str
-    values: tuple = ()
+    values: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -32,43 +37,43 @@ class Table:
     name: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
-    facts: dict = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 EMPTY = Cell("empty")
 
 
-def part(content, *names):
+def part(content: Any, *names: str) -> dict[str, Any]:
     """The dict at a path of names; empty where there is none."""
     for name in names:
         content = content.get(name) if isinstance(content, dict) else None
     return content if isinstance(content, dict) else {}
 
 
-def number(value, digits=3):
+def number(value: Number, digits: int = 3) -> Cell:
     """A figure with that many decimals."""
     return Cell("number", (value, digits))
 
 
-def count(value):
+def count(value: int | None) -> Cell:
     """A whole number."""
     return Cell("count", (value,))
 
 
-def percent(value):
+def percent(value: Number) -> Cell:
     """A share, in %."""
     return Cell("percent", (value,))
 
 
-def interval(result, name="auc"):
+def interval(result: Report, name: str = "auc") -> Cell:
     """A figure with its 95 % interval, where it has one."""
     return Cell("interval", _with_ends(result, name))
 
 
-def share_interval(result, name):
+def share_interval(result: Report, name: str) -> Cell:
     """A share, in %, with its 95 % interval, where it has one."""
     return Cell("share_interval", _with_ends(result, name))
 
 
-def _with_ends(result, name):
+def _with_ends(result: Report, name: str) -> tuple[Number, ...]:
     return tuple(result.get(f"{name}{end}") for end in ("", "_low", "_high"))

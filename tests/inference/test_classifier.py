@@ -71,54 +71,57 @@ def reports(tmp_path):
     return tmp_path
 
 
-def said(folder, name):
-    """Why a registry of a folder goes without one of its parts."""
-    registry = ModelRegistry(folder)
-    return (registry.problems | registry.lost)[name]
-
-
 def test_a_threshold_that_was_changed_is_noticed(reports):
     path = reports / "alexnet.json"
     path.write_text(path.read_text().replace('"threshold": 0.2', '"threshold": 0.9'))
-    assert said(reports, "alexnet") == (
-        "alexnet.json is damaged: its checksum is not the one in manifest.json."
-    )
+    problems = ModelRegistry(reports).problems
+    assert problems["alexnet"] == "alexnet.json is damaged: its checksum is not the one in manifest.json."
 
 
 NEEDED = "is not as this version needs it: "
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "sentence"),
-    [
-        ("alexnet", {"sha256": "0" * 64}, NEEDED + "Object missing required field `calibration`."),
-        ("alexnet", {"threshold": None}, NEEDED + "Expected `float`, got `null` - at `$.threshold`."),
-        ("alexnet", {"calibration": {"a": "8", "b": 0, "intercept": 0}}, "got `str` - at `$.calibration.a`."),
-        ("alexnet", "{", "is damaged."),
-        ("alexnet", "[" * 100_000, "is damaged."),
-        ("alexnet", '{"threshold": NaN}', "is damaged."),
-        (CONSENSUS, [], "is damaged."),
-        (CONSENSUS, {"abstention": {"limit": 2}}, NEEDED),
-        ("localiser", {}, NEEDED + "Object missing required field `sha256`."),
-        ("localiser", {"thresholds": {"part": 0.05}}, "missing required field `whole` - at `$.thresholds`."),
-        ("localiser", {"filters": [10**9, 10**9]}, "Expected `int` <= 1024 - at `$.filters[0]`."),
-        ("localiser", {"measured": {"all": {"dice": "good"}}}, "at `$.measured[...].dice`."),
-        ("evaluation", {"models": {"consensus": {"stack": {"auc": 0.9}}}}, NEEDED),
-        ("evaluation", {"subgroups": [{"name": "small"}]}, NEEDED),
-        ("saliency", {"models": {"vgg16": 3}}, NEEDED),
-        ("cases", {"weights": {}}, NEEDED),
-        ("cases", {"measured": {"made": {"vessel": {"value": 0.5}}}}, NEEDED),
-    ],
+WRONG = (  # rounds of reports, each of which is wrong in another way, and what is said of it
+    {
+        "vgg16": ({"sha256": "0" * 64}, NEEDED + "Object missing required field `calibration`."),
+        "vgg19": ({"threshold": None}, NEEDED + "Expected `float`, got `null` - at `$.threshold`."),
+        "resnet": ({"calibration": {"a": "8", "b": 0, "intercept": 0}}, "got `str` - at `$.calibration.a`."),
+        "alexnet": ("{", "is damaged."),
+        "efficientnet": ("[" * 100_000, "is damaged."),
+        CONSENSUS: ([], "is damaged."),
+        "localiser": ({}, NEEDED + "Object missing required field `sha256`."),
+        "evaluation": ({"models": {"consensus": {"stack": {"auc": 0.9}}}}, NEEDED),
+        "saliency": ({"models": {"vgg16": 3}}, NEEDED),
+        "cases": ({"weights": {}}, NEEDED),
+    },
+    {
+        "alexnet": ('{"threshold": NaN}', "is damaged."),
+        CONSENSUS: ({"abstention": {"limit": 2}}, NEEDED),
+        "localiser": (
+            {"thresholds": {"part": 0.05}},
+            "missing required field `whole` - at `$.thresholds`.",
+        ),
+        "evaluation": ({"subgroups": [{"name": "small"}]}, NEEDED),
+        "cases": ({"measured": {"made": {"vessel": {"value": 0.5}}}}, NEEDED),
+    },
+    {"localiser": ({"filters": [10**9, 10**9]}, "Expected `int` <= 1024 - at `$.filters[0]`.")},
+    {"localiser": ({"measured": {"all": {"dice": "good"}}}, "at `$.measured[...].dice`.")},
 )
-def test_a_report_of_another_form_makes_its_part_unavailable(reports, name, content, sentence):
-    path = reports / f"{name}.json"
-    if isinstance(content, dict) and content and "sha256" not in content:  # one entry is wrong
-        content = json.loads(path.read_text()) | content
-    path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=range(len(WRONG)))
+def test_a_report_of_another_form_makes_its_part_unavailable(reports, wrong):
+    for name, (content, _) in wrong.items():
+        path = reports / f"{name}.json"
+        if isinstance(content, dict) and content and "sha256" not in content:  # one entry is wrong
+            content = json.loads(path.read_text()) | content
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
     write_manifest(reports)
-    told = said(reports, name)
-    assert told.startswith(f"{name}.json ")
-    assert sentence in told
+    registry = ModelRegistry(reports)
+    told = registry.problems | registry.lost
+    for name, (_, sentence) in wrong.items():
+        assert told[name].startswith(f"{name}.json ")
+        assert sentence in told[name]
 
 
 def test_further_entries_and_further_files_do_no_harm(reports):

@@ -42,7 +42,10 @@ def registry(app):
 def test_the_consensus_is_the_calibrated_mean_of_the_log_odds_of_the_five(app):
     scan = scan_of("spiculated")
     finding = finding_of(app.registry)
-    roi, spec = finding.roi, replace(PATCH, field_mm=finding.field_mm)  # about the middle of the outline
+    roi, spec = (
+        finding.reading.roi,
+        replace(PATCH, field_mm=finding.reading.field_mm),
+    )  # about the middle of the outline
     patches = views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice, spec)
     scores = np.array([app.registry.predict(key, patches).score for key in ARCHITECTURES])
     report = app.registry.reports[CONSENSUS]
@@ -146,13 +149,13 @@ def added_codes(finding):
 
 def test_an_outlined_nodule_is_measured_at_its_place(outlined):
     finding = outlined(DiscLocaliser(12.0))
-    vertices = np.array(finding.outline)
+    vertices = np.array(finding.reading.outline)
     np.testing.assert_allclose(vertices.mean(axis=0), (63.5, 63.5), atol=0.05)
     np.testing.assert_allclose(np.ptp(vertices, axis=0), 12 / 0.7, atol=0.2)
-    assert finding.measurement.mean_diameter_mm == pytest.approx(12, abs=0.1)
-    assert (finding.measurement.mean_hu, finding.measurement.texture) == (None, None)
+    assert finding.reading.measurement.mean_diameter_mm == pytest.approx(12, abs=0.1)
+    assert (finding.reading.measurement.mean_hu, finding.reading.measurement.texture) == (None, None)
     assert added_codes(finding) == []
-    assert finding.roi.source == "centre"
+    assert finding.reading.roi.source == "centre"
 
 
 def test_the_chosen_slice_is_measured_in_hu(outlined):
@@ -160,21 +163,21 @@ def test_the_chosen_slice_is_measured_in_hu(outlined):
     slices[1, 44:84, 44:84] = -600
     slices[2, 44:84, 44:84] = 30
     finding = outlined(DiscLocaliser(12.0), slices=slices, is_hu=True)
-    assert finding.roi.slice == 1
-    assert finding.measurement.mean_hu == -600
-    assert finding.measurement.texture == "ground glass"
+    assert finding.reading.roi.slice == 1
+    assert finding.reading.measurement.mean_hu == -600
+    assert finding.reading.measurement.texture == "ground glass"
 
 
 def test_where_the_spacing_was_assumed_there_is_an_outline_but_no_size(outlined):
     finding = outlined(DiscLocaliser(12.0), spacing_assumed=True)
-    assert finding.outline is not None
-    assert finding.measurement.long_axis_mm is None
+    assert finding.reading.outline is not None
+    assert finding.reading.measurement.long_axis_mm is None
     assert added_codes(finding) == ["size_unknown"]
 
 
 def test_a_nodule_that_is_not_outlined_has_no_size_and_says_so(outlined):
     finding = outlined(BlindLocaliser(), spacing_assumed=True)
-    assert (finding.outline, finding.measurement) == (None, None)
+    assert (finding.reading.outline, finding.reading.measurement) == (None, None)
     (notice,) = finding.notices
     assert notice.code == "not_outlined"
     assert notice.message == "The nodule could not be outlined; no size is given."
@@ -182,20 +185,20 @@ def test_a_nodule_that_is_not_outlined_has_no_size_and_says_so(outlined):
 
 def test_a_map_without_anything_above_its_level_is_no_outline(outlined):
     finding = outlined(DiscLocaliser(0.0))
-    assert (finding.outline, finding.measurement) == (None, None)
+    assert (finding.reading.outline, finding.reading.measurement) == (None, None)
     assert added_codes(finding) == ["not_outlined"]
 
 
 def test_a_nodule_at_the_edge_of_the_image_may_be_larger(outlined):
     finding = outlined(DiscLocaliser(95.0))
     assert added_codes(finding) == ["mass", "size_out_of_range", "cut_off"]
-    assert finding.measurement.long_axis_mm > 90
+    assert finding.reading.measurement.long_axis_mm > 90
 
 
 def test_without_a_localiser_the_models_still_answer_and_it_is_said(outlined):
     finding = outlined(None)
     assert 0 < finding.probability < 1
-    assert (finding.outline, finding.measurement) == (None, None)
+    assert (finding.reading.outline, finding.reading.measurement) == (None, None)
     (notice,) = finding.notices
     assert notice.code == "model_unavailable"
     assert "localiser" in notice.message

@@ -4,8 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from models.inference.similar_cases import NEAREST, NEIGHBOURS, CaseTable, Space
-from models.trained import WeightsError
+from models.inference.similar_cases import NEAREST, SIMILAR, CaseTable, Space
+from models.weights import WeightsError
 
 CHECKSUMS = {"vgg16": "a", "alexnet": "b"}
 N = 40
@@ -57,22 +57,22 @@ def test_each_network_is_centred_and_projected_and_all_are_joined():
         {"b": np.float32([[1], [10]]), "a": np.float32([[2, 4]])},
         unit=False,
     )
-    one = space.place({"a": [4], "b": [2, 4]})
+    one = space.project({"a": [4], "b": [2, 4]})
     np.testing.assert_array_equal(one, [21, 2, 4])
-    np.testing.assert_array_equal(space.place({"a": [[4], [3]], "b": [[2, 4], [1, 2]]}), [one, [0, 0, 0]])
+    np.testing.assert_array_equal(space.project({"a": [[4], [3]], "b": [[2, 4], [1, 2]]}), [one, [0, 0, 0]])
 
 
 def test_the_length_of_features_does_not_matter():
     space = Space({"a": np.float32([0.5, 0])}, {"a": np.float32([[1, 0], [0, 2]])})
-    np.testing.assert_allclose(space.place({"a": [[3, 4], [6, 8]]}), [[0.1, 1.6]] * 2, rtol=1e-6)
-    np.testing.assert_array_equal(space.place({"a": [0, 0]}), [-0.5, 0])
+    np.testing.assert_allclose(space.project({"a": [[3, 4], [6, 8]]}), [[0.1, 1.6]] * 2, rtol=1e-6)
+    np.testing.assert_array_equal(space.project({"a": [0, 0]}), [-0.5, 0])
 
 
 @pytest.mark.parametrize("length", [1.0, 7.0])
 def test_the_nearest_come_first_with_their_sizes_and_distances(tmp_path, length):
     found = CaseTable(write(tmp_path)).nearest(at(0.25, length=length))
-    assert found.diameters_mm == tuple(range(1, NEIGHBOURS + 1))
-    assert found.distances == pytest.approx([0.25, *(i - 0.25 for i in range(1, NEIGHBOURS))], abs=1e-4)
+    assert found.diameters_mm == tuple(range(1, SIMILAR + 1))
+    assert found.distances == pytest.approx([0.25, *(i - 0.25 for i in range(1, SIMILAR))], abs=1e-4)
 
 
 def test_the_distance_is_the_mean_of_the_five_nearest(tmp_path):
@@ -83,7 +83,7 @@ def test_readers_ratings_are_counted_and_averaged(tmp_path):
     found = CaseTable(write(tmp_path)).nearest(at(0))
     # five nodules of each rating with two readers, but the eighth has 1, 5 and 5 instead of 3 and 3
     assert found.ratings == (11, 10, 8, 10, 12)
-    assert found.means == pytest.approx([11 / 3 if i == 7 else 1 + i % 5 for i in range(NEIGHBOURS)])
+    assert found.means == pytest.approx([11 / 3 if i == 7 else 1 + i % 5 for i in range(SIMILAR)])
 
 
 def test_the_distance_is_over_the_features_of_all_networks(tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.imaging.patch import PATCH
-from models.inference.views import patch_at, slices_to_read, views
+from models.inference.views import eight_views, patch_at, slices_to_read, turned_back, views
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,9 @@ def test_a_turned_scan_of_unequal_spacing_has_the_same_views():
     there = views(turned, (0.7, 1.0), 44.5, 29.5, 0)
     for view in here:
         assert min(np.abs(view - candidate).max() for candidate in there) < 1e-4
+
+
+def test_turning_and_turning_back_is_nothing():
+    field = np.random.default_rng(0).random((5, 5, 1))
+    back = turned_back(eight_views(field[None])[..., 0])
+    np.testing.assert_array_equal(back, np.stack([field[..., 0]] * 8))

@@ -8,6 +8,7 @@ import pytest
 from models.inference.measurement.sizes import Measurement
 from models.inference.similar_cases import SimilarCases
 from models.reports.as_json import finding_as_json
+from tests.reports.changed import changed
 from tests.reports.test_as_text import finding_of_vgg16
 
 MEASURED = Measurement(14.24, 10.96, 12.6, 12.149, -35.44, "part-solid")
@@ -51,7 +52,7 @@ def test_what_was_not_measured_is_null():
 
 def test_sizes_and_outline_are_given_to_a_tenth():
     outline = ((10.04, 20.06), (11.96, 20.0), (11.0, 22.55))
-    finding = replace(finding_of_vgg16(), outline=outline, measurement=MEASURED, slices=(0, 2))
+    finding = changed(finding_of_vgg16(), outline=outline, measurement=MEASURED, slices=(0, 2))
     nodule = json.loads(json.dumps(finding_as_json(finding)))["nodule"]
     assert list(nodule.values())[4:-1] == [14.2, 11.0, 12.6, 12.1, 0, 0, 2, -35.4, "part-solid"]
     assert nodule["outline"] == [[10.0, 20.1], [12.0, 20.0], [11.0, 22.6]]
@@ -70,7 +71,7 @@ def test_of_a_series_the_distances_of_its_slices_are_given(positions, spacing):
 def test_similar_nodules_are_told_by_their_ratings_and_sizes():
     near = SimilarCases((10, 20, 30, 25, 15), (3.5,) * 25, (10.04,) * 25, (0.5,) * 25, 0.5, 0.25, False)
     assert finding_as_json(finding_of_vgg16())["similar"] is None
-    assert finding_as_json(replace(finding_of_vgg16(), similar_cases=near))["similar"] == {
+    assert finding_as_json(changed(finding_of_vgg16(), similar_cases=near))["similar"] == {
         "ratings": [10, 20, 30, 25, 15],
         "diameters_mm": [10.0] * 25,
         "distance": 0.5,

@@ -3,7 +3,6 @@
 import ctypes
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import numpy as np
 import pypdfium2
@@ -15,6 +14,7 @@ from models.imaging.scan import Notice, Orientation
 from models.inference.finding import DISCLAIMER
 from models.inference.measurement.sizes import Measurement
 from models.inference.reliability import Reliability, SameVerdict
+from models.inference.similar_cases import SimilarCases
 from models.ingest.read import read_scan
 from models.networks.scales import DESCRIPTOR_SCALES
 from models.reports.as_pdf import contours, finding_as_pdf
@@ -36,7 +36,7 @@ RESULT = {"auc": 0.9, "auc_low": 0.85, "auc_high": 0.95, "n_nodules": 14, "n_mal
 EVALUATION = {"models": {"consensus": {"stack": RESULT, "middle": RESULT, "curves": CURVES}}}
 
 
-WORTH = Reliability((6, 8), 103, 8, 0, SameVerdict(85, 6, 0.026, 0.147, False))
+AT_SIZE = Reliability((6, 8), 103, 8, 0, SameVerdict(85, 6, 0.026, 0.147, False))
 
 
 def picture_finding(**changed):
@@ -84,8 +84,8 @@ FINDINGS = {
     "model missing": lambda: with_model_missing(picture_finding()),
     "no nodule": lambda: make_nothing(picture_finding().scan),
     "no nodule, anyway": lambda: make_nothing(picture_finding().scan, anyway=True),
-    "mass": lambda: make_mass(picture_finding().scan, reliability=WORTH),
-    "adds nothing": lambda: picture_finding(verdict="benign", reliability=WORTH),
+    "mass": lambda: make_mass(picture_finding().scan, reliability=AT_SIZE),
+    "adds nothing": lambda: picture_finding(verdict="benign", reliability=AT_SIZE),
     "empty map": lambda: picture_finding(saliency=saliency_of(SPOT * 0)),
 }
 
@@ -143,8 +143,8 @@ def test_a_mass_is_called_one():
     assert "The models cannot tell" not in text
 
 
-def test_the_sheet_says_what_the_verdict_is_worth():
-    text = text_of(picture_finding(verdict="benign", reliability=WORTH))
+def test_the_sheet_says_what_the_verdict_adds_to_the_size():
+    text = text_of(picture_finding(verdict="benign", reliability=AT_SIZE))
     assert "Benign-looking, as most of this size are: the models add nothing here Probability 0.75" in text
     assert (
         "Of 103 nodules of 6 to 8 mm 8 were rated malignant; the models recognised none of them: at this "
@@ -203,9 +203,12 @@ def test_the_case_is_put_among_unseen_ones():
 
 @pytest.mark.parametrize("is_out_of_distribution", [False, True])
 def test_similar_cases_are_given_by_their_ratings(is_out_of_distribution):
-    near = SimpleNamespace(
+    near = SimilarCases(
         ratings=(3, 10, 21, 30, 12),
+        means=(2.0, 3.0, 4.0),
         diameters_mm=(7.6, 4.9, 21.2),
+        distances=(0.5, 0.6, 0.7),
+        distance=0.6,
         farther_than=0.37,
         is_out_of_distribution=is_out_of_distribution,
     )
@@ -215,11 +218,11 @@ def test_similar_cases_are_given_by_their_ratings(is_out_of_distribution):
     assert ("unlike anything that the models have seen" in text) == is_out_of_distribution
 
 
-def test_a_saliency_map_is_drawn_with_its_worth_or_called_empty():
-    worth = {"models": {"consensus": {"pointing": {"value": 0.834}}}}
+def test_a_saliency_map_is_drawn_with_what_was_measured_of_it_or_called_empty():
+    measured = {"models": {"consensus": {"pointing": {"value": 0.834}}}}
     drawn, empty = (picture_finding(saliency=saliency_of(values)) for values in (SPOT, SPOT * 0))
-    assert "its strongest place lay in the nodule in 83 % of cases" in text_of(drawn, None, worth)
-    assert "The saliency map is empty" in text_of(empty, None, worth)
+    assert "its strongest place lay in the nodule in 83 % of cases" in text_of(drawn, None, measured)
+    assert "The saliency map is empty" in text_of(empty, None, measured)
     assert "No saliency map was made" in text_of(picture_finding())
 
 

@@ -6,10 +6,13 @@ from models.imaging.phantom import draw_phantom
 from models.imaging.scan import locate
 from models.inference.finding import DISCLAIMER, Finding, ModelAnswer
 from models.inference.measurement.sizes import Measurement
+from models.inference.reading import Reading
 from models.inference.reliability import Reliability, SameVerdict
 from models.ingest.read import read_scan
-from models.reports.as_text import finding_as_text, worth_line
+from models.networks.scales import DESCRIPTOR_SCALES
+from models.reports.as_text import finding_as_text, reliability_line
 from tests.conftest import encode
+from tests.reports.changed import changed
 
 
 def finding_of_vgg16():
@@ -19,18 +22,16 @@ def finding_of_vgg16():
         ModelAnswer("efficientnet", "EfficientNet", None, None, None),
     )
     return Finding(
+        scan=scan,
+        reading=Reading(locate(scan), {}, scan.notices, "0123"),
         verdict="malignant",
         model="vgg16",
         title="VGG16",
         probability=0.914,
         threshold=0.47,
         models=answers,
-        roi=locate(scan),
-        scan=scan,
-        characteristics={},
-        patch=scan.slices[0],
+        characteristics=dict.fromkeys(DESCRIPTOR_SCALES),
         notices=scan.notices,
-        weights="0123",
     )
 
 
@@ -63,12 +64,12 @@ def test_an_indeterminate_finding_is_called_so():
 )
 def test_as_much_is_said_of_the_size_as_is_known(measurement, expected):
     before = finding_as_text(finding_of_vgg16()).splitlines()
-    lines = finding_as_text(replace(finding_of_vgg16(), measurement=measurement)).splitlines()
+    lines = finding_as_text(changed(finding_of_vgg16(), measurement=measurement)).splitlines()
     assert lines == [*before[:3], *expected, *before[3:]]
 
 
 def test_without_a_nodule_there_are_no_scores_unless_they_are_asked_for():
-    finding = replace(finding_of_vgg16(), verdict="no_nodule", nodule_probability=0.031, recognised=False)
+    finding = changed(finding_of_vgg16(), verdict="no_nodule", nodule_probability=0.031)
     models = tuple(replace(answer, verdict=answer.verdict and "no_nodule") for answer in finding.models)
     assert finding_as_text(replace(finding, models=models)).splitlines()[:4] == [
         "VGG16: no nodule recognised here, probability 0.91 (operating point 0.47)",
@@ -86,7 +87,7 @@ def test_without_a_nodule_there_are_no_scores_unless_they_are_asked_for():
 
 def test_a_mass_is_called_one():
     large = Measurement(50.0, 40.0, 45.0, 44.0)
-    finding = replace(finding_of_vgg16(), verdict="indeterminate", measurement=large)
+    finding = changed(finding_of_vgg16(), verdict="indeterminate", measurement=large)
     assert finding_as_text(finding).splitlines()[0] == (
         "VGG16: a mass: suspicious by its size, whatever the models say, probability 0.91 "
         "(operating point 0.47)"
@@ -105,8 +106,8 @@ def test_a_mass_is_called_one():
     ],
 )
 def test_the_headline_says_where_a_verdict_adds_nothing(verdict, malignant, adds, headline):
-    worth = Reliability((6, 8), 103, malignant, 0, SameVerdict(85, 6, 0.02, 0.1, adds))
-    finding = replace(finding_of_vgg16(), verdict=verdict, reliability=worth)
+    found = Reliability((6, 8), 103, malignant, 0, SameVerdict(85, 6, 0.02, 0.1, adds))
+    finding = replace(finding_of_vgg16(), verdict=verdict, reliability=found)
     assert finding.headline == headline
     words = {
         "as_most": "-looking, as most of this size are (the models add nothing here), probability",
@@ -114,14 +115,14 @@ def test_the_headline_says_where_a_verdict_adds_nothing(verdict, malignant, adds
     }
     first, second, *_ = finding_as_text(finding).splitlines()
     assert words.get(headline.partition("_")[2], "-looking, probability") in first
-    assert second == worth_line(finding)
+    assert second == reliability_line(finding)
 
 
 SAME = SameVerdict(11, 0, 0.0, 0.28, True)
 
 
 @pytest.mark.parametrize(
-    ("worth", "sentence"),
+    ("found", "sentence"),
     [
         (
             Reliability((0, 6), 92, 1, 0, None),
@@ -143,8 +144,8 @@ SAME = SameVerdict(11, 0, 0.0, 0.28, True)
         ),
     ],
 )
-def test_the_worth_of_a_verdict_is_one_sentence(worth, sentence):
-    finding = replace(finding_of_vgg16(), reliability=worth)
-    assert worth_line(finding) == sentence.format("VGG16")
-    assert worth_line(replace(finding, model="consensus")) == sentence.format("the models")
-    assert worth_line(finding_of_vgg16()) is None
+def test_how_far_to_rely_on_a_verdict_is_one_sentence(found, sentence):
+    finding = replace(finding_of_vgg16(), reliability=found)
+    assert reliability_line(finding) == sentence.format("VGG16")
+    assert reliability_line(replace(finding, model="consensus")) == sentence.format("the models")
+    assert reliability_line(finding_of_vgg16()) is None

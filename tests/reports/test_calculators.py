@@ -10,9 +10,11 @@ from models.imaging.phantom import draw_phantom
 from models.imaging.scan import locate
 from models.inference.finding import Finding
 from models.inference.measurement.sizes import Measurement
+from models.inference.reading import Reading
 from models.ingest.read import read_scan
 from models.reports.calculators import calculators_of
 from tests.conftest import encode
+from tests.reports.changed import changed
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 MEASURED = Measurement(14.24, 10.96, 12.6, 12.1, -35.4, "part-solid")
@@ -65,19 +67,16 @@ LUNG_RADS = {
 def finding():
     scan = read_scan([("a.png", encode(draw_phantom("smooth")))])
     return Finding(
+        scan=scan,
+        reading=Reading(locate(scan), {}, (), "0123", measurement=MEASURED),
         verdict="malignant",
         model="vgg16",
         title="VGG16",
         probability=0.9,
         threshold=0.5,
         models=(),
-        roi=locate(scan),
-        scan=scan,
         characteristics={"spiculation": 3.0},
-        patch=scan.slices[0],
         notices=(),
-        weights="0123",
-        measurement=MEASURED,
     )
 
 
@@ -140,7 +139,7 @@ def test_what_was_measured_is_filled_in_and_nothing_else(finding):
 
 
 def test_a_size_for_fleischner_is_rounded_once(finding):
-    nodule = replace(finding, measurement=replace(MEASURED, mean_diameter_mm=5.46))
+    nodule = changed(finding, measurement=replace(MEASURED, mean_diameter_mm=5.46))
     context = calculators_of(nodule)
     assert fields_of(context, "fleischner", "value")["diameter_mm"] == "5"
     assert fields_of(context, "lung_rads", "value")["diameter_mm"] == "5.5"
@@ -154,7 +153,7 @@ def test_spiculation_counts_from_the_middle_of_its_scale(finding, rating, expect
 
 @pytest.mark.parametrize("measurement", [None, Measurement(mean_hu=-20.0)])
 def test_without_a_size_nothing_is_guessed(finding, measurement):
-    nodule = replace(finding, measurement=measurement, characteristics={"spiculation": None})
+    nodule = changed(finding, measurement=measurement, characteristics={"spiculation": None})
     context = calculators_of(nodule)
     assert all(not fields_of(context, form["key"], "value") for form in context["forms"])
 

@@ -7,12 +7,13 @@ from app import ROOT
 from models.imaging.scan import Roi, Scan
 from models.inference.finding import Finding
 from models.inference.measurement.sizes import Measurement
+from models.inference.reading import Reading
 from models.reports.case_context import case_of
 
 NOTHING = {
     "input": "middle",
     "histogram": None,
-    "place": None,
+    "rank": None,
     "rates": None,
     "auc": None,
     "errors": {"descriptors": {}, "size": None, "texture": None},
@@ -29,19 +30,16 @@ def finding_of(probability=0.5, n_slices=1, mm=None, model="vgg16"):
     scan = Scan(np.zeros((n_slices, 8, 8), np.float32), (0.7, 0.7), mm is None, True)
     measurement = Measurement(long_axis_mm=mm, mean_diameter_mm=mm and 0.8 * mm)
     return Finding(
+        scan=scan,
+        reading=Reading(Roi(4, 4, 0, "given"), {}, (), "", measurement=measurement),
         verdict="benign",
         model=model,
         title="",
         probability=probability,
         threshold=0.5,
         models=(),
-        roi=Roi(4, 4, 0, "given"),
-        scan=scan,
         characteristics={},
-        patch=np.zeros((64, 64, 3), np.float32),
         notices=(),
-        weights="",
-        measurement=measurement,
     )
 
 
@@ -85,10 +83,10 @@ def test_the_bin_is_the_one_that_numpy_counts_the_probability_in(probability, in
 
 
 def test_place_counts_neither_side_of_what_is_equal():
-    place = case_of(finding_of(0.8), evaluated(), {})["place"]
+    place = case_of(finding_of(0.8), evaluated(), {})["rank"]
     assert place["benign"] == {"lower": 0.75, "higher": 0.0}
     assert place["malignant"] == {"lower": pytest.approx(1 / 3), "higher": pytest.approx(1 / 3)}
-    outside = case_of(finding_of(0.0), evaluated(), {})["place"]
+    outside = case_of(finding_of(0.0), evaluated(), {})["rank"]
     assert outside == dict.fromkeys(("benign", "malignant"), {"lower": 0.0, "higher": 1.0})
 
 
@@ -146,7 +144,7 @@ def test_the_shipped_files_have_all_that_a_case_needs(model):
     assert len(case["errors"]["descriptors"]) == 8
     assert all(None not in error.values() for error in case["errors"]["descriptors"].values())
     for kind in ("benign", "malignant"):
-        counts, place = case["histogram"], case["place"][kind]
+        counts, place = case["histogram"], case["rank"][kind]
         below = sum(counts[kind][: counts["bin"]]) / counts[f"n_{kind}"]
         assert below <= place["lower"] <= below + counts[kind][counts["bin"]] / counts[f"n_{kind}"]
         assert place["lower"] + place["higher"] == pytest.approx(1)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from models.reports.evaluation import by_size, evidence, subgroups
-from models.reports.sentences import described, in_short, measured
+from models.reports.evaluation import by_size, subgroups, tables_of
+from models.reports.facts import figure_facts, in_short, nodules_measured
 from models.reports.tables import Cell, part
 from training.publish.words import SENTENCES, TABLES
 
@@ -16,8 +16,8 @@ def test_a_part_that_is_not_there_is_empty():
 
 
 def test_nothing_is_said_where_nothing_was_measured():
-    assert (measured({}, {}), in_short({}), described({})) == (None, {}, None)
-    tables = evidence({"consensus": "Consensus", "vgg16": "VGG16"}, {}, {})
+    assert (nodules_measured({}, {}), in_short({}), figure_facts({})) == (None, {}, None)
+    tables = tables_of({"consensus": "Consensus", "vgg16": "VGG16"}, {}, {})
     assert [name for name, table in tables.items() if table is None] == [
         "readers",
         "subgroups",

@@ -1,4 +1,4 @@
-from models.reports.localiser_table import localiser_table, recognition_table
+from models.reports.evaluation import localiser_table, recognition_table
 from training.publish.words import TABLES
 
 RESULT = {

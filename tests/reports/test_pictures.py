@@ -1,11 +1,9 @@
 """The pictures of a result: what is enlarged, and how long the scale bars are."""
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
 
 from models.reports.pictures import close_up, pictures, scale_bar
+from tests.reports.changed import changed
 from tests.reports.test_as_text import finding_of_vgg16
 
 
@@ -26,10 +24,10 @@ def test_the_enlarged_part_stays_in_the_picture_and_is_left_out_where_it_enlarge
 
 
 def test_a_large_nodule_is_enlarged_with_all_of_its_outline():
-    found = replace(finding_of_vgg16(), patch=np.zeros((64, 64, 3), np.float32))
-    row, col = found.roi.row, found.roi.col
+    found = finding_of_vgg16()
+    row, col = found.reading.roi.row, found.reading.roi.col
     outline = tuple((row + 30 * up, col + 30 * right) for up, right in ((-1, 0), (0, 1), (1, 0), (0, -1)))
     small = pictures(found)["close_up_mm"]
-    large = pictures(replace(found, outline=outline))["close_up_mm"]
+    large = pictures(changed(found, outline=outline))["close_up_mm"]
     assert small == pytest.approx(32)
     assert large == pytest.approx(2.4 * 30 * 0.7, rel=0.01)

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from app import ROOT
-from models.reports.reliability import cases, descriptors, saliency
+from models.reports.facts import cases, descriptors, saliency
 from training.evaluation.descriptors import NAMES
 from training.evaluation.evaluate import KEYS
 

@@ -1,67 +1,83 @@
 """What the page of a result is given: numbers, places and states; all words are the template's."""
 
-from dataclasses import dataclass, replace
+import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from models.inference.finding import ModelAnswer
 from models.inference.measurement.sizes import Measurement
+from models.inference.saliency.saliency import Saliency
+from models.reports.facts import diagnosed
 from models.reports.result import (
     descriptors,
+    map_picture,
     nearby,
     result_page,
     sizes,
     votes,
 )
-from models.reports.sentences import diagnosed
+from tests.reports.changed import changed
 from tests.reports.test_as_text import finding_of_vgg16
 
 
-@dataclass(frozen=True)
-class Map:
-    """A saliency map, as far as a page needs it."""
-
-    map: np.ndarray
-    method: str = "gradcam"
-    layer: str = "block5"
-
-    @property
-    def is_empty(self):
-        return not self.map.any()
-
-
 def finding(**fields):
-    found = finding_of_vgg16()
-    return replace(found, patch=np.zeros((64, 64, 3), np.float32), **fields)
+    return changed(finding_of_vgg16(), **fields)
+
+
+def map_of(values):
+    return Saliency(values, "gradcam", "block5")
 
 
 def spot():
     found = np.zeros((64, 64), np.float32)
     found[30:34, 30:34] = 1
-    return Map(found)
+    return map_of(found)
+
+
+EMPTY = map_of(np.zeros((64, 64), np.float32))
+PICTURE = "/scan/x/finding/0/saliency/vgg16.png"
 
 
 @pytest.mark.parametrize(
-    ("saliency", "is_on", "state"),
+    ("saliency", "address", "is_on", "state"),
     [
-        (None, True, "none"),
-        (Map(np.zeros((64, 64), np.float32)), True, "empty"),
-        (spot(), True, "on"),
-        (spot(), False, "off"),
+        (None, None, True, "none"),
+        (None, PICTURE, True, "on"),  # its picture says what there is to see
+        (None, PICTURE, False, "off"),
+        (EMPTY, PICTURE, True, "empty"),
+        (EMPTY, PICTURE, False, "empty"),
+        (spot(), PICTURE, True, "on"),
+        (spot(), PICTURE, False, "off"),
     ],
 )
-def test_a_map_is_drawn_only_where_there_is_one_and_it_is_on(saliency, is_on, state):
-    page = result_page(finding(saliency=saliency), {}, overlay_on=is_on)
+def test_a_map_is_drawn_only_where_there_is_one_and_it_is_on(saliency, address, is_on, state):
+    page = result_page(finding(saliency=saliency), {}, overlay_on=is_on, map_address=address)
     assert page["overlay"]["state"] == state
-    assert ("picture" in page["overlay"]) == (state == "on")
+    assert page["overlay"].get("picture") == (PICTURE if state == "on" else None)
 
 
-def test_the_map_comes_with_what_it_is_worth_for_the_model_in_front():
+def test_the_picture_of_a_map_shows_it_or_says_that_it_is_empty():
+    drawn, empty = (
+        np.asarray(Image.open(io.BytesIO(map_picture(finding(saliency=found), "Nothing counted more."))))
+        for found in (spot(), EMPTY)
+    )
+    assert drawn.shape == empty.shape == (384, 384, 4)
+    assert drawn[192, 192, 3] > 200
+    assert drawn[20, 20, 3] == 0
+    rows, cols = np.nonzero(empty[..., 3])
+    assert len(rows) > 500  # words,
+    assert 150 < rows.mean() < 234  # in the middle
+    assert 150 < cols.mean() < 234
+
+
+def test_the_map_comes_with_what_was_measured_of_the_model_in_front():
     pointing = {"value": 0.86, "low": 0.8, "high": 0.9, "n_nodules": 120, "centre": 0.2}
     report = {"models": {"vgg16": {"pointing": pointing}, "resnet": {"pointing": {"value": 0.1}}}}
-    assert result_page(finding(saliency=spot()), {}, report)["overlay"]["worth"] == {"pointing": pointing}
-    assert result_page(finding(saliency=spot()), {})["overlay"]["worth"] == {}
+    assert result_page(finding(saliency=spot()), {}, report)["overlay"]["measured"] == {"pointing": pointing}
+    assert result_page(finding(saliency=spot()), {})["overlay"]["measured"] == {}
 
 
 def answers(*verdicts):

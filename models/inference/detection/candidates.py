@@ -1,16 +1,19 @@
 """Maps of probability to nodule candidates, in one slice and through a series."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy import ndimage
 
-from models.imaging.field import GRID_MM
+from models.imaging.field import GRID_MM, Grid
 
+State = Literal["none", "queued", "running", "done", "cancelled", "failed", "unavailable"]
 SEED = 0.2  # pixels that reach this probability make a candidate
 LEAST_MM = 2.5  # equivalent diameter; less is no nodule of 3 mm
 BEST = max(1, round(np.pi * (3.0 / 2 / GRID_MM) ** 2))  # pixels of a nodule of 3 mm
-LINK_MM = 5.0  # in neighbouring slices, centres no farther apart belong to one nodule
+LINK_MM = 5.0  # in adjacent slices, centres no farther apart belong to one nodule
 DENSE_MM = 2.5  # slices no farther apart show a nodule at least twice
 LONG = 3.0  # a vessel across the slices is so many times as long as it is wide
 
@@ -40,7 +43,39 @@ class Blob:
     diameter_mm: float
 
 
-def blobs_in(probability, grid, index, z_mm=0.0):
+@dataclass(frozen=True)
+class Candidate:
+    """A location that may be a nodule.
+
+    Attributes
+    ----------
+    row, col : float
+        Centre in the file's pixels.
+    slice : int
+    score : float
+        0 to 1: how sure the network is; no probability of anything.
+    diameter_mm : float or None
+        Of a disc of the same area; None where the spacing is assumed.
+    """
+
+    row: float
+    col: float
+    slice: int
+    score: float
+    diameter_mm: float | None
+
+
+@dataclass(frozen=True)
+class SearchState:
+    """How far the search of a scan is: slices done and in all, and the candidates, best first."""
+
+    state: State
+    done: int = 0
+    total: int = 0
+    candidates: tuple[Candidate, ...] = ()
+
+
+def blobs_in(probability: np.ndarray, grid: Grid, index: int, z_mm: float = 0.0) -> list[Blob]:
     """The candidates of one slice.
 
     Parameters
@@ -67,25 +102,21 @@ def blobs_in(probability, grid, index, z_mm=0.0):
     return found
 
 
-def best_mean(probability):
+def best_mean(probability: np.ndarray) -> float:
     """Mean over the best pixels of a map, as many as a nodule of 3 mm has."""
     return float(np.sort(probability, axis=None)[-BEST:].mean())
 
 
-def link(blobs):
-    """Blobs of neighbouring slices to chains: one chain a nodule.
+def link(blobs: Sequence[Sequence[Blob]]) -> list[list[Blob]]:
+    """Blobs of adjacent slices to chains: one chain a nodule.
 
     Parameters
     ----------
-    blobs : list of list of Blob
-        Of each slice that was looked at, in order.
-
-    Returns
-    -------
-    list of list of Blob
-        Each chain in the order of its slices.
+    blobs : sequence of sequences of Blob
+        Of each slice that was looked at, in order; so are those of each chain.
     """
-    chains, open_chains = [], []
+    chains: list[list[Blob]] = []
+    open_chains: list[list[Blob]] = []
     for layer in blobs:
         continued, free = [], list(open_chains)
         for blob in sorted(layer, key=lambda blob: -blob.score):
@@ -101,22 +132,22 @@ def link(blobs):
     return chains
 
 
-def _apart(a, b):
+def _apart(a: Blob, b: Blob) -> float:
     return float(np.hypot(a.at_mm[0] - b.at_mm[0], a.at_mm[1] - b.at_mm[1]))
 
 
-def best_of(chain):
+def best_of(chain: Sequence[Blob]) -> Blob:
     """The blob that stands for a chain: the largest of those that score at least nine tenths of the best."""
     best = max(blob.score for blob in chain)
     return max((blob for blob in chain if blob.score >= 0.9 * best), key=lambda blob: blob.diameter_mm)
 
 
-def plausibility(chain, step_mm=None):
+def plausibility(chain: Sequence[Blob], step_mm: float | None = None) -> float:
     """How well the extent of a chain across the slices fits a nodule: a factor on its score, 0 to 1.
 
     Parameters
     ----------
-    chain : list of Blob
+    chain : sequence of Blob
     step_mm : float, optional
         Distance of the slices that were looked at; None for slices that stand alone.
 

@@ -1,25 +1,28 @@
 """The segmentation network at work: maps of probability, and the outline of one nodule."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from scipy import ndimage
 
 from models.imaging.field import GRID_MM, Grid, field_at
+from models.imaging.scan import Roi, Scan
 from models.inference.detection.candidates import best_mean
 from models.inference.measurement.outline import Outline
-from models.inference.runtime.folded_graph import FoldedGraph, compiled
 from models.inference.runtime.parallel import shares, side_by_side
-from models.inference.runtime.weights import fill
-from models.networks.localiser import FILTERS, build_localiser
-from models.trained import read_report
+from models.inference.runtime.weights import load_answering
+from models.inference.views import VIEWS, eight_views, turned_back
+from models.weights import read_report
 
 KEY = "localiser"
 OUTPUT = "nodule"  # layer
-AROUND = 96  # pixels of the grid a side: 72 mm around a chosen place
+AROUND = 96  # pixels of the grid a side: 72 mm around a chosen location
 LEVEL = 0.5
-FAINTEST = 0.03  # where nothing reaches this at the place, there is no outline
+FAINTEST = 0.03  # where nothing reaches this at the location, there is no outline
 NEAR_MM = 5.0  # a click may miss the nodule by so much
 COARSE = 2.0  # times the grid's spacing: lesions of up to 80 mm look as nodules do, and are outlined as well
 LARGE_MM = 30.0  # what is at least as large on the coarse grid is outlined there
@@ -28,7 +31,7 @@ GLANCE = 0.8  # of that size, in one view: worth a look
 
 @dataclass(frozen=True)
 class OutlinedNodule:
-    """One nodule on the grid around a place.
+    """One nodule on the grid around a location.
 
     Attributes
     ----------
@@ -47,42 +50,43 @@ class OutlinedNodule:
     scale: float = 1.0
 
     @property
-    def inside(self):
+    def inside(self) -> np.ndarray:
         """Which pixels of the grid are nodule, shape ``grid.size``."""
         return self.probability >= self.level
 
     @property
-    def score(self):
+    def score(self) -> float:
         """How sure the network is, 0 to 1."""
         return best_mean(self.probability)
 
     @property
-    def place(self):
+    def middle(self) -> tuple[float, float]:
         """(row, col) of the middle in the file's pixels."""
         return self.middle_of(self.inside)
 
-    def middle_of(self, part):
+    def middle_of(self, part: np.ndarray) -> tuple[float, float]:
         """(row, col) in the file's pixels of the middle of some pixels of the grid."""
-        return tuple(map(float, self.grid.to_file(*ndimage.center_of_mass(part))))
+        row, col = self.grid.to_file(*ndimage.center_of_mass(part))
+        return float(row), float(col)
 
     @property
-    def diameter_mm(self):
+    def diameter_mm(self) -> float:
         """Of a disc of the same area."""
         return self.diameter_of(self.inside)
 
-    def diameter_of(self, part):
+    def diameter_of(self, part: np.ndarray) -> float:
         """Diameter in mm of a disc as large as some pixels of the grid."""
         return float(2 * np.sqrt(part.sum() / np.pi) * GRID_MM * self.scale)
 
-    def in_file(self, shape):
+    def in_file(self, shape: tuple[int, int]) -> Outline:
         """`Outline` in the file's pixels, cut at the edges of the image of `shape`."""
         low, high = self.grid.box[:2], self.grid.box[2:]
-        first = [max(0, int(np.floor(edge))) for edge in low]
+        top, left = (max(0, int(np.floor(edge))) for edge in low)
         last = [min(n, int(np.ceil(edge))) for edge, n in zip(high, shape, strict=True)]
-        places = np.meshgrid(*map(np.arange, first, last), indexing="ij")
-        grid = self.grid.from_file(*places)
+        pixels = np.meshgrid(*map(np.arange, (top, left), last), indexing="ij")
+        grid = self.grid.from_file(*pixels)
         values = ndimage.map_coordinates(self.probability, grid, order=1, mode="constant")
-        return Outline(values.astype(np.float32), *first, self.level)
+        return Outline(values.astype(np.float32), top, left, self.level)
 
 
 class Localiser:
@@ -108,28 +112,28 @@ class Localiser:
         Why the weights cannot be used.
     """
 
-    def __init__(self, folder, report=None):
+    def __init__(self, folder: str | Path, report: dict[str, Any] | None = None):
+        from models.networks.localiser import FILTERS, build_localiser  # imports Keras
+
         self.report = report or read_report(folder, KEY)
-        model = build_localiser(tuple(self.report.get("filters", FILTERS)))
-        fill(model, folder, KEY, self.report)
-        self._answer = compiled(FoldedGraph(model), [OUTPUT])
+        filters = tuple(self.report.get("filters", FILTERS))
+        self._answer = load_answering(partial(build_localiser, filters), folder, KEY, self.report, OUTPUT)
         self.thresholds = self.report["thresholds"]
-        self.maps(np.zeros((8, AROUND, AROUND, 3), np.float32))
+        self._answer(np.zeros((VIEWS, AROUND, AROUND, 3), np.float32))
 
-    def maps(self, fields):
+    def maps(self, fields: np.ndarray) -> np.ndarray:
         """Probability (n, rows, cols) of each pixel of fields (n, rows, cols, 3); multiples of `STRIDE`."""
-        maps = side_by_side(lambda some: self._answer(tf.constant(some))[OUTPUT].numpy(), shares(fields))
-        return np.concatenate(maps)[..., 0]
+        return np.concatenate(side_by_side(self._answer, shares(fields)))[..., 0]
 
-    def look_at(self, scan, row, col, index):
-        """What the network sees at a place of a scan; `OutlinedNodule`, or None where it sees no nodule.
+    def look_at(self, scan: Scan, row: float, col: float, index: int) -> OutlinedNodule | None:
+        """What the network sees at a location of a scan; None where it sees no nodule.
 
         Answers for the eight mirrored and turned views are averaged, as the classifiers' are. The network
         has learnt from lesions of up to 40 mm: what is larger it sees on a grid twice as coarse.
         """
         return self._large(scan, row, col, index) or self._seen(scan, row, col, index, 1.0, self._averaged)
 
-    def _large(self, scan, row, col, index):
+    def _large(self, scan: Scan, row: float, col: float, index: int) -> OutlinedNodule | None:
         """What is large on the coarse grid; a glance, without the eight views, tells whether to look."""
         glance = self._seen(scan, row, col, index, COARSE, lambda field: self.maps(field[None])[0])
         if glance is None or glance.diameter_mm < GLANCE * LARGE_MM:
@@ -137,43 +141,39 @@ class Localiser:
         seen = self._seen(scan, row, col, index, COARSE, self._averaged)
         return seen if seen is not None and seen.diameter_mm >= LARGE_MM else None
 
-    def _seen(self, scan, row, col, index, scale, answer):
-        grid = Grid.around(row, col, AROUND, tuple(mm / scale for mm in scan.spacing_mm))
+    def _seen(
+        self,
+        scan: Scan,
+        row: float,
+        col: float,
+        index: int,
+        scale: float,
+        answer: Callable[[np.ndarray], np.ndarray],
+    ) -> OutlinedNodule | None:
+        down, across = scan.spacing_mm
+        grid = Grid.around(row, col, AROUND, (down / scale, across / scale))
         own = component(answer(field_at(scan, index, grid)))
         return None if own is None else OutlinedNodule(*own, grid, scale)
 
-    def outline(self, scan, roi):
-        """`Outline` of the nodule at a place of a scan; None where the network sees none there."""
+    def outline(self, scan: Scan, roi: Roi) -> Outline | None:
+        """Outline of the nodule at a location of a scan; None where the network sees none there."""
         seen = self.look_at(scan, roi.row, roi.col, roi.slice)
         return None if seen is None else seen.in_file((scan.rows, scan.cols))
 
-    def _averaged(self, field):
-        views = [turned(field, turns, mirror) for mirror in (False, True) for turns in range(4)]
-        maps = self.maps(np.stack(views))
-        return np.mean([turned_back(m, i % 4, i >= 4) for i, m in enumerate(maps)], axis=0)
+    def _averaged(self, field: np.ndarray) -> np.ndarray:
+        return turned_back(self.maps(eight_views(field[None]))).mean(axis=0)
 
 
-def turned(field, turns, mirror):
-    """A field after quarter turns and a mirror."""
-    field = np.rot90(field, turns)
-    return field[::-1] if mirror else field
-
-
-def turned_back(field, turns, mirror):
-    """What `turned` turned, as it was."""
-    return np.rot90(field[::-1] if mirror else field, -turns)
-
-
-def component(probability):
+def component(probability: np.ndarray) -> tuple[np.ndarray, float] | None:
     """The nodule in the middle of a map.
 
-    Where the network is less sure than `LEVEL` at the place, half of what it says there is the level: the
+    Where the network is less sure than `LEVEL` at the location, half of what it says there is the level: the
     user has said that there is a nodule.
 
     Parameters
     ----------
     probability : ndarray of shape (n, n)
-        On the grid; the chosen place is its middle.
+        On the grid; the chosen location is its middle.
 
     Returns
     -------

@@ -1,40 +1,18 @@
 """Whether there is a nodule at a location at all, as a network of its own sees it."""
 
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import tensorflow as tf
+import numpy as np
 
 from models.imaging.scan import Roi, Scan
 from models.imaging.two_fields import SHAPE, fields_at
-from models.inference.runtime.folded_graph import FoldedGraph, compiled
-from models.inference.runtime.weights import fill
-from models.inference.views import eight_views
-from models.networks.recognition import build_recognition
+from models.inference.reading import Recognition
+from models.inference.runtime.weights import load_answering
+from models.inference.views import VIEWS, eight_views
 
 KEY = "recognition"
 OUTPUT = "nodule"  # layer
-
-
-@dataclass(frozen=True)
-class Recognition:
-    """What the recognition network says of one location.
-
-    Attributes
-    ----------
-    probability : float
-        That there is a nodule, in [0, 1].
-    threshold : float
-        Below it there is none.
-    """
-
-    probability: float
-    threshold: float
-
-    @property
-    def is_nodule(self) -> bool:
-        """Whether a nodule is recognised."""
-        return self.probability >= self.threshold
 
 
 class Recogniser:
@@ -54,19 +32,19 @@ class Recogniser:
     """
 
     def __init__(self, folder: str | Path, report: dict):
-        self.report = report
-        model = build_recognition(SHAPE)
-        fill(model, folder, KEY, report)
-        self._answer = compiled(FoldedGraph(model), [OUTPUT])
-        self._answer(tf.zeros((8, *SHAPE)))
+        from models.networks.recognition import build_recognition  # imports Keras
 
-    def __call__(self, scan: Scan, roi: Roi, shown: tuple[int, int] | None) -> Recognition:
+        self.report = report
+        self._answer = load_answering(partial(build_recognition, SHAPE), folder, KEY, report, OUTPUT)
+        self._answer(np.zeros((VIEWS, *SHAPE), np.float32))
+
+    def __call__(self, scan: Scan, roi: Roi, slices: tuple[int, int] | None) -> Recognition:
         """What the network says of a location, averaged over the eight mirrored and turned views.
 
-        `shown` are the first and the last slice that show an outlined nodule. Where the localiser outlines
+        `slices` are the first and the last that show an outlined nodule. Where the localiser outlines
         nothing (None), more is asked for: the two networks err independently.
         """
-        views = eight_views(fields_at(scan, roi.row, roi.col, roi.slice, shown)[None])
-        probability = self._answer(tf.constant(views))[OUTPUT].numpy().mean()
-        kind = "outlined" if shown else "not_outlined"
+        views = eight_views(fields_at(scan, roi.row, roi.col, roi.slice, slices)[None])
+        probability = self._answer(views).mean()
+        kind = "outlined" if slices else "not_outlined"
         return Recognition(float(probability), self.report["thresholds"][kind])

@@ -1,6 +1,6 @@
 """Looking for nodules in all of a scan, without a click."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import numpy as np
@@ -8,45 +8,29 @@ import numpy as np
 from models.errors import UserError
 from models.imaging.field import Grid, field_at, slice_in_hu
 from models.imaging.lung import lung_mask
-from models.imaging.scan import Roi, locate
-from models.inference.detection.candidates import best_of, blobs_in, link, plausibility
+from models.imaging.scan import Roi, Scan, locate
+from models.inference.detection.candidates import Blob, Candidate, best_of, blobs_in, link, plausibility
+from models.inference.detection.localiser import Localiser
 from models.inference.runtime.parallel import CORES, side_by_side
-from models.networks.localiser import STRIDE
 
 STEP_MM = 2.0  # slices are looked at so far apart, or all of them where they are farther
 LEAST_MM = 3.0  # in whole slices; LIDC-IDRI calls nothing smaller a nodule
 USUAL_MM = 8.0  # smaller finds are less suspicious and rank lower
 MOST, LOOKS = 5, 10  # candidates that are shown, and that are looked at twice
-MARGIN_MM = 15.0  # around the lungs, for the network to see what a place borders on
+MARGIN_MM = 15.0  # around the lungs, for the network to see what a location borders on
 
 
 class Cancelled(Exception):
     """The search was given up."""
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A place that may be a nodule.
-
-    Attributes
-    ----------
-    row, col : float
-        Centre in the file's pixels.
-    slice : int
-    score : float
-        0 to 1: how sure the network is; no probability of anything.
-    diameter_mm : float or None
-        Of a disc of the same area; None where the spacing is assumed.
-    """
-
-    row: float
-    col: float
-    slice: int
-    score: float
-    diameter_mm: float | None
-
-
-def search(scan, localiser, progress=None, cancelled=None, indices=None):
+def search(
+    scan: Scan,
+    localiser: Localiser,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    indices: Sequence[int] | None = None,
+) -> tuple[Candidate, ...]:
     """Nodule candidates of a scan, the best first.
 
     Parameters
@@ -70,7 +54,7 @@ def search(scan, localiser, progress=None, cancelled=None, indices=None):
     Cancelled
     """
     indices = slices_to_search(scan) if indices is None else indices
-    found = []
+    found: list[list[Blob]] = []
     if progress:
         progress(0, len(indices))
     for start in range(0, len(indices), CORES):
@@ -83,13 +67,8 @@ def search(scan, localiser, progress=None, cancelled=None, indices=None):
     return _ranked(scan, localiser, found, len(indices))
 
 
-def suggest(scan, localiser, index=None):
-    """The most suspicious place of a scan, or of one of its slices.
-
-    Returns
-    -------
-    Roi
-        Its source is ``suggested``.
+def suggest(scan: Scan, localiser: Localiser | None, index: int | None = None) -> Roi:
+    """The most suspicious location of a scan, or of one of its slices; its source is ``suggested``.
 
     Raises
     ------
@@ -112,36 +91,38 @@ def suggest(scan, localiser, index=None):
     return Roi(best.row, best.col, best.slice, "suggested")
 
 
-def slices_to_search(scan):
+def slices_to_search(scan: Scan) -> range:
     """Indices of the slices that are looked at."""
     spacing = scan.slice_spacing_mm
     step = max(1, int(STEP_MM / spacing)) if spacing else 1
     return range(step // 2 if len(scan.slices) > step else 0, len(scan.slices), step)
 
 
-def _blobs_of(scan, localiser, index):
+def _blobs_of(scan: Scan, localiser: Localiser, index: int) -> list[Blob]:
     lungs, box = None, (0, 0, scan.rows, scan.cols)
     if scan.is_whole_slice:
         lungs = lung_mask(slice_in_hu(scan, index), scan.spacing_mm)
         if not lungs.any():
             return []
         box = _around(lungs, scan.spacing_mm)
+    from models.networks.localiser import STRIDE  # imports Keras
+
     grid = Grid.over(box, STRIDE, scan.spacing_mm)
     probability = localiser.maps(field_at(scan, index, grid)[None])[0]
     probability = np.where(_allowed(grid, lungs, (scan.rows, scan.cols)), probability, 0)
     return blobs_in(probability, grid, index, scan.positions_mm[index] if scan.positions_mm else 0.0)
 
 
-def _allowed(grid, lungs, shape):
+def _allowed(grid: Grid, lungs: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
     """Which pixels of a grid lie within the image and, where these are known, the lungs."""
-    places = [np.rint(at).astype(int) for at in grid.to_file(*(np.arange(n) for n in grid.size))]
-    inside = np.logical_and.outer(*(at < n for at, n in zip(places, shape, strict=True)))
+    pixels = [np.rint(at).astype(int) for at in grid.to_file(*(np.arange(n) for n in grid.size))]
+    inside = np.logical_and.outer(*(at < n for at, n in zip(pixels, shape, strict=True)))
     if lungs is None:
         return inside
-    return inside & lungs[np.ix_(*(np.minimum(at, n - 1) for at, n in zip(places, shape, strict=True)))]
+    return inside & lungs[np.ix_(*(np.minimum(at, n - 1) for at, n in zip(pixels, shape, strict=True)))]
 
 
-def _around(mask, spacing_mm):
+def _around(mask: np.ndarray, spacing_mm: tuple[float, float]) -> tuple[int, int, int, int]:
     """Bounding box (top, left, bottom, right) of a mask with a margin, in whole pixels."""
     edges = []
     for axis, spacing in enumerate(spacing_mm):
@@ -152,8 +133,10 @@ def _around(mask, spacing_mm):
     return top, left, bottom, right
 
 
-def _ranked(scan, localiser, found, n_searched):
-    """A second look, at the best places only: eight views of each, around it, tell nodules from noise."""
+def _ranked(
+    scan: Scan, localiser: Localiser, found: Sequence[Sequence[Blob]], n_searched: int
+) -> tuple[Candidate, ...]:
+    """A second look, at the best candidates only: eight views of each, around it, tell nodules from noise."""
     step = None
     if scan.positions_mm and n_searched > 1:
         step = (scan.positions_mm[-1] - scan.positions_mm[0]) / (n_searched - 1)
@@ -165,19 +148,21 @@ def _ranked(scan, localiser, found, n_searched):
     return tuple(_without_doubles([candidate for candidate, _ in good], scan.spacing_mm)[:MOST])
 
 
-def _second_look(scan, localiser, blob, factor):
-    """The candidate at a blob's place, and what ranks it: its score, less for a small one."""
+def _second_look(
+    scan: Scan, localiser: Localiser, blob: Blob, factor: float
+) -> tuple[Candidate, float] | None:
+    """The candidate at a blob, and what ranks it: its score, less for a small one."""
     seen = localiser.look_at(scan, blob.row, blob.col, blob.slice)
     if seen is None or (scan.is_whole_slice and seen.diameter_mm < LEAST_MM):
         return None
     score, diameter = factor * seen.score, seen.diameter_mm
-    candidate = Candidate(*seen.place, blob.slice, score, None if scan.spacing_assumed else diameter)
+    candidate = Candidate(*seen.middle, blob.slice, score, None if scan.spacing_assumed else diameter)
     return candidate, score * min(1.0, diameter / USUAL_MM) ** 0.25
 
 
-def _without_doubles(candidates, spacing_mm):
-    """Of candidates at one place of one slice, which the second look made of two, the first."""
-    kept = []
+def _without_doubles(candidates: Iterable[Candidate], spacing_mm: tuple[float, float]) -> list[Candidate]:
+    """Of candidates at one location of one slice, which the second look made of two, the first."""
+    kept: list[Candidate] = []
     for c in candidates:
         same = (k for k in kept if k.slice == c.slice)
         if not any(
@@ -187,8 +172,10 @@ def _without_doubles(candidates, spacing_mm):
     return kept
 
 
-def find_location(scan, localiser, row, col, index):
-    """The place given, or the centre of a crop, or else the best candidate of the scan or of its slice.
+def find_location(
+    scan: Scan, localiser: Localiser | None, row: float | None, col: float | None, index: int | None
+) -> Roi:
+    """The location given, or the centre of a crop, or else the best candidate of the scan or of its slice.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from models.imaging.field import field_at
 from models.imaging.scan import Roi, Scan
-from models.inference.detection.localiser import Localiser
+from models.inference.detection.localiser import Localiser, OutlinedNodule
 from models.inference.measurement.outline import contour
 
 AT_ONCE = 4  # slices on either side, looked at together
@@ -30,13 +30,13 @@ class Section:
         The middle of the outline; its source is that of the click.
     polygon : ndarray of shape (n, 2)
         The outline, as `models.inference.measurement.outline.contour` gives it.
-    shown : (int, int)
+    slices : (int, int)
         The first and the last slice that show the nodule.
     """
 
     roi: Roi
     polygon: np.ndarray
-    shown: tuple[int, int]
+    slices: tuple[int, int]
 
 
 def largest_section(scan: Scan, roi: Roi, localiser: Localiser) -> Section | None:
@@ -49,21 +49,25 @@ def largest_section(scan: Scan, roi: Roi, localiser: Localiser) -> Section | Non
         parts |= _follow(scan, localiser, seen, roi.slice, step)
     largest = max(parts, key=lambda index: (parts[index].sum(), -abs(index - roi.slice)))
     if largest != roi.slice:
-        again = localiser.look_at(scan, *seen.middle_of(parts[largest]), largest)
+        row, col = seen.middle_of(parts[largest])
+        again = localiser.look_at(scan, row, col, largest)
         seen, largest = (again, largest) if again is not None else (seen, roi.slice)
     polygon = contour(seen.in_file((scan.rows, scan.cols)))
     if polygon is None:
         return None
-    row, col = seen.place
+    row, col = seen.middle
     return Section(replace(roi, row=row, col=col, slice=largest), polygon, (min(parts), max(parts)))
 
 
-def _follow(scan, localiser, seen, start, step):
+def _follow(
+    scan: Scan, localiser: Localiser, seen: OutlinedNodule, start: int, step: int
+) -> dict[int, np.ndarray]:
     """What of the next slices, up or down, belongs to the nodule: its pixels on the grid by slice."""
     spacing = scan.slice_spacing_mm
     reach = min(MOST, int(REACH_MM / spacing)) if spacing else MOST
     last = max(-1, start - reach - 1) if step < 0 else min(len(scan.slices), start + reach + 1)
-    indices, found, before = range(start + step, last, step), {}, seen.inside
+    indices, before = range(start + step, last, step), seen.inside
+    found: dict[int, np.ndarray] = {}
     for begin in range(0, len(indices), AT_ONCE):
         some = indices[begin : begin + AT_ONCE]
         maps = localiser.maps(np.stack([field_at(scan, index, seen.grid) for index in some]))
@@ -75,7 +79,7 @@ def _follow(scan, localiser, seen, start, step):
     return found
 
 
-def _continued(bright, before):
+def _continued(bright: np.ndarray, before: np.ndarray) -> np.ndarray | None:
     """The part that overlaps most with that of the slice before; None where there is none."""
     parts, n = ndimage.label(bright)
     shared = np.bincount(parts[before], minlength=2)[1:]

@@ -27,15 +27,11 @@ class Outline:
     level: float
 
 
-def contour(outline):
+def contour(outline: Outline) -> np.ndarray | None:
     """The polygon on which the probability is `level`, linearly interpolated between the pixels.
 
     Of several polygons it is the one of the largest area, so that holes and crumbs do not count. Beyond the
     window the probability is taken for 0, so that the polygon is closed at its edges too.
-
-    Parameters
-    ----------
-    outline : Outline
 
     Returns
     -------
@@ -44,25 +40,25 @@ def contour(outline):
         vertex is joined to the first. None where nothing reaches above the level.
     """
     padded = np.pad(np.asarray(outline.probability, np.float64), 1)
-    polygons = contour_generator(z=padded).lines(outline.level)
+    polygons = map(np.asarray, contour_generator(z=padded).lines(outline.level))
     largest = max(polygons, key=area, default=None)
     if largest is None or area(largest) == 0:
         return None
     return largest[:-1, ::-1] + (outline.top - 1, outline.left - 1)
 
 
-def area(polygon):
+def area(polygon: np.ndarray) -> float:
     """Area within a polygon (n, 2) in the square of its unit (Gauss's shoelace formula)."""
     x, y = (polygon - polygon[0]).T
     return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)
 
 
-def reaches_edge(polygon, shape):
+def reaches_edge(polygon: np.ndarray, shape: tuple[int, int]) -> bool:
     """Whether a polygon takes in a pixel at the edge of an image (rows, cols), and may go on beyond it."""
     return bool((polygon < 0).any() or (polygon > np.array(shape) - 1).any())
 
 
-def within(polygon, shape):
+def within(polygon: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Which pixels of an image have their centre in a polygon.
 
     Parameters

@@ -1,11 +1,12 @@
 """From a nodule's polygon to numbers: axes, diameters, mean HU, texture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from models.imaging.scan import Scan
 from models.inference.measurement.outline import area, within
-from models.inference.measurement.texture import texture_of
+from models.inference.measurement.texture import Texture, texture_of
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,7 @@ class Measurement:
     mean_hu : float or None
         Of the pixels whose centre lies in the outline.
     texture : str or None
-        ``solid``, ``part-solid`` or ``ground glass``: an impression, see
-        `models.inference.measurement.texture`.
+        An impression, see `models.inference.measurement.texture`.
     """
 
     long_axis_mm: float | None = None
@@ -34,10 +34,10 @@ class Measurement:
     mean_diameter_mm: float | None = None
     equivalent_diameter_mm: float | None = None
     mean_hu: float | None = None
-    texture: str | None = None
+    texture: Texture | None = None
 
 
-def measure(polygon, scan, index):
+def measure(polygon: np.ndarray, scan: Scan, index: int) -> Measurement:
     """Measure an outlined nodule.
 
     Lengths are None where the pixel spacing was assumed, mean HU and texture where the pixels are no HU.
@@ -50,23 +50,20 @@ def measure(polygon, scan, index):
     scan : Scan
     index : int
         The slice.
-
-    Returns
-    -------
-    Measurement
     """
-    sizes = {} if scan.spacing_assumed else _sizes(polygon * scan.spacing_mm)
+    sizes = Measurement() if scan.spacing_assumed else _sizes(polygon * scan.spacing_mm)
     if not scan.is_hu:
-        return Measurement(**sizes)
+        return sizes
     hu, inside = _pixels(polygon, scan.slices[index])
-    return Measurement(
-        **sizes,
+    mean = sizes.mean_diameter_mm
+    return replace(
+        sizes,
         mean_hu=float(hu[inside].mean()) if inside.any() else None,
-        texture=texture_of(hu, inside, scan.spacing_mm, sizes["mean_diameter_mm"]) if sizes else None,
+        texture=None if mean is None else texture_of(hu, inside, scan.spacing_mm, mean),
     )
 
 
-def axes(polygon):
+def axes(polygon: np.ndarray) -> tuple[float, float]:
     """Long and short axis of a polygon (n, 2), in its unit.
 
     As radiologists measure: the long axis, and perpendicular to it the short axis, in one slice (Bankier
@@ -80,17 +77,12 @@ def axes(polygon):
     return long, _longest_chord((polygon - first) @ along, (polygon - first) @ across)
 
 
-def _sizes(polygon_mm):
+def _sizes(polygon_mm: np.ndarray) -> Measurement:
     long, short = axes(polygon_mm)
-    return {
-        "long_axis_mm": long,
-        "short_axis_mm": short,
-        "mean_diameter_mm": (long + short) / 2,
-        "equivalent_diameter_mm": float(2 * np.sqrt(area(polygon_mm) / np.pi)),
-    }
+    return Measurement(long, short, (long + short) / 2, float(2 * np.sqrt(area(polygon_mm) / np.pi)))
 
 
-def _farthest(points):
+def _farthest(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The two points that are farthest apart, one row of distances at a time: a polygon may be long."""
     squares = np.empty(len(points))
     partners = np.empty(len(points), int)
@@ -98,11 +90,11 @@ def _farthest(points):
         distances = ((points - point) ** 2).sum(axis=1)
         partners[i] = distances.argmax()
         squares[i] = distances[partners[i]]
-    i = squares.argmax()
-    return points[i], points[partners[i]]
+    first = squares.argmax()
+    return points[first], points[partners[first]]
 
 
-def _longest_chord(x, y):
+def _longest_chord(x: np.ndarray, y: np.ndarray) -> float:
     """Length of the longest stretch of a line of constant x that lies within the polygon (x, y).
 
     Between two neighbouring vertices in x the same edges are crossed and the length of each stretch changes
@@ -121,7 +113,7 @@ def _longest_chord(x, y):
     return float(longest)
 
 
-def _pixels(polygon, pixels):
+def _pixels(polygon: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """HU around the polygon, and which of these pixels lie in it."""
     first = np.clip(np.floor(polygon.min(axis=0)).astype(int), 0, None)
     last = np.ceil(polygon.max(axis=0)).astype(int)

@@ -8,8 +8,12 @@ such (MacMahon et al., Radiology 284, 228, 2017), and where it agrees less with 
 solid: a cavity or bubbles can make a solid nodule look part-solid.
 """
 
+from typing import Literal
+
 import numpy as np
 from scipy.ndimage import distance_transform_edt
+
+Texture = Literal["solid", "part-solid", "ground glass"]
 
 SOLID_HU = -300.0
 RIM_MM = 1.0  # not judged: there the nodule shares its voxels with lung
@@ -18,7 +22,9 @@ LEAST_PIXELS = 5
 GROUND_GLASS_BELOW, SOLID_FROM = 0.2, 0.75  # share of solid voxels
 
 
-def texture_of(hu, inside, spacing_mm, diameter_mm):
+def texture_of(
+    hu: np.ndarray, inside: np.ndarray, spacing_mm: tuple[float, float], diameter_mm: float
+) -> Texture | None:
     """The impression; None where the nodule is too small for one.
 
     Parameters
@@ -30,11 +36,6 @@ def texture_of(hu, inside, spacing_mm, diameter_mm):
         Row and column spacing.
     diameter_mm : float
         Mean diameter.
-
-    Returns
-    -------
-    str or None
-        ``solid``, ``part-solid`` or ``ground glass``.
     """
     share = solid_share(hu, inside, spacing_mm)
     if diameter_mm < LEAST_MM or share is None:
@@ -42,14 +43,16 @@ def texture_of(hu, inside, spacing_mm, diameter_mm):
     return name_of(share)
 
 
-def name_of(share, ground_glass_below=GROUND_GLASS_BELOW, solid_from=SOLID_FROM):
+def name_of(
+    share: float, ground_glass_below: float = GROUND_GLASS_BELOW, solid_from: float = SOLID_FROM
+) -> Texture:
     """What a share of solid voxels is called."""
     if share < ground_glass_below:
         return "ground glass"
     return "solid" if share >= solid_from else "part-solid"
 
 
-def solid_share(hu, inside, spacing_mm):
+def solid_share(hu: np.ndarray, inside: np.ndarray, spacing_mm: tuple[float, float]) -> float | None:
     """Share of solid voxels in a nodule without its rim; None where less than `LEAST_PIXELS` are left."""
     depth = distance_transform_edt(np.pad(inside, 1), sampling=spacing_mm)[1:-1, 1:-1]
     core = depth > RIM_MM + min(spacing_mm) / 2  # depth is to the next pixel's centre, the edge half as near

@@ -5,18 +5,22 @@ section 3.2), and dropout is gone. To trace some hundred Keras layers takes seco
 tenths of one; and the weights are kept once, where a copy of the Keras model would be kept beside them.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
 
-ACTIVATIONS = {
+Tensor = Any  # TensorFlow brings no types
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": tf.identity,
     "relu": tf.nn.relu,
     "sigmoid": tf.nn.sigmoid,
-    "silu": tf.nn.silu,
+    "silu": lambda x: x * tf.sigmoid(x),  # tf.nn.silu has a gradient of its own, slow to trace
     "softmax": tf.nn.softmax,
 }
 
@@ -37,9 +41,9 @@ class Step:
     """
 
     name: str
-    sources: tuple
-    weights: tuple
-    compute: object
+    sources: tuple[str, ...]
+    weights: tuple[Tensor, ...]
+    compute: Callable[..., Tensor]
 
 
 class FoldedGraph:
@@ -50,6 +54,8 @@ class FoldedGraph:
     model : keras.Model
         Made of one input and of layers of the kinds in `KINDS`; each batch normalisation follows a
         convolution without bias that nothing else uses.
+    weights : dict of str to list of ndarray, optional
+        The layers' weights by name, in the order of Keras; else those of the model itself.
 
     Attributes
     ----------
@@ -61,10 +67,10 @@ class FoldedGraph:
     Raises
     ------
     ValueError
-        For a layer that is not among `KINDS`, or does what these do not.
+        For a layer that is not among `KINDS`, or does what these do not, and for weights that do not fit.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: keras.Model, weights: Mapping[str, Sequence[np.ndarray]] | None = None):
         (given,) = model.inputs
         self.input, self.input_shape = given._keras_history.operation.name, tuple(given.shape[1:])
         norms = {
@@ -73,7 +79,7 @@ class FoldedGraph:
             if isinstance(layer, layers.BatchNormalization)
         }
         aliases = {conv: norm.name for conv, norm in norms.items()}
-        self._steps = []
+        self._steps: list[Step] = []
         for layer in model.layers:
             if isinstance(layer, layers.InputLayer | layers.BatchNormalization):
                 continue
@@ -81,12 +87,12 @@ class FoldedGraph:
             if isinstance(layer, layers.Dropout):
                 aliases[layer.name] = sources[0]
                 continue
-            weights = _weights(layer, norms.get(layer.name))
+            own = _folded(layer, norms.get(layer.name), weights)
             name = aliases.get(layer.name, layer.name)
-            self._steps.append(Step(name, sources, tuple(map(tf.constant, weights)), _compute(layer)))
+            self._steps.append(Step(name, sources, tuple(map(tf.constant, own)), _compute(layer)))
         self.names = {step.name for step in self._steps}
 
-    def __call__(self, inputs):
+    def __call__(self, inputs: Tensor) -> dict[str, Tensor]:
         """All outputs by name, the input's included; `inputs` is a tensor (n, rows, cols, channels)."""
         outputs = {self.input: inputs}
         for step in self._steps:
@@ -94,7 +100,7 @@ class FoldedGraph:
         return outputs
 
 
-def compiled(steps, names):
+def compiled(steps: FoldedGraph, names: Sequence[str]) -> Callable[[Tensor], dict[str, Tensor]]:
     """Some layers' outputs as one graph.
 
     Returns
@@ -103,7 +109,7 @@ def compiled(steps, names):
         From a tensor or array (n, rows, cols, channels), float32, to a dict of tensors by layer.
     """
 
-    def passing(inputs):
+    def passing(inputs: Tensor) -> dict[str, Tensor]:
         outputs = steps(inputs)
         return {name: outputs[name] for name in names}
 
@@ -111,26 +117,38 @@ def compiled(steps, names):
     return tf.function(passing, input_signature=[spec], autograph=False).get_concrete_function()
 
 
-def _sources(layer):
+def _sources(layer: keras.Layer) -> list[str]:
     inputs = layer.input if isinstance(layer.input, list) else [layer.input]
     return [tensor._keras_history.operation.name for tensor in inputs]
 
 
-def _weights(layer, norm):
-    """A layer's kernel and bias, a batch normalisation after it folded in; of most layers none."""
-    weights = layer.get_weights()
+def _weights(layer: keras.Layer, weights: Mapping[str, Sequence[np.ndarray]] | None) -> Sequence[np.ndarray]:
+    """A layer's own weights, of which most layers have none."""
+    if weights is None:
+        return layer.get_weights()
+    own, shapes = weights.get(layer.name, ()), [tuple(variable.shape) for variable in layer.weights]
+    if [array.shape for array in own] != shapes:
+        raise ValueError(f"{layer.name}: expected arrays of {shapes}.")
+    return own
+
+
+def _folded(
+    layer: keras.Layer, norm: keras.Layer | None, weights: Mapping[str, Sequence[np.ndarray]] | None
+) -> Sequence[np.ndarray]:
+    """A layer's kernel and bias, a batch normalisation after it folded in."""
+    own = _weights(layer, weights)
     if norm is None:
-        return weights
-    if len(weights) != 1:
+        return own
+    if len(own) != 1:
         raise ValueError(f"{norm.name}: expected a convolution without bias. Received: {layer.name}")
-    gamma, beta, mean, variance = norm.get_weights()
+    gamma, beta, mean, variance = _weights(norm, weights)
     scale = gamma / np.sqrt(variance + norm.epsilon)
     by_input = isinstance(layer, layers.DepthwiseConv2D)  # (rows, cols, inputs, 1) in place of outputs last
-    return [weights[0] * (scale[:, None] if by_input else scale), beta - mean * scale]
+    return [own[0] * (scale[:, None] if by_input else scale), beta - mean * scale]
 
 
-def _compute(layer):
-    """What a layer does, as a function that keeps nothing of the layer."""
+def _compute(layer: keras.Layer) -> Callable[..., Tensor]:
+    """What a layer does, as a function of its inputs and weights that keeps nothing of the layer."""
     for kind, made in KINDS.items():
         if type(layer) is kind:
             return made(layer)
@@ -138,7 +156,7 @@ def _compute(layer):
     raise ValueError(f"{layer.name}: expected one of {kinds}. Received: {type(layer).__name__}")
 
 
-def _convolution(layer):
+def _convolution(layer: keras.Layer) -> Callable[..., Tensor]:
     if set(layer.dilation_rate) != {1} or getattr(layer, "groups", 1) != 1:
         raise ValueError(f"{layer.name}: expected no dilation and no groups.")
     options = {"strides": [1, *layer.strides, 1], "padding": layer.padding.upper()}
@@ -146,12 +164,12 @@ def _convolution(layer):
     return partial(_weighted, partial(function, **options), _activation(layer))
 
 
-def _transposed(layer):
+def _transposed(layer: keras.Layer) -> Callable[..., Tensor]:
     strides = layer.strides
     if layer.kernel_size != strides:
         raise ValueError(f"{layer.name}: expected a kernel of the strides' size {strides}.")
 
-    def enlarge(x, kernel):
+    def enlarge(x: Tensor, kernel: Tensor) -> Tensor:
         n, rows, cols, _ = tf.unstack(tf.shape(x))
         shape = tf.stack([n, rows * strides[0], cols * strides[1], kernel.shape[2]])
         return tf.nn.conv2d_transpose(x, kernel, shape, strides, "VALID")
@@ -159,32 +177,38 @@ def _transposed(layer):
     return partial(_weighted, enlarge, _activation(layer))
 
 
-def _weighted(function, activation, x, kernel, bias=None):
+def _weighted(
+    function: Callable[..., Tensor],
+    activation: Callable[[Tensor], Tensor],
+    x: Tensor,
+    kernel: Tensor,
+    bias: Tensor | None = None,
+) -> Tensor:
     x = function(x, kernel)
     return activation(x if bias is None else tf.nn.bias_add(x, bias))
 
 
-def _relu(layer):
+def _relu(layer: keras.Layer) -> Callable[[Tensor], Tensor]:
     if layer.max_value is not None or layer.negative_slope or layer.threshold:
         raise ValueError(f"{layer.name}: expected a plain ReLU.")
     return tf.nn.relu
 
 
-def _pooling(layer):
+def _pooling(layer: keras.Layer) -> Callable[[Tensor], Tensor]:
     options = {"ksize": layer.pool_size, "strides": layer.strides, "padding": layer.padding.upper()}
     return partial(tf.nn.max_pool2d, **options)
 
 
-def _cropping(layer):
+def _cropping(layer: keras.Layer) -> Callable[[Tensor], Tensor]:
     (top, bottom), (left, right) = layer.cropping
     return lambda x: x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
 
 
-def _activation(layer):
+def _activation(layer: keras.Layer) -> Callable[[Tensor], Tensor]:
     return ACTIVATIONS[layer.activation.__name__]
 
 
-KINDS = {
+KINDS: dict[type, Callable[[keras.Layer], Callable[..., Tensor]]] = {
     layers.Conv2D: _convolution,
     layers.DepthwiseConv2D: _convolution,
     layers.Conv2DTranspose: _transposed,

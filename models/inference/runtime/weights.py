@@ -1,24 +1,25 @@
-"""Weights that are what their report says."""
+"""Weights that are what their report says, and the networks that they make."""
+
+from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from models.trained import WeightsError, bytes_of
+import h5py
+import numpy as np
 
+from models.weights import WeightsError, bytes_of
 
-class _Named(io.BytesIO):
-    """The bytes of a file under its name, by which Keras tells what is in them."""
+if TYPE_CHECKING:
+    import keras
 
-    def __init__(self, name, content):
-        super().__init__(content)
-        self._name = name
-
-    def __str__(self):
-        return self._name
+    from models.inference.runtime.folded_graph import FoldedGraph
 
 
-def read_checked(path, report):
+def read_checked(path: Path, report: Mapping[str, Any]) -> bytes:
     """Bytes of a file; WeightsError where it is missing or not the one of the report ``<key>.json``.
 
     What was checked is what is used: a file that changes later changes nothing.
@@ -30,14 +31,53 @@ def read_checked(path, report):
     return content
 
 
-def fill(model, folder, key, report):
-    """Load ``<key>.weights.h5`` into a model; WeightsError where the file is not the one of the report.
+def load_network(
+    build: Callable[[], keras.Model], folder: str | Path, key: str, report: Mapping[str, Any]
+) -> FoldedGraph:
+    """The network of ``<key>.weights.h5``; WeightsError where the file is not the one of the report.
 
-    The file holds arrays and no code, and nothing else is taken from it.
+    The Keras model is built without values for its variables, and the arrays go from the file straight into
+    the graph: to draw, fill and copy the variables takes twice as long as all the rest. The file holds arrays
+    and no code, and nothing else is taken from it.
     """
+    import keras
+
+    from models.inference.runtime.folded_graph import FoldedGraph
+
     path = Path(folder) / f"{key}.weights.h5"
     content = read_checked(path, report)
+    with keras.StatelessScope(initialize_variables=False):
+        model = build()
     try:
-        model.load_weights(_Named(path.name, content))
-    except Exception as error:  # h5py and Keras raise many kinds
+        return FoldedGraph(model, _arrays(content))
+    except Exception as error:  # h5py raises many kinds
         raise WeightsError(f"{path.name} does not fit this version's network.") from error
+
+
+def load_answering(
+    build: Callable[[], keras.Model], folder: str | Path, key: str, report: Mapping[str, Any], output: str
+) -> Callable[[np.ndarray], np.ndarray]:
+    """One output of the network of ``<key>.weights.h5`` as a function of arrays; see `load_network`."""
+    import tensorflow as tf
+
+    from models.inference.runtime.folded_graph import compiled
+
+    answer = compiled(load_network(build, folder, key, report), [output])
+    return lambda inputs: answer(tf.constant(inputs))[output].numpy()
+
+
+def _arrays(content: bytes) -> dict[str, list[np.ndarray]]:
+    """The arrays of each layer by its name, float32, of a file as Keras' ``save_weights`` writes it."""
+    with h5py.File(io.BytesIO(content)) as file:
+        groups = [layer["vars"] for layer in file["layers"].values() if "vars" in layer]
+        return {
+            group.attrs["name"]: [_floats(group[str(i)]) for i in range(len(group))]
+            for group in groups
+            if len(group)
+        }
+
+
+def _floats(dataset: h5py.Dataset) -> np.ndarray:
+    if not np.issubdtype(dataset.dtype, np.floating):
+        raise ValueError(f"{dataset.name}: expected floating-point numbers. Received: {dataset.dtype}")
+    return dataset[()].astype(np.float32)

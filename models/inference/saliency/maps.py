@@ -1,25 +1,18 @@
 """Maps over a patch: gathered from shifted views, enlarged, smoothed, scaled, combined. Knows no network."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from models.imaging.patch import PATCH
+from models.imaging.patch import PATCH, PatchSpec
+from models.inference.views import VIEWS, turned_back
 
-VIEWS = 8  # mirror images and right-angle turns of one patch, see `models.inference.views.views`
 SMOOTH_MM = 1.0  # standard deviation
 LEAST = 1e-3  # log odds: a view whose evidence adds up to less says nothing
 FLOOR = 1e-3  # of a map's maximum, so that no layer alone can rule a place out
 
 
-def turned_back(maps):
-    """Maps of the eight views, shape (8, rows, cols), each in the orientation of the first."""
-    maps = maps.reshape(2, 2, 2, *maps.shape[1:]).copy()  # transposed, upside down, mirrored
-    maps[1] = maps[1].swapaxes(-1, -2)
-    maps[:, 1] = maps[:, 1, :, ::-1]
-    maps[:, :, 1] = maps[:, :, 1, :, ::-1]
-    return maps.reshape(VIEWS, *maps.shape[3:])
-
-
-def enlarged(maps, pixels=PATCH.pixels):
+def enlarged(maps: np.ndarray, pixels: int = PATCH.pixels) -> np.ndarray:
     """Square maps (..., n, n) on the patch's grid, interpolated bilinearly."""
     size = maps.shape[-1]
     at = ((np.arange(pixels) + 0.5) * size / pixels - 0.5).clip(0, size - 1)
@@ -27,7 +20,7 @@ def enlarged(maps, pixels=PATCH.pixels):
     return weights @ maps @ weights.T
 
 
-def smoothed(maps, sigma_mm=SMOOTH_MM, spec=PATCH):
+def smoothed(maps: np.ndarray, sigma_mm: float = SMOOTH_MM, spec: PatchSpec = PATCH) -> np.ndarray:
     """Maps (..., pixels, pixels) smoothed by a Gaussian that does not reach beyond the patch."""
     at = np.arange(spec.pixels) * spec.field_mm / spec.pixels
     weights = np.exp(-(np.subtract.outer(at, at) ** 2) / (2 * sigma_mm**2))
@@ -35,7 +28,7 @@ def smoothed(maps, sigma_mm=SMOOTH_MM, spec=PATCH):
     return weights @ maps @ weights.T
 
 
-def scaled(values):
+def scaled(values: np.ndarray) -> np.ndarray:
     """A map with maximum 1, float32; 0 everywhere where it has no finite positive maximum."""
     top = values.max()
     if not (np.isfinite(top) and top > 0):
@@ -43,14 +36,14 @@ def scaled(values):
     return (values / top).clip(0, 1).astype(np.float32)
 
 
-def combined(maps):
+def combined(maps: Sequence[np.ndarray]) -> np.ndarray:
     """Geometric mean of maps in [0, 1], scaled; empty where one of them is."""
     if not all(one.any() for one in maps):
         return np.zeros(maps[0].shape, np.float32)
     return scaled(np.exp(np.mean(np.log(np.maximum(maps, FLOOR)), axis=0)))
 
 
-def spread(times, reach):
+def spread(times: int, reach: int) -> np.ndarray:
     """Shifts (row, col) in pixels for each view, `times` a view, evenly over a square of +-`reach`.
 
     A low-discrepancy sequence (Roberts, "The unreasonable effectiveness of quasirandom sequences", 2018).
@@ -64,7 +57,7 @@ def spread(times, reach):
     return np.rint((2 * ((0.5 + steps) % 1) - 1) * reach).astype(int).reshape(times, VIEWS, 2)
 
 
-def shifted(patches, shifts):
+def shifted(patches: np.ndarray, shifts: np.ndarray) -> np.ndarray:
     """Each of eight views at each of its shifts, shape (8 times, rows, cols, 3); mirrored beyond its edge."""
     margin, size = int(np.abs(shifts).max()), patches.shape[1]
     wide = np.pad(patches, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="reflect")
@@ -73,7 +66,7 @@ def shifted(patches, shifts):
     )
 
 
-def gathered(evidence, shifts, robust=False):
+def gathered(evidence: np.ndarray, shifts: np.ndarray, robust: bool = False) -> np.ndarray:
     """One map from the evidence in shifted views, shape (8 times, n, n): the mean of those that show a place.
 
     A view says how it shares out its evidence, not how much it has.

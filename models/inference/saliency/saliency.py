@@ -6,6 +6,9 @@ shifts of them where a single gradient scatters. `training.saliency` chose metho
 by measurement; ``weights/saliency.json`` names them.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +39,7 @@ class Saliency:
     layer: str | None
 
     @property
-    def is_empty(self):
+    def is_empty(self) -> bool:
         """Whether nothing in the patch moves the score: such a map must not be drawn."""
         return not self.map.any()
 
@@ -94,30 +97,25 @@ class Explainer:
     method: str
     layer: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"Expected one of {', '.join(METHODS)}. Received: {self.method}")
 
     @property
-    def layers(self):
+    def layers(self) -> list[str]:
         """Names of the layers whose evidence is needed."""
         return self.layer.split("+")
 
     @property
-    def how(self):
-        """How evidence is added up; a `Method`."""
+    def how(self) -> Method:
+        """How evidence is added up."""
         return METHODS[self.method]
 
-    @property
-    def shifts_views(self):
-        """Whether evidence is needed of other views than those that the answer is made of."""
-        return bool(self.how.shifts.any())
-
-    def views(self, patches):
+    def views(self, patches: np.ndarray) -> np.ndarray:
         """The views that evidence is needed of, (8 times, pixels, pixels, 3), for the eight of one slice."""
         return shifted(patches, self.how.shifts)
 
-    def map(self, evidence):
+    def map(self, evidence: Sequence[np.ndarray]) -> Saliency:
         """What the score of a slice rests on.
 
         Parameters
@@ -134,7 +132,7 @@ class Explainer:
         return Saliency(combined(maps), self.method, self.layer)
 
 
-def joined(saliencies):
+def joined(saliencies: Iterable[Saliency]) -> Saliency:
     """The mean of the maps that are not empty, for the consensus; empty where all are."""
     maps = [saliency.map for saliency in saliencies if not saliency.is_empty]
     return Saliency(scaled(np.sum(maps, axis=0) if maps else np.zeros(PATCH.shape[:2])), JOINED, None)

@@ -1,17 +1,21 @@
 """What both exports share: the source image, who made them, new identifiers, the bytes of a file."""
 
 import io
+from typing import Any
 
-from pydicom.uid import generate_uid
+from pydicom.dataset import Dataset
+from pydicom.uid import UID, generate_uid
 
 from models import __version__
 from models.errors import UserError
+from models.imaging.scan import Reference
+from models.inference.finding import Finding
 
 PRODUCT = "Lung nodule classifier"
 SERIES_NUMBERS = {"SR": 9101, "OT": 9102}  # by modality; far from what scanners count up from 1
 
 
-def source_of(finding):
+def source_of(finding: Finding) -> Reference:
     """The `Reference` of the slice that the finding is about.
 
     Raises
@@ -26,20 +30,20 @@ def source_of(finding):
             "DICOM reports refer to the DICOM images that they are about; the upload holds none, or they "
             "have no valid identifiers (UIDs).",
         )
-    return references[finding.roi.slice]
+    return references[finding.reading.roi.slice]
 
 
-def version_of(finding):
+def version_of(finding: Finding) -> str:
     """Version of the app and of its weights."""
-    return f"{__version__}, weights {finding.weights}"
+    return f"{__version__}, weights {finding.reading.weights}"
 
 
-def new_uid():
+def new_uid() -> UID:
     """A unique identifier that needs no registered root (PS3.5 section B.2)."""
     return generate_uid(prefix=None)
 
 
-def header(finding, modality, description):
+def header(finding: Finding, modality: str, description: str) -> dict[str, Any]:
     """Arguments of highdicom's constructors: a new object in a new series, made by this app.
 
     Parameters
@@ -49,10 +53,6 @@ def header(finding, modality, description):
         ``SR`` or ``OT``.
     description : str
         Of the new series; at most 64 characters.
-
-    Returns
-    -------
-    dict
     """
     return {
         "series_instance_uid": new_uid(),
@@ -62,12 +62,12 @@ def header(finding, modality, description):
         "series_description": description,
         "manufacturer": PRODUCT,
         "manufacturer_model_name": PRODUCT,
-        "software_versions": (__version__, f"weights {finding.weights}"),
+        "software_versions": (__version__, f"weights {finding.reading.weights}"),
         "specific_character_set": "ISO_IR 192",
     }
 
 
-def as_file(dataset):
+def as_file(dataset: Dataset) -> bytes:
     """The bytes of a DICOM file (PS3.10)."""
     stream = io.BytesIO()
     dataset.save_as(stream, enforce_file_format=True)

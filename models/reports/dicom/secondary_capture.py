@@ -3,12 +3,14 @@
 from highdicom.sc import SCImage
 from pydicom.dataset import Dataset
 
+from models.imaging.scan import Reference
+from models.inference.finding import Finding
 from models.reports.dicom.common import as_file, header, source_of
 from models.reports.dicom.drawing import draw
 
 
-def secondary_capture(finding, caption):
-    """The bytes of a Secondary Capture (PS3.3 A.8) of a finding's slice.
+def secondary_capture(finding: Finding, caption: str) -> bytes:
+    """A DICOM file: a Secondary Capture (PS3.3 A.8) of a finding's slice.
 
     Patient and study attributes but the Study Instance UID are empty.
 
@@ -18,11 +20,6 @@ def secondary_capture(finding, caption):
         Its `saliency`, where there is one and it is not empty, is laid over the image.
     caption : str
         What is written below the image, "research use only" and the verdict among it.
-
-    Returns
-    -------
-    bytes
-        A DICOM file.
 
     Raises
     ------
@@ -43,7 +40,7 @@ def secondary_capture(finding, caption):
         **header(finding, "OT", "AI reading of a lung nodule, picture (research use only)"),
     )
     if scan.positions_mm is None:  # it is shown as if the patient lay upright, but nothing says so
-        image.PatientOrientation = None
+        image.PatientOrientation = []
     image.BodyPartExamined = "CHEST"  # not paired, so that Laterality is not asked for
     image.ConversionType = "WSD"  # made on a workstation (PS3.3 C.8.6.1)
     image.BurnedInAnnotation = "NO"  # text that would identify the patient is meant (PS3.3 C.7.6.1)
@@ -52,13 +49,13 @@ def secondary_capture(finding, caption):
     return as_file(image)
 
 
-def _derivation(finding):
+def _derivation(finding: Finding) -> str:
     found = finding.saliency
     colours = "" if found is None or found.is_empty else f", saliency map of {finding.title} ({found.method})"
     return f"Slice in the usual window, resampled; ring, outline{colours} and text drawn in"
 
 
-def _reference_to(source):
+def _reference_to(source: Reference) -> Dataset:
     item = Dataset()
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = source.sop_class_uid, source.sop_instance_uid
     if source.frame is not None:

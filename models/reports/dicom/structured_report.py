@@ -5,6 +5,8 @@ the models say has codes of a private scheme: the standard's own codes speak of 
 """
 
 import uuid
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from highdicom import sr
@@ -12,9 +14,10 @@ from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
-from models.inference.finding import DISCLAIMER
+from models.imaging.scan import Reference
+from models.inference.finding import DISCLAIMER, Finding
 from models.inference.measurement.sizes import Measurement
-from models.reports.as_text import worth_line
+from models.reports.as_text import reliability_line
 from models.reports.dicom.common import PRODUCT, as_file, header, new_uid, source_of, version_of
 
 SCHEME = "99LUNGNODULE"
@@ -33,20 +36,11 @@ EMPTY = (  # Type 2: there, but nothing about the patient is kept
 )
 
 
-def structured_report(finding):
-    """The bytes of a Structured Report on a finding.
+def structured_report(finding: Finding) -> bytes:
+    """A DICOM file: a Structured Report on a finding.
 
     Patient and study attributes but the Study Instance UID are empty. The document is preliminary and
     unverified; it is complete where the nodule was outlined and every model answered, else partial.
-
-    Parameters
-    ----------
-    finding : Finding
-
-    Returns
-    -------
-    bytes
-        A DICOM file.
 
     Raises
     ------
@@ -59,14 +53,14 @@ def structured_report(finding):
     report = sr.ComprehensiveSR(
         evidence=[_evidence(source)],
         content=_content(finding, source)[0],
-        is_complete=finding.outline is not None and answered,
+        is_complete=finding.reading.outline is not None and answered,
         coding_schemes=[scheme],
         **header(finding, "SR", "AI reading of a lung nodule (research use only)"),
     )
     return as_file(report)
 
 
-def _evidence(source):
+def _evidence(source: Reference) -> Dataset:
     """The source image, as far as highdicom asks for it."""
     image = Dataset()
     image.StudyInstanceUID, image.SeriesInstanceUID = source.study_uid, source.series_uid
@@ -76,7 +70,7 @@ def _evidence(source):
     return image
 
 
-def _content(finding, source):
+def _content(finding: Finding, source: Reference) -> sr.MeasurementReport:
     device = sr.DeviceObserverIdentifyingAttributes(
         uid=f"2.25.{uuid.uuid5(uuid.NAMESPACE_DNS, PRODUCT + version_of(finding)).int}",
         name=PRODUCT,
@@ -92,19 +86,19 @@ def _content(finding, source):
     return report
 
 
-def _nodule(finding, source):
+def _nodule(finding: Finding, source: Reference) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
     frames = None if source.frame is None else [source.frame]
     image = sr.SourceImageForRegion(source.sop_class_uid, source.sop_instance_uid, frames)
     return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
         referenced_region=_region(finding, image),
         **_called(finding),
         algorithm_id=_algorithm(finding, "Nodule localiser"),
-        measurements=[*_sizes(finding.measurement or Measurement()), *_probabilities(finding)],
+        measurements=[*_sizes(finding.reading.measurement or Measurement()), *_probabilities(finding)],
         qualitative_evaluations=_evaluations(finding),
     )
 
 
-def _called(finding):
+def _called(finding: Finding) -> dict[str, Any]:
     """What was found, and where in the body; where no nodule is recognised, neither is said."""
     if finding.verdict == "no_nodule":
         return {"tracking_identifier": sr.TrackingIdentifier(new_uid(), "Location")}
@@ -115,21 +109,21 @@ def _called(finding):
     }
 
 
-def _region(finding, image):
-    """Outline, or place where there is none, as (column, row); (0, 0) is the top left pixel's corner.
+def _region(finding: Finding, image: sr.SourceImageForRegion) -> sr.ImageRegion:
+    """Outline, or location where there is none, as (column, row); (0, 0) is the top left pixel's corner.
 
     PS3.3 C.18.6.1.1; ours is that pixel's centre. The coordinates end with the image.
     """
-    scan, roi = finding.scan, finding.roi
-    vertices = np.array(finding.outline or [(roi.row, roi.col)], float)[:, ::-1] + 0.5
+    scan, roi = finding.scan, finding.reading.roi
+    vertices = np.array(finding.reading.outline or [(roi.row, roi.col)], float)[:, ::-1] + 0.5
     vertices = np.clip(vertices[:: 1 + len(vertices) // MOST_VERTICES], 0, (scan.cols, scan.rows))
-    if finding.outline is None:
+    if finding.reading.outline is None:
         return sr.ImageRegion(sr.GraphicTypeValues.POINT, vertices, image)
     closed = np.concatenate([vertices, vertices[:1]])
     return sr.ImageRegion(sr.GraphicTypeValues.POLYLINE, closed, image)
 
 
-def _sizes(found):
+def _sizes(found: Measurement) -> Iterator[sr.Measurement]:
     """What was measured; a mean diameter is the mean of the two axes."""
     mean, mm = codes.SCT.Mean, codes.UCUM.Millimeter
     for name, value, unit, derivation in (
@@ -142,7 +136,7 @@ def _sizes(found):
             yield sr.Measurement(name, round(value, 1), unit, derivation=derivation)
 
 
-def _probabilities(finding):
+def _probabilities(finding: Finding) -> Iterator[sr.Measurement]:
     """That there is a nodule, and each model's answer; the consensus', where it is in front, comes first."""
     if finding.nodule_probability is not None:
         there = _private("NODULE_PROBABILITY", "Probability that there is a nodule (research use only)")
@@ -151,40 +145,43 @@ def _probabilities(finding):
         yield sr.Measurement(there, value, codes.UCUM.NoUnits, algorithm_id=algorithm)
     name = _private("PROBABILITY", "Probability of a malignant-looking rating (research use only)")
     answers = [(a.title, a.probability, a.threshold) for a in finding.models if a.probability is not None]
-    if answers and finding.model not in {answer.key for answer in finding.models}:
+    own = {answer.key for answer in finding.models}
+    if answers and finding.probability is not None and finding.model not in own:
         answers.insert(0, (finding.title, finding.probability, finding.threshold))
     for title, probability, threshold in answers:
         algorithm = _algorithm(finding, title, f"operating point {threshold:.4f}")
         yield sr.Measurement(name, round(probability, 4), codes.UCUM.NoUnits, algorithm_id=algorithm)
 
 
-def _evaluations(finding):
+def _evaluations(finding: Finding) -> list[sr.QualitativeEvaluation]:
     verdict = _private("VERDICT", f"Verdict of {finding.title} (research use only)")
     code = "mass" if finding.headline == "mass" else finding.verdict
     evaluations = [sr.QualitativeEvaluation(verdict, _private(*VERDICTS[code]))]
-    texture = finding.measurement and finding.measurement.texture
+    texture = finding.reading.measurement and finding.reading.measurement.texture
     if texture:
         value = _private(TEXTURES[texture], texture.capitalize())
         evaluations.append(sr.QualitativeEvaluation(_private("TEXTURE", "Texture, an impression"), value))
     return evaluations
 
 
-def _remarks(finding):
-    """Row 12 of TID 1500: what the numbers are and the verdict is worth, and every warning, as texts."""
+def _remarks(finding: Finding) -> sr.ContainerContentItem:
+    """Row 12 of TID 1500: what the numbers and the verdict mean, and every warning, as texts."""
     contains = sr.RelationshipTypeValues.CONTAINS
     name = sr.CodedConcept("C0034375", "UMLS", "Qualitative Evaluations")
     messages = (notice.message for notice in finding.notices)
     container = sr.ContainerContentItem(name, relationship_type=contains)
     container.ContentSequence = sr.ContentSequence(
-        sr.TextContentItem(codes.DCM.Comment, text, relationship_type=contains)
-        for text in filter(None, (DISCLAIMER, worth_line(finding), *messages))
+        [
+            sr.TextContentItem(codes.DCM.Comment, text, relationship_type=contains)
+            for text in filter(None, (DISCLAIMER, reliability_line(finding), *messages))
+        ]
     )
     return container
 
 
-def _algorithm(finding, name, *parameters):
+def _algorithm(finding: Finding, name: str, *parameters: str) -> sr.AlgorithmIdentification:
     return sr.AlgorithmIdentification(name, version_of(finding), parameters or None, manufacturer=PRODUCT)
 
 
-def _private(code, meaning):
+def _private(code: str, meaning: str) -> sr.CodedConcept:
     return sr.CodedConcept(code, SCHEME, meaning)

@@ -3,21 +3,13 @@ import pytest
 
 from models.imaging.field import GRID_MM, Grid
 from models.imaging.scan import Roi, Scan
-from models.inference.detection.localiser import LEVEL, OutlinedNodule, component, turned, turned_back
+from models.inference.detection.localiser import LEVEL, OutlinedNodule, component
 from tests.inference.detection.made_localiser import BrightPlaces
 
 
 def disc(row, col, radius, value=0.9, n=96):
     rows, cols = np.indices((n, n))
     return np.where(np.hypot(rows - row, cols - col) <= radius, value, 0.0)
-
-
-def test_turning_and_turning_back_is_nothing():
-    field = np.random.default_rng(0).random((5, 5, 3))
-    for mirror in (False, True):
-        for turns in range(4):
-            back = turned_back(turned(field, turns, mirror), turns, mirror)
-            np.testing.assert_array_equal(back, field)
 
 
 def test_the_component_in_the_middle_is_kept_and_others_go():
@@ -49,7 +41,7 @@ def test_an_outline_lies_in_the_files_pixels():
 
 def test_what_is_seen_has_place_size_and_score():
     seen = OutlinedNodule(disc(40, 50, 8, value=0.8), 0.5, Grid.around(100.0, 60.0, 96, (0.5, 1.0)))
-    assert seen.place == pytest.approx((100 - 7.5 * GRID_MM / 0.5, 60 + 2.5 * GRID_MM))
+    assert seen.middle == pytest.approx((100 - 7.5 * GRID_MM / 0.5, 60 + 2.5 * GRID_MM))
     assert seen.diameter_mm == pytest.approx(16 * GRID_MM, abs=0.4)
     assert seen.score == pytest.approx(0.8)
 

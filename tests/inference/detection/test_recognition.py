@@ -9,9 +9,9 @@ from app import ROOT
 from models.imaging.phantom import draw_phantom
 from models.imaging.scan import Notice, locate
 from models.inference.classifier import ModelRegistry
-from models.inference.detection.recognition import Recognition
 from models.inference.finding import Finding
 from models.inference.pipeline import MODEL_KEYS, analyse, finding_of, read_nodule
+from models.inference.reading import Recognition
 from models.ingest.read import read_scan
 from models.web.reading_json import note_of, reading_of
 from tests.conftest import encode
@@ -39,11 +39,11 @@ def test_of_what_is_no_nodule_nothing_is_said(app, model):
     scan = scan_of(notices=(Notice("contrast", "Of the image."),))
     finding = analysed(app, NONE, scan=scan, model=model, diameter_mm=50)
     assert (finding.verdict, finding.probability, finding.headline) == ("no_nodule", None, "no_nodule")
-    assert (finding.nodule_probability, finding.recognised, finding.is_anyway) == (0.03, False, False)
+    assert (finding.nodule_probability, finding.reading.is_nodule, finding.is_anyway) == (0.03, False, False)
     assert {(answer.verdict, answer.probability) for answer in finding.models} == {("no_nodule", None)}
     assert set(finding.characteristics.values()) == {None}
-    for name in ("outline", "measurement", "similar_cases", "saliency", "spread", "reliability"):
-        assert getattr(finding, name) is None
+    assert finding.reading == finding.reading.without_nodule()
+    assert (finding.saliency, finding.disagreement, finding.reliability) == (None, None, None)
     assert [notice.code for notice in finding.notices] == ["contrast"]
 
 
@@ -54,23 +54,24 @@ def test_asked_for_anyway_the_scores_are_those_of_a_nodule_but_not_the_verdict(a
     assert finding.probability == nodule.probability
     assert [a.probability for a in finding.models] == [a.probability for a in nodule.models]
     assert finding.reliability is None
-    for name in ("characteristics", "measurement", "outline", "notices"):
-        assert getattr(finding, name) == getattr(nodule, name)
+    assert (finding.characteristics, finding.notices) == (nodule.characteristics, nodule.notices)
+    for name in ("measurement", "outline"):
+        assert getattr(finding.reading, name) == getattr(nodule.reading, name)
     assert nodule.verdict == "benign"
     assert not nodule.is_anyway
 
 
 def test_without_the_network_for_it_nothing_is_refused(app):
     finding = analysed(app, None, diameter_mm=12)
-    assert (finding.verdict, finding.nodule_probability, finding.recognised) == ("benign", None, True)
+    assert (finding.verdict, finding.nodule_probability, finding.reading.is_nodule) == ("benign", None, True)
 
 
 def test_a_kept_reading_knows_what_was_recognised(app):
     scan, registry = scan_of(), WithRecognition(app.registry, NONE, 12)
-    reading = reading_of(note_of(read_nodule(scan, locate(scan), registry)), scan)
+    reading = reading_of(note_of(read_nodule(scan, locate(scan), registry)))
     assert reading.recognition == NONE
-    assert finding_of(reading, "vgg16", registry).probability is None
-    again = finding_of(reading, "vgg16", registry, anyway=True)
+    assert finding_of(scan, reading, "vgg16", registry).probability is None
+    again = finding_of(scan, reading, "vgg16", registry, anyway=True)
     assert again.probability == analysed(app, SOME, model="vgg16").probability
 
 

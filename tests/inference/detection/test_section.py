@@ -28,7 +28,7 @@ def test_wherever_the_click_the_answer_is_one(row, col, index):
     section = largest_section(ball(19.0), Roi(row, col, index, "given"), BrightPlaces())
     assert (section.roi.slice, section.roi.source) == (10, "given")
     assert (section.roi.row, section.roi.col) == pytest.approx((80, 70), abs=0.5)
-    assert section.shown == (6, 14)
+    assert section.slices == (6, 14)
     extent = np.ptp(section.polygon, axis=0) * 0.8
     assert extent == pytest.approx((19, 19), abs=1.5)
 
@@ -53,4 +53,4 @@ def test_a_nodule_that_touches_the_wall_in_one_slice_does_not_take_it_in():
     slices[12, :, 72:] = NODULE
     scan = Scan(slices, scan.spacing_mm, False, True, (), positions_mm=scan.positions_mm)
     section = largest_section(scan, Roi(80, 70, 10, "given"), BrightPlaces())
-    assert (section.shown, section.roi.slice) == ((8, 11), 10)
+    assert (section.slices, section.roi.slice) == ((8, 11), 10)

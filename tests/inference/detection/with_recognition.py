@@ -1,6 +1,6 @@
 """A registry that recognises a nodule, or none, whatever it is shown, and measures a disc of a given size."""
 
-from models.inference.detection.recognition import Recognition
+from models.inference.reading import Recognition
 from tests.inference.measurement.shapes import DiscLocaliser
 
 NONE, SOME = Recognition(0.03, 0.5), Recognition(0.97, 0.5)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -11,6 +13,7 @@ from app import ROOT
 from models.imaging.patch import PATCH
 from models.inference.classifier import ModelRegistry
 from models.inference.saliency.saliency import Explainer
+from models.inference.views import eight_views
 from models.networks.registry import ARCHITECTURES
 from training.publish.manifest import write_manifest
 from training.saliency.methods import explaining
@@ -28,7 +31,7 @@ def plain(key):
 @pytest.mark.parametrize("key", ARCHITECTURES)
 def test_the_quick_pass_gives_what_the_plain_network_gives(app, key):
     expected = plain(key)(PATCHES, training=False)
-    for output in (app.registry.forward(key)(PATCHES), app.registry._passes.begin(PATCHES)()[0][key]):
+    for output in (app.registry.forward(key)(PATCHES), app.registry._runner.begin(PATCHES)()[key]):
         assert set(output) == {"rating", "descriptors", "diameter", "features"}
         for name, values in output.items():
             np.testing.assert_allclose(values, expected[name], atol=1e-4, err_msg=name)
@@ -60,26 +63,43 @@ def test_weights_that_are_removed_or_damaged_while_the_app_runs_change_nothing(s
         file.write(b"\xff" * 100_000)
     assert registry.predict("alexnet", PATCHES).score == before
     (folder / "alexnet.weights.h5").unlink()
-    (_, maps), (_, expected) = (each.begin(PATCHES[:8], explain=True)() for each in (registry, app.registry))
+    maps, expected = (each.explain(["alexnet"], PATCHES[0]) for each in (registry, app.registry))
     np.testing.assert_allclose(maps["alexnet"].map, expected["alexnet"].map, atol=1e-4)
     assert registry.predict("alexnet", PATCHES).score == before
 
 
 @pytest.mark.parametrize("method", ["net_evidence", "robust_shifted_evidence"])
-def test_what_is_explained_is_answered_as_without_and_where_it_was(small, method):
-    """Views that are explained as they are go another way through the networks than the others."""
+def test_a_map_is_the_one_of_the_plain_network(small, method):
     folder, _ = small
     how = {"models": {"alexnet": {"method": method, "layer": "input+conv5_relu"}}}
     (folder / "saliency.json").write_text(json.dumps(how))
     write_manifest(folder)
-    registry, patches = ModelRegistry(folder), np.concatenate([PATCHES, PATCHES[::-1], PATCHES[:6]])
-    chosen = slice(1, None, 3)
-    answers, maps = registry.begin(patches, chosen, explain=True)()
-    expected = registry.predict("alexnet", patches, chosen)
-    assert answers["alexnet"].probability == pytest.approx(expected.probability, abs=1e-5)
-    np.testing.assert_allclose(answers["alexnet"].features, expected.features, atol=1e-4)
+    registry = ModelRegistry(folder)
+    assert (registry.explained_by("consensus"), registry.explained_by("vgg16")) == (["alexnet"], [])
+    maps = registry.explain(registry.explained_by("alexnet"), PATCHES[3])
     model = ARCHITECTURES["alexnet"].build(PATCH.shape)
     model.load_weights(WEIGHTS / "alexnet.weights.h5")
-    alone = explaining(model, Explainer(method, "input+conv5_relu"))(patches[chosen])
+    alone = explaining(model, Explainer(method, "input+conv5_relu"))(eight_views(PATCHES[3:4]))
     np.testing.assert_allclose(maps["alexnet"].map, alone.map, atol=1e-3)
-    assert list(maps) == ["alexnet", "consensus"]
+    assert list(maps) == ["alexnet"]
+
+
+def test_a_part_is_loaded_once_however_many_ask_for_it(small):
+    registry = ModelRegistry(small[0], at_once=False)
+    with ThreadPoolExecutor(8) as pool:
+        loaded = list(pool.map(lambda _: id(registry._runner), range(8)))
+    assert len(set(loaded)) == 1
+    assert registry.available("alexnet")
+
+
+def test_the_rest_is_prepared_in_the_background(small):
+    for path in WEIGHTS.glob("localiser*"):
+        shutil.copy(path, small[0])
+    write_manifest(small[0])
+    registry = ModelRegistry(small[0])
+    assert "localiser" not in vars(registry)
+    registry.prepare_rest()
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "prepare"]
+    thread.join()
+    assert "localiser" in vars(registry)
+    assert "ready" in vars(registry._runner._evidence["alexnet"])

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from app import ROOT
-from models.inference.runtime.weights import fill
+from models.inference.runtime.weights import load_network
 from models.inference.similar_cases import CaseTable
-from models.trained import WeightsError
+from models.weights import WeightsError
 
 WEIGHTS = ROOT / "weights"
 
@@ -32,7 +32,7 @@ class Trap:
 
 def network():
     inputs = keras.Input((4,))
-    return keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    return keras.Model(inputs, keras.layers.Dense(2, name="dense")(inputs))
 
 
 def as_pickle(path, trap):
@@ -63,7 +63,7 @@ def test_weights_with_code_in_them_are_refused_and_nothing_is_run(tmp_path, made
         sign.rmdir() if sign.exists() else None  # building the model with code has run it once
     report = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}  # even where the checksum is right
     with pytest.raises(WeightsError, match="^net.weights.h5 does not fit this version's network.$"):
-        fill(network(), tmp_path, "net", report)
+        load_network(network, tmp_path, "net", report)
     assert not sign.exists()
 
 
@@ -88,10 +88,27 @@ def test_what_is_loaded_is_what_was_checked(tmp_path):
     good, path = (tmp_path / "good.weights.h5").read_bytes(), tmp_path / "net.weights.h5"
     os.mkfifo(path)
     threading.Thread(target=path.write_bytes, args=(good,), daemon=True).start()
-    model = network()
-    fill(model, tmp_path, "net", {"sha256": hashlib.sha256(good).hexdigest()})
+    graph = load_network(network, tmp_path, "net", {"sha256": hashlib.sha256(good).hexdigest()})
     with h5py.File(tmp_path / "good.weights.h5") as file:
         found = []
         file.visititems(lambda _, item: found.append(item[()]) if isinstance(item, h5py.Dataset) else None)
-    for values, expected in zip(model.get_weights(), found, strict=True):
+    (dense,) = graph._steps
+    for values, expected in zip(dense.weights, found, strict=True):
         np.testing.assert_array_equal(values, expected)
+
+
+def test_weights_of_another_shape_do_not_fit(tmp_path):
+    network().save_weights(tmp_path / "net.weights.h5")
+    report = {"sha256": hashlib.sha256((tmp_path / "net.weights.h5").read_bytes()).hexdigest()}
+
+    def wider():
+        inputs = keras.Input((4,))
+        return keras.Model(inputs, keras.layers.Dense(3, name="dense")(inputs))
+
+    def other():
+        inputs = keras.Input((4,))
+        return keras.Model(inputs, keras.layers.Dense(2, name="other")(inputs))
+
+    for build in (wider, other):
+        with pytest.raises(WeightsError, match="^net.weights.h5 does not fit this version's network.$"):
+            load_network(build, tmp_path, "net", report)

@@ -10,11 +10,10 @@ from models.inference.saliency.maps import (
     shifted,
     smoothed,
     spread,
-    turned_back,
 )
 from models.inference.saliency.saliency import METHODS, Explainer, Saliency, joined
-from models.inference.views import views
-from models.networks.heads import add_heads
+from models.inference.views import turned_back, views
+from models.networks.blocks import add_heads
 from training.saliency.methods import explaining
 
 SHAPE = PATCH.shape[:2]

@@ -3,22 +3,24 @@
 import shutil
 import subprocess
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from models.imaging.patch import PATCH
 from models.imaging.scan import Notice, Roi
 from models.inference.finding import Finding, ModelAnswer
 from models.inference.measurement.sizes import Measurement, measure
+from models.inference.reading import Reading
+from models.inference.saliency.saliency import Saliency
 from models.networks.registry import ARCHITECTURES
+from models.networks.scales import DESCRIPTOR_SCALES
+from tests.reports.changed import changed
 
 PROBABILITIES = dict(zip(ARCHITECTURES, (0.91234567, 0.8, 0.7, 0.6, 0.55), strict=True))
 THRESHOLD = 0.4375
 
 
-def make_finding(scan, row=None, col=None, *, index=0, radii=(4.0, 3.0), **changed):
+def make_finding(scan, row=None, col=None, *, index=0, radii=(4.0, 3.0), **values):
     """A finding at (row, col), the middle by default; `radii` in pixels, None for no outline."""
     row = (scan.rows - 1) / 2 if row is None else row
     col = (scan.cols - 1) / 2 if col is None else col
@@ -27,40 +29,47 @@ def make_finding(scan, row=None, col=None, *, index=0, radii=(4.0, 3.0), **chang
         ModelAnswer(key, ARCHITECTURES[key].title, "malignant", probability, THRESHOLD)
         for key, probability in PROBABILITIES.items()
     )
-    fields = {
-        "verdict": "malignant",
-        "model": "consensus",
-        "title": "Consensus of the five",
-        "probability": 0.75,
-        "threshold": 0.5,
-        "models": tuple(answers),
-        "roi": Roi(row, col, index, "given"),
-        "scan": scan,
-        "characteristics": {},
-        "patch": np.zeros(PATCH.shape, np.float32),
-        "notices": (*scan.notices, Notice("gantry_tilt", "The slices are tilted by 5°.")),
-        "weights": "0123abcd",
-        "outline": outline and tuple(map(tuple, outline)),
-        "measurement": outline and measure(np.array(outline), scan, index),
-    }
-    return Finding(**fields | changed)
+    notices = (*scan.notices, Notice("gantry_tilt", "The slices are tilted by 5°."))
+    reading = Reading(
+        roi=Roi(row, col, index, "given"),
+        predictions={},
+        notices=notices,
+        weights="0123abcd",
+        outline=outline and tuple(map(tuple, outline)),
+        measurement=outline and measure(np.array(outline), scan, index),
+    )
+    made = Finding(
+        scan=scan,
+        reading=reading,
+        verdict="malignant",
+        model="consensus",
+        title="Consensus of the five",
+        probability=0.75,
+        threshold=0.5,
+        models=tuple(answers),
+        characteristics=dict.fromkeys(DESCRIPTOR_SCALES),
+        notices=notices,
+    )
+    return changed(made, **values)
 
 
-def make_nothing(scan, *, anyway=False, **changed):
+def make_nothing(scan, *, anyway=False, **values):
     """A finding of a place without a nodule; its scores are there where they were asked for `anyway`."""
-    made = make_finding(scan, verdict="no_nodule", nodule_probability=0.03125, recognised=False, **changed)
+    made = make_finding(scan, verdict="no_nodule", nodule_probability=0.03125, **values)
     models = [replace(answer, verdict="no_nodule") for answer in made.models]
     if anyway:
         return replace(made, models=tuple(models))
-    silent = dict.fromkeys(("probability", "outline", "measurement", "similar_cases", "saliency"))
-    return replace(made, models=tuple(replace(answer, probability=None) for answer in models), **silent)
+    silent = tuple(replace(answer, probability=None) for answer in models)
+    return replace(
+        made, models=silent, probability=None, saliency=None, reading=made.reading.without_nodule()
+    )
 
 
-def make_mass(scan, **changed):
+def make_mass(scan, **values):
     """A finding of a nodule of 50 x 40 mm that the models take for benign."""
     measurement = Measurement(50.0, 40.0, 45.0, 44.7)
     fields = {"verdict": "indeterminate", "probability": 0.25, "measurement": measurement}
-    return make_finding(scan, **fields | changed)
+    return make_finding(scan, **fields | values)
 
 
 def ellipse(row, col, radii, n=48):
@@ -71,9 +80,8 @@ def ellipse(row, col, radii, n=48):
 
 
 def saliency_of(values):
-    """What a finding holds of a map: `models.inference.saliency.saliency` has Keras behind it."""
-    values = np.asarray(values, np.float32)
-    return SimpleNamespace(map=values, is_empty=not values.any(), method="Grad-CAM", layer=None)
+    """A saliency map."""
+    return Saliency(np.asarray(values, np.float32), method="Grad-CAM", layer=None)
 
 
 def errors_of(path):

@@ -18,6 +18,7 @@ from models.inference.reliability import Reliability, SameVerdict
 from models.ingest.read import read_scan
 from models.reports.dicom import structured_report
 from tests.conftest import encode
+from tests.reports.changed import changed
 from tests.reports.dicom.conftest import SERIES, STUDY, WHO
 from tests.reports.dicom.made_finding import (
     PROBABILITIES,
@@ -148,7 +149,7 @@ def test_finding_site_and_sizes_are_coded(series):
     _, group = read_back(finding)
     assert group.finding_type == codes.SCT.Nodule
     assert [site.value for site in group.finding_sites] == [codes.SCT.Lung]
-    found = finding.measurement
+    found = finding.reading.measurement
     assert numbers(group, codes.SCT.LongAxis) == [round(found.long_axis_mm, 1)] == [5.6]
     assert numbers(group, codes.SCT.ShortAxis) == [round(found.short_axis_mm, 1)] == [4.2]
     assert numbers(group, codes.SCT.Diameter) == [round(found.mean_diameter_mm, 1)] == [4.9]
@@ -204,7 +205,7 @@ def test_a_model_that_did_not_answer_has_no_probability_and_makes_it_partial(ser
 )
 def test_texture_is_an_impression_of_the_private_scheme(series, texture, code):
     finding = make_finding(series)
-    finding = replace(finding, measurement=replace(finding.measurement, texture=texture))
+    finding = changed(finding, measurement=replace(finding.reading.measurement, texture=texture))
     assert private(read_back(finding)[1])[0]["TEXTURE"] == code
 
 

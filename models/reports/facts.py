@@ -1,18 +1,22 @@
-"""What `evaluation.json` says, as the facts of the templates' sentences; where nothing was measured, none."""
+"""What was measured, as the facts of the templates' sentences and small tables; None where it was not.
 
-from models.reports.evaluation import CONSENSUS, FEW
-from models.reports.tables import part
+From the reports in ``weights/``, each of which may be empty. All words are the templates'.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from models.inference.classifier import CONSENSUS
+from models.networks.registry import ARCHITECTURES
+from models.reports.evaluation import FEW
+from models.reports.tables import Report, part
+
+USELESS = 0.95  # of the error of a constant: who is no better than this says nothing
+Facts = dict[str, Any]
 
 
-def measured(reports, evaluation):
-    """How the figures came about.
-
-    Parameters
-    ----------
-    reports : dict of str to dict
-        Of ``<key>.json``, by key.
-    evaluation : dict
-        Of ``evaluation.json``; may be empty.
+def nodules_measured(reports: Report, evaluation: Report) -> Facts | None:
+    """The nodules that the figures come from; `reports` are those of ``<key>.json``, by key.
 
     Returns
     -------
@@ -35,7 +39,7 @@ def measured(reports, evaluation):
     }
 
 
-def in_short(evaluation):
+def in_short(evaluation: Report) -> Facts:
     """The most important results of the consensus: facts by the name of their sentence, in order."""
     stack = part(evaluation, "models", CONSENSUS, "stack")
     if not stack:
@@ -45,13 +49,13 @@ def in_short(evaluation):
         "ruler": _ruler(stack, evaluation),
         "points": _points(stack),
         "abstention": _abstention(stack),
-        "weak_spots": _weak_spots(evaluation),
+        "weak_spots": _weak_groups(evaluation),
         "diagnosed": diagnosed(evaluation, CONSENSUS),
     }
     return {name: found for name, found in facts.items() if found}
 
 
-def _ruler(stack, evaluation):
+def _ruler(stack: Report, evaluation: Report) -> Facts | None:
     ruler = part(evaluation, "baselines", "diameter")
     ends = [result.get(name) for result in (stack, ruler) for name in ("auc_low", "auc_high")]
     if None in ends:
@@ -60,12 +64,12 @@ def _ruler(stack, evaluation):
     return {"result": ruler, "overlaps": overlaps}
 
 
-def _points(stack):
+def _points(stack: Report) -> Facts | None:
     points = {name: part(stack, name) for name in ("balanced", "high_sensitivity")}
     return points if all(points.values()) else None
 
 
-def _abstention(stack):
+def _abstention(stack: Report) -> Facts | None:
     rule = part(stack, "abstention")
     right, right_of_others = (part(rule, name).get("accuracy") for name in ("kept", "deferred"))
     if right is None:
@@ -73,7 +77,7 @@ def _abstention(stack):
     return {"indeterminate": 1 - rule["coverage"], "right": right, "right_of_others": right_of_others}
 
 
-def _weak_spots(evaluation):
+def _weak_groups(evaluation: Report) -> Facts | None:
     """Groups in which fewer than half are recognised, of malignant-rated and of benign-rated nodules."""
     rows = [row for row in evaluation.get("subgroups") or () if "sensitivity" in row]
     cases = {
@@ -91,7 +95,7 @@ def _weak_spots(evaluation):
     return weak if any(weak.values()) else None
 
 
-def diagnosed(evaluation, key):
+def diagnosed(evaluation: Report, key: str) -> Facts | None:
     """How well a model tells confirmed cancer, as it was measured, and whether on too few; None where not."""
     result = part(evaluation, "diagnoses")
     if not part(result, key):
@@ -105,8 +109,8 @@ def diagnosed(evaluation, key):
     }
 
 
-def described(evaluation):
-    """What descriptions of the figures mention; None where nothing was measured.
+def figure_facts(evaluation: Report) -> Facts | None:
+    """What the descriptions of the figures mention.
 
     Returns
     -------
@@ -123,6 +127,68 @@ def described(evaluation):
     return {"stack": stack, "low": low, "high": high}
 
 
-def _share(histogram, name, within):
+def descriptors(evaluation: Report) -> Facts | None:
+    """Errors of the descriptors and of the networks' diameter on unseen patients.
+
+    Returns
+    -------
+    dict or None
+        ``n_nodules``, ``n_patients``, ``n_readings``; ``texture``: agreement of the class that is measured,
+        or None; ``rows``: ``name``, ``models`` (by key: ``mae`` with its interval, ``bias``,
+        ``correlation``), ``constant`` (mean absolute error of always giving the training mean), ``reader``
+        and ``same`` (that of one reader, and of the consensus, against the mean of the other readers),
+        ``useless``.
+    """
+    measured = part(evaluation, "descriptors", "all")
+    if not measured:
+        return None
+    rows = []
+    for name, result in part(measured, "against_mean").items():
+        constant, others = result["constant"]["mae"], part(measured, "against_others", name)
+        rows.append(
+            {
+                "name": name,
+                "models": {key: result[key] for key in (CONSENSUS, *ARCHITECTURES) if key in result},
+                "constant": constant,
+                "reader": part(others, "reader").get("mae"),
+                "same": part(others, CONSENSUS).get("mae"),
+                "useless": result[CONSENSUS]["mae"] >= USELESS * constant,
+            }
+        )
+    counts = {name: measured.get(name) for name in ("n_nodules", "n_patients", "n_readings")}
+    return counts | {"rows": rows, "texture": part(evaluation, "texture") or None}
+
+
+def saliency(report: Report) -> Facts | None:
+    """How well the maps of each model point at the nodule, from ``saliency.json``.
+
+    Returns
+    -------
+    dict or None
+        By model, the consensus first: ``method``, ``layer``, ``pointing`` (with its interval, ``n_nodules``
+        and ``centre``), ``deletion``, ``insertion``, ``seconds_ratio``.
+    """
+    models = part(report, "models")
+    return {key: models[key] for key in (CONSENSUS, *ARCHITECTURES) if key in models} or None
+
+
+def cases(report: Report) -> Facts | None:
+    """How often the distance to similar cases calls an image unlike the training data, from ``cases.json``.
+
+    Returns
+    -------
+    dict or None
+        ``unseen`` (real nodules: all, and those of test patients by the way they were shown), ``made`` (what
+        is no nodule, by kind), ``agreement`` of the similar cases' ratings with a nodule's own. Shares have
+        ``value``, ``low``, ``high`` and ``n``.
+    """
+    measured = part(report, "measured")
+    if not measured:
+        return None
+    unseen = {"all": part(measured, "unseen", "all")} | part(measured, "ways")
+    return {"unseen": unseen, "made": part(measured, "made"), "agreement": part(measured, "agreement")}
+
+
+def _share(histogram: Report, name: str, within: Callable[[float], bool]) -> float:
     chosen = [n for edge, n in zip(histogram["edges"], histogram[name], strict=False) if within(edge)]
     return sum(chosen) / (sum(histogram[name]) or 1)
