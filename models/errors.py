@@ -1,23 +1,14 @@
-"""The exceptions that a user gets to read, and the HTTP status of each of its codes."""
+"""The exceptions that a user gets to read."""
 
-STATUS = {
-    code: status
-    for status, codes in {
-        400: "no_file unknown_model bad_number bad_field roi_outside mixed_series unknown_host",
-        401: "password_needed wrong_password",
-        403: "not_open other_origin",
-        404: "scan_gone",
-        405: "method_not_allowed",
-        408: "too_slow",
-        409: "not_dicom",
-        413: "too_large",
-        415: "unsupported_file missing_decoder",
-        422: "corrupt_file no_pixels not_ct not_axial not_chest not_ct_image nodule_not_found",
-        429: "too_many_tries",
-        503: "busy model_unavailable decoder_unavailable store_full",
-    }.items()
-    for code in codes.split()
-}
+from typing import Any
+
+NAMES = """
+bad_field bad_number busy corrupt_file decoder_unavailable method_not_allowed missing_decoder mixed_series
+model_unavailable no_file no_pixels nodule_not_found not_axial not_chest not_ct not_ct_image not_dicom
+not_open other_origin password_needed roi_outside scan_gone store_full too_large too_many_tries too_slow
+unknown_host unknown_model unsupported_file wrong_password
+"""
+CODES = frozenset(NAMES.split())  # of the public contract
 
 
 class UserError(Exception):
@@ -25,13 +16,13 @@ class UserError(Exception):
 
     Parameters
     ----------
-    code : str
+    code
         Machine-readable code of the public contract, e.g. ``"corrupt_file"``.
-    message : str
+    message
         One or two sentences for a clinician. Never contains patient data or file contents.
     """
 
-    def __init__(self, code: str, message: str):
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -42,12 +33,12 @@ class ContentDoubted(UserError):
 
     Parameters
     ----------
-    code, message : str
+    code, message
         As of UserError.
-    scan : Scan
+    scan
         What was read all the same, with a warning that stays on it.
     """
 
-    def __init__(self, code: str, message: str, scan):
+    def __init__(self, code: str, message: str, scan: Any) -> None:
         super().__init__(code, message)
         self.scan = scan

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.serving import make_server
@@ -19,12 +18,11 @@ from tests import WITHOUT_JAX
 sys.path.insert(0, WITHOUT_JAX)
 os.environ["PYTHONPATH"] = os.pathsep.join([WITHOUT_JAX, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
 
-from app import ROOT, create_app
 from models.imaging.phantom import draw_phantom
-from models.inference.classifier import ModelRegistry
-from tests.app.made_series import BrightSpots, WithLocaliser
 from tests.ingest.dicom_files import chest_slice
 from tests.remembering import Remembering
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class BrowserLike(FlaskClient):
@@ -35,21 +33,36 @@ class BrowserLike(FlaskClient):
         return super().open(*args, **kwargs)
 
 
-Flask.test_client_class = BrowserLike
+def make_app(config):
+    """An application whose test clients are like browsers."""
+    app = create_app(config)
+    app.test_client_class = BrowserLike
+    return app
+
+
+def create_app(config):
+    """As of `app`, which brings TensorFlow along: rooms without networks do not wait for it."""
+    import app
+
+    return app.create_app(config)
 
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory):
     """The application with the shipped weights; what it has answered once it does not compute anew."""
+    from models.inference.classifier import ModelRegistry
+
     registry = Remembering(ModelRegistry(ROOT / "weights"))
-    return create_app({"REGISTRY": registry, "STORE": tmp_path_factory.mktemp("app") / "store"})
+    return make_app({"REGISTRY": registry, "STORE": tmp_path_factory.mktemp("app") / "store"})
 
 
 @pytest.fixture(scope="session")
 def finder(app, tmp_path_factory):
     """The application with a rule in place of the network that finds nodules: what is bright is one."""
+    from tests.app.made_series import BrightSpots, WithLocaliser
+
     folder = tmp_path_factory.mktemp("finder") / "store"
-    return create_app({"REGISTRY": WithLocaliser(app.registry, BrightSpots()), "STORE": folder})
+    return make_app({"REGISTRY": WithLocaliser(app.registry, BrightSpots()), "STORE": folder})
 
 
 @pytest.fixture
@@ -112,7 +125,7 @@ def chest_hu():
 @pytest.fixture(scope="session")
 def shared():
     """The folder of real data that may lie beside the repository."""
-    folder = Path(__file__).resolve().parents[1].parent / "shared"
+    folder = ROOT.parent / "shared"
     if not (folder / "dicom").is_dir():
         pytest.skip("the folder shared, with real data, is not beside the repository")
     return folder
@@ -134,3 +147,28 @@ def grey():
     pixels = np.where(wall, 250, np.minimum(pixels, 249)).astype(np.uint8)
     pixels.flags.writeable = False
     return pixels
+
+
+SLOWER = {  # folders and files whose tests need networks or servers
+    *("app", "browser", "deploy", "fuzz", "networks", "runtime", "saliency", "sandbox", "training"),
+    *("test_classifier.py", "test_recognition.py"),
+}
+WITH_MODELS = {"app", "client", "finder", "registry", "server"}  # fixtures
+
+
+def is_slower(path):
+    """Whether a file or folder is one of `SLOWER`, or in one."""
+    return not SLOWER.isdisjoint(path.relative_to(Path(__file__).parent).parts)
+
+
+def pytest_ignore_collect(collection_path, config):
+    """With ``-m fast``, slower tests are not even read."""
+    is_fast = config.option.markexpr == "fast" and collection_path.is_relative_to(Path(__file__).parent)
+    return True if is_fast and is_slower(collection_path) else None
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that need neither networks nor servers are `fast`."""
+    for item in items:
+        if not is_slower(item.path) and WITH_MODELS.isdisjoint(item.fixturenames):
+            item.add_marker("fast")

@@ -11,6 +11,7 @@ class Remembering:
     def __init__(self, registry):
         self._registry = registry
         self._begin = remembered(lambda *asked: functools.cache(registry.begin(*asked)))
+        self._explain = remembered(lambda patch, keys: registry.explain(keys, patch))
         registry.localiser.maps = remembered(registry.localiser.maps)
 
     def __getattr__(self, name):
@@ -20,13 +21,17 @@ class Remembering:
         """A plain registry, which forgets: what is changed in it changes its answers."""
         return copy.copy(self._registry)
 
-    def begin(self, patches, chosen=slice(None), explain=False):
+    def begin(self, patches, chosen=slice(None)):
         """As of `ModelRegistry`."""
-        return self._begin(patches, chosen, explain)
+        return self._begin(patches, chosen)
+
+    def explain(self, keys, patch):
+        """As of `ModelRegistry`."""
+        return self._explain(patch, list(keys))
 
     def predict_all(self, patches, chosen=slice(None)):
         """As of `ModelRegistry`."""
-        return self.begin(patches, chosen)()[0]
+        return self.begin(patches, chosen)()
 
 
 def remembered(function):

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
-START_SECONDS = 300  # a start takes 11 s on two idle cores; here nothing waits for the clock
+START_SECONDS = 300  # a start takes some seconds on two idle cores; here nothing waits for the clock
 HOST = "127.0.0.1"
 
 
@@ -29,6 +29,11 @@ class Server:
     def log(self):
         """What the server has said so far."""
         return (self.folder / "log").read_text(errors="replace")
+
+    @property
+    def worker(self):
+        """The process that has the models: a child of the server's master."""
+        return self.process.children()[0]
 
     def family(self):
         """The process and all that it started, and that still run."""
@@ -134,7 +139,8 @@ def wait_until(is_so, seconds=60):
 def end(process):
     """Ask the process to end, and see to it."""
     family = process.children(recursive=True) if process.is_running() else []
-    process.terminate()
+    with suppress(psutil.NoSuchProcess):  # a test has ended it
+        process.terminate()
     try:
         process.wait(30)
     except psutil.TimeoutExpired:

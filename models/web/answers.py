@@ -1,13 +1,19 @@
 """Answers on kept scans: computed once, kept beside the scan, and given again for any model."""
 
-from models.errors import UserError
-from models.imaging.scan import Roi
-from models.inference.pipeline import analyse, check_model, finding_of, read_nodule
-from models.web.reading_json import note_of, reading_of
-from models.web.telemetry.request_context import stage
+import msgspec
 
-NOTES = "findings"  # the list that a viewer shows: place, model and verdict of each finding
-KEPT = ("model", "title", "verdict", "headline", "probability")
+from models.errors import UserError
+from models.imaging.scan import Roi, Scan
+from models.inference.classifier import ModelRegistry
+from models.inference.finding import Finding, FindingSummary
+from models.inference.pipeline import analyse, check_model, finding_of, read_nodule
+from models.inference.reading import Reading
+from models.web.queue import Queue
+from models.web.reading_json import note_of, reading_of
+from models.web.store import ScanStore
+from models.web.telemetry import stage
+
+NOTES = "findings"  # the list that a viewer shows
 
 
 class Answers:
@@ -21,18 +27,20 @@ class Answers:
         Bounds the readings under way or waiting.
     """
 
-    def __init__(self, store, registry, queue):
+    def __init__(self, store: ScanStore, registry: ModelRegistry, queue: Queue):
         self._store, self._registry, self._queue = store, registry, queue
 
-    def once(self, scan, roi, model, anyway=False):
-        """The finding at a place of a scan that is not kept, without an explanation.
+    def once(self, scan: Scan, roi: Roi, model: str, anyway: bool = False) -> Finding:
+        """The finding at a location of a scan that is not kept.
 
         Scores are given `anyway`, here and below, although no nodule is recognised.
         """
-        with self._queue, stage("predict"):
+        with self._queue.place(), stage("predict"):
             return analyse(scan, roi, model, self._registry, anyway)
 
-    def first(self, scan, owner, roi, model, address="", anyway=False):
+    def first(
+        self, scan: Scan, owner: str, roi: Roi, model: str, address: str = "", anyway: bool = False
+    ) -> tuple[str, int, Finding]:
         """Token, index and first finding of a scan that just came; without a finding it is not kept."""
         token = self._store.put(scan, owner, address)
         try:
@@ -41,21 +49,23 @@ class Answers:
             self._store.remove(token, owner)
             raise
 
-    def new(self, token, owner, roi, model, anyway=False):
-        """The finding at a place of a kept scan, and its index; the reading is kept."""
+    def new(self, token: str, owner: str, roi: Roi, model: str, anyway: bool = False) -> tuple[int, Finding]:
+        """The finding at a location of a kept scan, and its index; the reading is kept."""
         check_model(model, self._registry)
-        reading = self._read(self._store.get(token, owner), roi)
-        finding = finding_of(reading, model, self._registry, anyway)
-        note = vars(roi) | {name: getattr(finding, name) for name in KEPT}
-        index = self._store.append(token, owner, NOTES, note)
+        scan = self._store.get(token, owner)
+        reading = self._read(scan, roi)
+        finding = finding_of(scan, reading, model, self._registry, anyway)
+        index = self._store.append(token, owner, NOTES, msgspec.to_builtins(finding.summary))
         self._store.write(token, owner, f"reading{index}", note_of(reading))
         return index, finding
 
-    def listed(self, token, owner):
-        """What a viewer shows of the findings of a scan: dicts of row, col, slice, source and `KEPT`."""
-        return self._store.read(token, owner, NOTES, [])
+    def listed(self, token: str, owner: str) -> list[FindingSummary]:
+        """The findings of a scan, in the order in which they were asked for."""
+        return msgspec.convert(self._store.read(token, owner, NOTES, []), list[FindingSummary])
 
-    def again(self, token, owner, index, model=None, anyway=False):
+    def again(
+        self, token: str, owner: str, index: int, model: str | None = None, anyway: bool = False
+    ) -> Finding:
         """A finding of a kept scan, with the model asked for first or another in front.
 
         Raises
@@ -69,12 +79,12 @@ class Answers:
         scan, name = self._store.get(token, owner), f"reading{index}"
         note = self._store.read(token, owner, name)
         if note and note["weights"] == self._registry.checksum:
-            reading = reading_of(note, scan)
+            reading = reading_of(note)
         else:  # never finished, or of other weights
-            reading = self._read(scan, Roi(*(listed[field] for field in ("row", "col", "slice", "source"))))
+            reading = self._read(scan, listed.roi)
             self._store.write(token, owner, name, note_of(reading))
-        return finding_of(reading, model or listed["model"], self._registry, anyway)
+        return finding_of(scan, reading, model or listed.model, self._registry, anyway)
 
-    def _read(self, scan, roi):
-        with self._queue, stage("predict"):
-            return read_nodule(scan, roi, self._registry, explain=True)
+    def _read(self, scan: Scan, roi: Roi) -> Reading:
+        with self._queue.place(), stage("predict"):
+            return read_nodule(scan, roi, self._registry)

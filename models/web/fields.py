@@ -1,24 +1,26 @@
 """The fields of a request: numbers, a window, a click, a view. ``fields`` maps names to texts, as a form."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from werkzeug.datastructures import MultiDict
+
 from models.errors import UserError
-from models.imaging.scan import locate
+from models.imaging.scan import Roi, Scan, locate
+from models.inference.detection.candidates import Candidate
 from models.ingest.fields import asked_location, bad_number, number
-from models.reports.as_page import first_view
+from models.reports.as_page import View, first_view
 from models.reports.viewport import from_click
 
 LEVEL_AT_MOST, WIDTH_AT_MOST = 20_000, 40_000  # HU
+Location = tuple[float | None, float | None, int | None]  # row, col and slice, as far as they are given
 FIELDS = ("image", "model", "row", "col", "slice", "spacing_mm", "anyway")  # of the JSON interface
 
 
-def refuse_odd_fields(query, form, files):
+def refuse_odd_fields(
+    query: Mapping[str, str], form: MultiDict[str, str], files: Mapping[str, object]
+) -> None:
     """Refuse what a program cannot mean: an unknown field, one sent twice, or in the address; a comma.
-
-    Parameters
-    ----------
-    query, form, files : MultiDict
-        Of the request.
 
     Raises
     ------
@@ -37,15 +39,15 @@ def refuse_odd_fields(query, form, files):
             raise bad_number(name)
 
 
-def asked_anyway(fields) -> bool:
+def asked_anyway(fields: Mapping[str, str]) -> bool:
     """Whether scores are wanted although no nodule is recognised; UserError ``bad_field`` for odd values."""
     if (text := fields.get("anyway", "").strip()) not in ("", "1"):
         raise UserError("bad_field", "The field anyway must be 1, or left out.")
     return text == "1"
 
 
-def chosen_location(fields, scan, candidates):
-    """The place clicked on the shown picture, or else given in numbers; ``suggested`` if it is a candidate's.
+def chosen_location(fields: Mapping[str, str], scan: Scan, candidates: Iterable[Candidate]) -> Roi:
+    """The location clicked on the picture, or else given in numbers; ``suggested`` if it is a candidate's.
 
     Raises
     ------
@@ -56,19 +58,19 @@ def chosen_location(fields, scan, candidates):
     if "click.x" in fields:
         row, col = _clicked(fields, scan)
     roi = locate(scan, row, col, index)
-    spots = [(candidate["row"], candidate["col"], candidate["slice"]) for candidate in candidates]
-    return replace(roi, source="suggested") if (roi.row, roi.col, roi.slice) in spots else roi
+    suggested = any((c.row, c.col, c.slice) == (roi.row, roi.col, roi.slice) for c in candidates)
+    return replace(roi, source="suggested") if suggested else roi
 
 
-def _clicked(fields, scan):
-    click = number(fields, "click.x"), number(fields, "click.y")
-    size = number(fields, "shown_width"), number(fields, "shown_height")
-    if None in click or None in size or min(size) <= 0:
+def _clicked(fields: Mapping[str, str], scan: Scan) -> tuple[float, float]:
+    x, y = number(fields, "click.x"), number(fields, "click.y")
+    width, height = number(fields, "shown_width"), number(fields, "shown_height")
+    if x is None or y is None or width is None or height is None or min(width, height) <= 0:
         raise UserError("bad_number", "The click did not arrive whole; click on the nodule again.")
-    return from_click(scan, *click, size)
+    return from_click(scan, x, y, (width, height))
 
 
-def window(fields):
+def window(fields: Mapping[str, str]) -> tuple[int | None, int | None]:
     """Level and width in HU; None where the usual ones will do."""
     level, width = number(fields, "level", whole=True), number(fields, "width", whole=True)
     if level is None or width is None:
@@ -78,8 +80,8 @@ def window(fields):
     return level, width
 
 
-def asked_view(fields, scan, candidates, model):
-    """The view that an address asks for: slice (from 0, or ``nth`` from 1), window, and a marked place.
+def asked_view(fields: Mapping[str, str], scan: Scan, candidates: Sequence[Candidate], model: str) -> View:
+    """The view that an address asks for: slice (from 0, or ``nth`` from 1), window, and a marked location.
 
     Raises
     ------

@@ -7,10 +7,18 @@ import logging
 import secrets
 import threading
 import time
-from contextlib import nullcontext, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from models.errors import UserError
+from models.imaging.scan import Scan
+from models.inference.detection.candidates import Candidate, SearchState, State
+from models.inference.detection.localiser import Localiser
 from models.inference.detection.search import Cancelled, search
+from models.web.store import ScanStore
 
 AT_ONCE = 2  # searches of one process; others wait
 SILENT_SECONDS = 60  # a search that says nothing for so long has died with its process
@@ -18,11 +26,20 @@ BEAT_SECONDS = 0.4  # between two notes on how far it is, and between two looks 
 log = logging.getLogger(__name__)
 
 
-def reporter(store, job, owner):
+@dataclass(frozen=True)
+class _Note:
+    """What a search keeps in the store: how far it was at a time (s), and which of a scan's it is."""
+
+    run: str
+    at: float
+    search: SearchState
+
+
+def reporter(store: ScanStore, job: str | None, owner: str) -> Callable[[int, int], None]:
     """A callback ``(done, total)`` that keeps how far the reading of an upload is, for ``store.reported``."""
     last = 0.0
 
-    def report(done, total):
+    def report(done: int, total: int) -> None:
         nonlocal last
         if done == total or time.monotonic() - last > BEAT_SECONDS / 2:
             last = time.monotonic()
@@ -37,55 +54,55 @@ class Searches:
     Parameters
     ----------
     store : ScanStore
-    localiser : Localiser or None
-        None: every search is ``unavailable``.
+    localiser : callable
+        Gives the `Localiser`, or None: then every search is ``unavailable``.
     counted : callable
         Makes a context manager that is entered while a search runs.
     """
 
-    def __init__(self, store, localiser, counted=nullcontext):
+    def __init__(
+        self,
+        store: ScanStore,
+        localiser: Callable[[], Localiser | None],
+        counted: Callable[[], AbstractContextManager] = nullcontext,
+    ):
         self._store, self._localiser, self._counted = store, localiser, counted
         self._slots = threading.BoundedSemaphore(AT_ONCE)
 
-    def start(self, token, owner):
+    def start(self, token: str, owner: str) -> threading.Thread | None:
         """Search a scan in a thread of its own, unless that is being done or was; the thread, or None."""
         scan = self._store.get(token, owner)
-        if self._localiser is None or self.state(token, owner)["state"] in ("queued", "running", "done"):
+        localiser = self._localiser()
+        if localiser is None or self.state(token, owner).state in ("queued", "running", "done"):
             return None
         run = _Run(self._store, token, owner, secrets.token_hex(8), len(scan.slices))
         has_slot = self._slots.acquire(blocking=False)
         run.say("running" if has_slot else "queued")
-        thread = threading.Thread(target=self._search, args=(run, scan, has_slot), daemon=True)
+        thread = threading.Thread(target=self._search, args=(run, scan, localiser, has_slot), daemon=True)
         thread.start()
         return thread
 
-    def state(self, token, owner):
-        """How far a scan's search is.
-
-        Returns
-        -------
-        dict
-            ``state``: none, queued, running, done, cancelled, failed or unavailable; ``done`` and ``total``
-            slices; ``candidates``, best first, as dicts of row, col, slice, score and diameter_mm.
-        """
-        note = self._store.read(token, owner, "search")
+    def state(self, token: str, owner: str) -> SearchState:
+        """How far a scan's search is."""
+        note = self._note(token, owner)
         if note is None:
-            state = "unavailable" if self._localiser is None else "none"
-            return {"state": state, "done": 0, "total": 0, "candidates": []}
-        if note["state"] in ("queued", "running"):
-            if note["run"] in self._store.read(token, owner, "cancel", []):
-                note["state"] = "cancelled"
-            elif time.time() - note["at"] > SILENT_SECONDS:
-                note["state"] = "failed"
-        return {name: note[name] for name in ("state", "done", "total", "candidates")}
+            return SearchState("unavailable" if self._localiser() is None else "none")
+        if note.search.state in ("queued", "running"):
+            if note.run in self._store.read(token, owner, "cancel", []):
+                return replace(note.search, state="cancelled")
+            if time.time() - note.at > SILENT_SECONDS:
+                return replace(note.search, state="failed")
+        return note.search
 
-    def cancel(self, token, owner):
+    def _note(self, token: str, owner: str) -> _Note | None:
+        return msgspec.convert(self._store.read(token, owner, "search"), _Note | None)
+
+    def cancel(self, token: str, owner: str) -> None:
         """Stop a scan's search, in whichever process it runs."""
-        note = self._store.read(token, owner, "search")
-        if note is not None:
-            self._store.append(token, owner, "cancel", note["run"])
+        if note := self._note(token, owner):
+            self._store.append(token, owner, "cancel", note.run)
 
-    def _search(self, run, scan, has_slot):
+    def _search(self, run: "_Run", scan: Scan, localiser: Localiser, has_slot: bool) -> None:
         try:
             while not has_slot:
                 has_slot = self._slots.acquire(timeout=BEAT_SECONDS)
@@ -93,8 +110,8 @@ class Searches:
                 if run.cancelled():
                     return
             with self._counted():
-                found = search(scan, self._localiser, progress=run.progress, cancelled=run.cancelled)
-            run.say("done", run.total, [_as_dict(candidate) for candidate in found])
+                found = search(scan, localiser, progress=run.progress, cancelled=run.cancelled)
+            run.say("done", run.total, tuple(map(_as_in_forms, found)))
         except Cancelled:
             pass  # whoever cancelled it has left a note
         except Exception as error:
@@ -109,42 +126,42 @@ class Searches:
 class _Run:
     """One search and the note that it keeps; `name` tells it from an earlier one of the same scan."""
 
-    def __init__(self, store, token, owner, name, total):
+    def __init__(self, store: ScanStore, token: str, owner: str, name: str, total: int):
         self.total, self._name = total, name
-        self._store, self._place = store, (token, owner)
+        self._store, self._scan = store, (token, owner)
         self._said = self._looked = 0.0
         self._is_cancelled = False
 
-    def say(self, state, done=0, candidates=()):
-        note = {"run": self._name, "state": state, "done": done, "total": self.total, "at": time.time()}
-        self._store.write(*self._place, "search", note | {"candidates": list(candidates)})
+    def say(self, state: State, done: int = 0, candidates: tuple[Candidate, ...] = ()) -> None:
+        note = _Note(self._name, time.time(), SearchState(state, done, self.total, candidates))
+        self._store.write(*self._scan, "search", msgspec.to_builtins(note))
 
-    def progress(self, done, total, state="running"):
+    def progress(self, done: int, total: int, state: State = "running") -> None:
         if time.monotonic() - self._said > BEAT_SECONDS and not self.cancelled():
             self._said, self.total = time.monotonic(), total
             self.say(state, done)
 
-    def cancelled(self):
+    def cancelled(self) -> bool:
         """Whether someone cancelled it, or the scan is gone."""
         if not self._is_cancelled and time.monotonic() - self._looked > BEAT_SECONDS:
             self._looked = time.monotonic()
             try:
-                self._is_cancelled = self._name in self._store.read(*self._place, "cancel", [])
+                self._is_cancelled = self._name in self._store.read(*self._scan, "cancel", [])
             except UserError:
                 self._is_cancelled = True
         return self._is_cancelled
 
-    def fail(self):
+    def fail(self) -> None:
         with suppress(UserError):  # the scan is gone, and nobody waits
             self.say("failed")
 
 
-def _as_dict(candidate):
-    """For JSON; places rounded so that they come back from a form as they went there."""
-    return {
-        "row": round(float(candidate.row), 1),
-        "col": round(float(candidate.col), 1),
-        "slice": int(candidate.slice),
-        "score": float(candidate.score),
-        "diameter_mm": candidate.diameter_mm and round(float(candidate.diameter_mm), 1),
-    }
+def _as_in_forms(candidate: Candidate) -> Candidate:
+    """Rounded, so that a location comes back from a form as it went there."""
+    diameter = candidate.diameter_mm
+    return replace(
+        candidate,
+        row=round(candidate.row, 1),
+        col=round(candidate.col, 1),
+        diameter_mm=None if diameter is None else round(diameter, 1),
+    )

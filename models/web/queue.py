@@ -1,64 +1,61 @@
 """A bound on the readings under way or waiting; one more is refused at once, so that nobody waits long."""
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from models.errors import UserError
 from models.ingest.sandbox.fair_share import Shares
 
 
 class Queue:
-    """Places for readings. A thread that has one may enter again, which takes no other.
+    """Places for readings, of which each visitor leaves some to others.
+
+    A request has one for as long as it is answered, which takes a thread of its own; what it then reads takes
+    no other.
 
     Parameters
     ----------
-    most : int
+    most
         See `Shares`.
-    on_change : callable, optional
+    on_change
         Told how many more are taken: 1 or -1.
     """
 
-    def __init__(self, most, on_change=lambda taken: None):
-        self._shares, self._lock = Shares(most), threading.Lock()
+    def __init__(self, most: int, on_change: Callable[[int], None] = lambda taken: None) -> None:
+        self._shares, self._lock, self._mine = Shares(most), threading.Lock(), threading.local()
         self._on_change = on_change
-        self._mine = threading.local()
 
-    def refuse_when_full(self, visitor=()):
-        """UserError ``busy`` where there is no place for a visitor at the moment; takes none."""
-        if not (self._depth or self._shares.has_place(visitor)):
-            raise UserError("busy", "The server is busy with other images; try again in a few seconds.")
-
-    def enter(self, visitor=()):
-        """Take a place; UserError ``busy`` where there is none.
+    def refuse_when_full(self, visitor: tuple[str, ...] = ()) -> None:
+        """UserError ``busy`` where there is no place for a visitor at the moment; takes none.
 
         Parameters
         ----------
-        visitor : tuple of hashable
+        visitor
             By what a visitor is known, each of which has a share.
         """
+        if not (self._has_place or self._shares.has_place(visitor)):
+            raise UserError("busy", "The server is busy with other images; try again in a few seconds.")
+
+    @contextmanager
+    def place(self, visitor: tuple[str, ...] = ()) -> Iterator[None]:
+        """A place for the time of a block, unless this thread has one; UserError ``busy``."""
+        if self._has_place:
+            yield
+            return
         with self._lock:
             self.refuse_when_full(visitor)
-            if not self._depth:
-                self._shares.take(visitor)
-                self._mine.visitor = visitor
-        self._mine.depth = self._depth + 1
-        if self._depth == 1:
-            self._on_change(1)
-
-    def leave(self):
-        """Give the place back that this thread's last `enter` took; nothing where it has none."""
-        if self._depth:
-            self._mine.depth -= 1
-            if not self._depth:
-                with self._lock:
-                    self._shares.give_back(self._mine.visitor)
-                self._on_change(-1)
-
-    def __enter__(self):
-        self.enter()
-
-    def __exit__(self, *_):
-        self.leave()
+            self._shares.take(visitor)
+        self._mine.has_place = True
+        self._on_change(1)
+        try:
+            yield
+        finally:
+            self._mine.has_place = False
+            with self._lock:
+                self._shares.give_back(visitor)
+            self._on_change(-1)
 
     @property
-    def _depth(self):
-        return getattr(self._mine, "depth", 0)
+    def _has_place(self) -> bool:
+        return getattr(self._mine, "has_place", False)

@@ -1,9 +1,18 @@
 """The settings, and their values from the environment."""
 
-from collections import namedtuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 PREFIX = "NODULE_"
-Setting = namedtuple("Setting", "name default help")  # from the environment variable NODULE_<name>
+
+
+class Setting(NamedTuple):
+    """What the environment variable NODULE_<name> sets."""
+
+    name: str
+    default: str | int
+    help: str
+
 
 SETTINGS = (
     Setting("HOST", "127.0.0.1", "Address that `python app.py` listens on."),
@@ -71,8 +80,8 @@ SETTINGS = (
 )
 
 
-def read_settings(settings, environ):
-    """Values by name of a table of `Setting`; ValueError names a variable that does not fit."""
+def read_settings(settings: Iterable[Setting], environ: Mapping[str, str]) -> dict[str, Any]:
+    """Values by name of a table of settings; ValueError names a variable that does not fit."""
     values = {}
     for setting in settings:
         text = environ.get(PREFIX + setting.name)

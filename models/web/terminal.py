@@ -1,53 +1,81 @@
-"""The command line: the answer of the pages, in a terminal."""
+"""The terminal: the command ``predict``, which gives the answer of the pages, and how the start shows."""
 
+import io
 import json
+import sys
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
 import click
+from flask.cli import with_appcontext
 
 from models.errors import UserError
-from models.inference.pipeline import CONSENSUS, MODEL_KEYS
+from models.inference.classifier import CONSENSUS
+from models.inference.pipeline import MODEL_KEYS
 from models.ingest.source import Source
 from models.reports.as_json import finding_as_json
 from models.reports.as_text import finding_as_text
+from models.web.predict import Upload, answer, decode
 
 
-def predict_command(decode, answer):
-    """The function behind the command ``predict``, with its options.
+class StartLines:
+    """Writes a line for each step of loading the models, and on a terminal how far it is.
 
-    Parameters
-    ----------
-    decode : callable
-        ``decode(sources, spacing_mm)`` gives a `Scan`.
-    answer : callable
-        ``answer(scan, (row, col, slice), model, anyway)`` gives a `Finding`.
-
-    Returns
-    -------
-    callable
+    The progress of `models.inference.classifier.ModelRegistry`.
     """
 
-    @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-    @click.option("--model", default=CONSENSUS, help=f"One of {', '.join(MODEL_KEYS)}.")
-    @click.option("--row", type=float, help="Row of the nodule's centre, in pixels from 0.")
-    @click.option("--col", type=float, help="Column of the nodule's centre, in pixels from 0.")
-    @click.option("--slice", "index", type=int, help="Slice of the nodule, from 0.")
-    @click.option("--spacing-mm", type=float, help="mm per pixel, for an image that does not carry it.")
-    @click.option("--anyway", is_flag=True, help="Give the scores although no nodule is recognised.")
-    @click.option("--json", "as_json", is_flag=True, help="Print the answer of the JSON interface.")
-    def predict(files, model, row, col, index, spacing_mm, anyway, as_json):
-        """Say whether the nodule in FILES (image, folder or ZIP of a series) looks benign or malignant."""
-        try:
-            finding = answer(decode(sources(files), spacing_mm), (row, col, index), model, anyway)
-        except UserError as error:
-            raise click.ClickException(f"{error.message} ({error.code})") from error
-        click.echo(json.dumps(finding_as_json(finding), indent=2) if as_json else finding_as_text(finding))
+    WIDTH = 20
 
-    return predict
+    def __init__(self) -> None:
+        self._done = 0
+
+    def __call__(self, step: str, seconds: float | None, steps: int) -> None:
+        if seconds is not None:
+            self._done += 1
+            start = "\r\x1b[K" if sys.stdout.isatty() else ""
+            print(f"{start}  {step:<16}{seconds:5.1f} s", flush=True)
+        elif sys.stdout.isatty():
+            filled = self.WIDTH * self._done // steps
+            print(f"  [{'#' * filled:-<{self.WIDTH}}] {step} ...", end="", flush=True)
 
 
-def sources(paths):
-    """The files among paths, and those in folders among them, as `Source`."""
+def is_command() -> bool:
+    """Whether a command of ``flask`` asks, other than ``run``: it may end before it needs a model."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.info_name != "run"
+
+
+@click.command("predict")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--model", default=CONSENSUS, help=f"One of {', '.join(MODEL_KEYS)}.")
+@click.option("--row", type=float, help="Row of the nodule's centre, in pixels from 0.")
+@click.option("--col", type=float, help="Column of the nodule's centre, in pixels from 0.")
+@click.option("--slice", "index", type=int, help="Slice of the nodule, from 0.")
+@click.option("--spacing-mm", type=float, help="mm per pixel, for an image that does not carry it.")
+@click.option("--anyway", is_flag=True, help="Give the scores although no nodule is recognised.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer of the JSON interface.")
+@with_appcontext
+def predict_command(
+    files: tuple[Path, ...],
+    model: str,
+    row: float | None,
+    col: float | None,
+    index: int | None,
+    spacing_mm: float | None,
+    anyway: bool,
+    as_json: bool,
+) -> None:
+    """Say whether the nodule in FILES (image, folder or ZIP of a series) looks benign or malignant."""
+    try:
+        scan = decode(sources(files), spacing_mm)
+        finding = answer(Upload(scan, (row, col, index), model, anyway))
+    except UserError as error:
+        raise click.ClickException(f"{error.message} ({error.code})") from error
+    click.echo(json.dumps(finding_as_json(finding), indent=2) if as_json else finding_as_text(finding))
+
+
+def sources(paths: Iterable[Path]) -> list[Source]:
+    """The files among paths, and those in folders among them."""
     found = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*")))]
-    return [Source(str(file), partial(file.open, "rb")) for file in found if file.is_file()]
+    return [Source(str(file), partial(io.FileIO, file)) for file in found if file.is_file()]

@@ -1,11 +1,13 @@
-"""How an upload is taken in: its files into one spool, its texts within bounds; and by what it is decoded."""
+"""How an upload is taken in: its files into one spool, its texts within bounds."""
 
 import io
 import os
+from collections.abc import Mapping
+from typing import IO, Any, Protocol, cast
+
+from flask import Request, current_app
 
 from models.errors import UserError
-from models.ingest.limits import Limits
-from models.ingest.sandbox.decoder import Decoder
 from models.ingest.spool import Spool
 
 SPOOLS = hasattr(os, "preadv")  # not on Windows
@@ -13,111 +15,94 @@ PART_BYTES = 1_000  # of a file's part that are not the file: its headers and th
 CHUNK_BYTES = 65_536  # that are read before they are sorted
 
 
-def bounds_of(settings):
-    """The framework's own bounds on a request (names of Flask's configuration), for values of `SETTINGS`."""
+class Readable(Protocol):
+    """A stream, as far as it is needed here."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+def bounds_of(settings: Mapping[str, Any]) -> dict[str, int | None]:
+    """Flask's own bounds on a request (names of its configuration), for values of `SETTINGS`."""
     return {
         "MAX_CONTENT_LENGTH": int(settings["MAX_UPLOAD_MB"] * 1_000_000),
         "MAX_FORM_PARTS": settings["MAX_FILES"] + settings["MAX_FIELDS"],
-        "MAX_FORM_MEMORY_SIZE": None,  # `upload_request` bounds all texts together
+        "MAX_FORM_MEMORY_SIZE": None,  # `BoundedBody` bounds all texts together
     }
 
 
-def decoder_of(settings, weights):
-    """What decodes uploads within the bounds of `SETTINGS`, with the folder of the weights."""
-    limits = Limits(
-        pixels=int(settings["MAX_MEGAPIXELS"] * 1_000_000),
-        image_pixels=int(settings["MAX_IMAGE_MEGAPIXELS"] * 1_000_000),
-        picture_pixels=int(settings["MAX_PICTURE_MEGAPIXELS"] * 1_000_000),
-        frames=settings["MAX_FRAMES"],
-        zip_files=settings["MAX_ZIP_FILES"],
-        zip_bytes=int(settings["MAX_ZIP_MB"] * 1_000_000),
-        zip_ratio=settings["MAX_ZIP_RATIO"],
-    )
-    bounds = (settings[name] for name in ("DECODE_SECONDS", "DECODE_MB", "DECODERS"))
-    return Decoder(limits, *bounds, weights)
+class UploadRequest(Request):
+    """A request that takes uploads in, within the settings MAX_FILES and MAX_TEXT_KB of its application.
 
-
-def upload_request(base, settings):
-    """A request class that takes uploads in.
-
-    Parameters
-    ----------
-    base : type
-        The framework's request class, which asks `_get_file_stream` for a place for each file, and
-        `_get_stream_for_parsing` for the body (werkzeug).
-    settings : mapping
-        MAX_FILES: most files of a request. MAX_TEXT_KB: most bytes of all that is no file, in thousands; a
-        form's texts are held in memory.
-
-    Returns
-    -------
-    type
-        Reading the form raises UserError ``too_large`` beyond the bounds, ``store_full``, and ``no_file`` for
-        one that stops half-way. A form that could not be read is empty from then on.
+    Reading the form raises UserError ``too_large`` beyond the bounds, ``store_full``, and ``no_file`` for one
+    that stops half-way. A form that could not be read is empty from then on.
     """
-    max_files, max_text_kb = settings["MAX_FILES"], settings["MAX_TEXT_KB"]
 
-    class UploadRequest(base):
-        spool = None
+    spool: Spool | None = None
 
-        def _get_file_stream(self, total_content_length, *args, **kwargs):
-            if not SPOOLS:
-                return super()._get_file_stream(total_content_length, *args, **kwargs)
-            if self.spool is None:
-                self.spool = Spool(total_content_length)
-            if self.spool.n_parts >= max_files:
-                raise UserError("too_large", f"At most {max_files} files are read at once.")
-            return self.spool.part()
+    def head(self, most: int) -> bytes:
+        """At most so many bytes from the beginning of the body; the form still has them."""
+        data = b""
+        while len(data) < most and (more := read_some(self.stream, most - len(data))):
+            data += more
+        self.stream = cast(IO[bytes], ReplayedStream(data, self.stream))  # all that is done with it is read
+        return data
 
-        def head(self, most):
-            """At most so many bytes from the beginning of the body; the form still has them."""
-            data = b""
-            while len(data) < most and (more := read_some(self.stream, most - len(data))):
-                data += more
-            self.stream = Joined(data, self.stream)
-            return data
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        if not SPOOLS:
+            return super()._get_file_stream(total_content_length, content_type, filename, content_length)
+        if self.spool is None:
+            self.spool = Spool(total_content_length)
+        if self.spool.n_parts >= current_app.config["MAX_FILES"]:
+            raise UserError("too_large", f"At most {current_app.config['MAX_FILES']} files are read at once.")
+        return cast(IO[bytes], self.spool.part())
 
-        def _get_stream_for_parsing(self):
-            stream = super()._get_stream_for_parsing()
-            return Body(stream, self, max_text_kb) if SPOOLS else stream
+    def _get_stream_for_parsing(self) -> IO[bytes]:
+        stream = super()._get_stream_for_parsing()
+        if not SPOOLS:
+            return stream
+        return cast(IO[bytes], BoundedBody(stream, self, current_app.config["MAX_TEXT_KB"]))
 
-        def _load_form_data(self):
-            try:
-                super()._load_form_data()
-            except BaseException:
-                self.__dict__.setdefault("form", self.parameter_storage_class())
-                self.__dict__.setdefault("files", self.parameter_storage_class())
-                raise
+    def _load_form_data(self) -> None:
+        try:
+            super()._load_form_data()
+        except BaseException:
+            self.__dict__.setdefault("form", self.parameter_storage_class())
+            self.__dict__.setdefault("files", self.parameter_storage_class())
+            raise
 
-        def close(self):
-            super().close()
-            if self.spool is not None:
-                self.spool.close()
-
-    return UploadRequest
+    def close(self) -> None:
+        super().close()
+        if self.spool is not None:
+            self.spool.close()
 
 
-class Joined:
+class ReplayedStream:
     """A stream of which the first bytes have been read, as it was."""
 
-    def __init__(self, head, rest):
+    def __init__(self, head: bytes, rest: Readable) -> None:
         self._head, self._rest = io.BytesIO(head), rest
 
-    def read(self, size=-1):
+    def read(self, size: int = -1) -> bytes:
         """So many bytes, or all there are; of the head alone, as long as there is some."""
         if size < 0:
             return self._head.read() + self._rest.read()
         return self._head.read(size) or self._rest.read(size)
 
 
-class Body:
+class BoundedBody:
     """A request's body, of which what goes into no file is bounded."""
 
-    def __init__(self, stream, request, max_text_kb):
+    def __init__(self, stream: Readable, request: UploadRequest, max_text_kb: int) -> None:
         self._stream, self._request, self._max_kb = stream, request, max_text_kb
         self._n_bytes = 0
 
-    def read(self, size=-1):
+    def read(self, size: int = -1) -> bytes:
         """So many bytes, or all there are.
 
         UserError ``too_large`` where the form's texts are too long, ``no_file`` where the sender stopped.
@@ -136,7 +121,7 @@ class Body:
         return data
 
 
-def read_some(stream, size):
+def read_some(stream: Readable, size: int) -> bytes:
     """So many bytes of a body, or what there is.
 
     Servers and frameworks raise many kinds where it is cut off, or where its chunks are none: UserError
@@ -153,15 +138,15 @@ def read_some(stream, size):
         raise stopped() from error
 
 
-def stopped():
+def stopped() -> UserError:
     """The refusal of an upload whose sender is gone."""
     return UserError("no_file", "The upload stopped half-way; send it again.")
 
 
-def too_large(request, settings):
+def too_large(request: Request, settings: Mapping[str, Any]) -> UserError:
     """The refusal of a body with too many bytes, or else with too many parts."""
     size, most = request.content_length, request.max_content_length
-    if size is None or size > most:
+    if most is not None and (size is None or size > most):
         if most < settings["MAX_UPLOAD_MB"] * 1_000_000:
             return UserError("too_large", f"What was sent is larger than {most / 1000:g} kB.")
         return UserError("too_large", f"The upload is larger than {settings['MAX_UPLOAD_MB']} MB.")

@@ -2,23 +2,24 @@
 
 import pytest
 
-from app import COOKIE, create_app
+from models.web.access.cookies import BROWSER_COOKIE
 from models.web.store import new_token
 from tests.app.made_series import WithLocaliser, chest_scan
+from tests.conftest import make_app
 
 
 @pytest.fixture(scope="session")
 def blind(app, tmp_path_factory):
     """The application without weights for finding nodules."""
     folder = tmp_path_factory.mktemp("blind") / "store"
-    return create_app({"REGISTRY": WithLocaliser(app.registry, None), "STORE": folder})
+    return make_app({"REGISTRY": WithLocaliser(app.registry, None), "STORE": folder})
 
 
 def new_visitor(app):
     """A client with a cookie."""
     client = app.test_client()
     client.owner = new_token()
-    client.set_cookie(COOKIE, client.owner)
+    client.set_cookie(BROWSER_COOKIE, client.owner)
     return client
 
 

@@ -8,9 +8,9 @@ import pydicom
 import pypdfium2
 import pytest
 
-from app import COOKIE
 from models.inference.pipeline import MODEL_KEYS
 from models.reports.exports import EXPORTS
+from models.web.access.cookies import BROWSER_COOKIE
 from models.web.store import new_token
 from tests.app.conftest import new_visitor
 from tests.app.made_series import NODULE_AT, NODULE_SLICE, series_files
@@ -77,7 +77,7 @@ def test_an_unknown_model_is_refused_on_the_page_of_the_scan(visitor, crop):
 @pytest.mark.parametrize("rest", ["", *(f"/download/{name}" for name in EXPORTS)])
 def test_nobody_else_sees_a_finding(finder, crop, dicom, rest):
     stranger = finder.test_client()
-    stranger.set_cookie(COOKIE, new_token())
+    stranger.set_cookie(BROWSER_COOKIE, new_token())
     assert {stranger.get(address + rest).status_code for address in (crop, dicom)} == {404}
 
 

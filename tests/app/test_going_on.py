@@ -7,10 +7,9 @@ import re
 import numpy as np
 import pytest
 
-from app import create_app
 from models.ingest.read import DOUBTED
 from tests.app.conftest import new_visitor
-from tests.conftest import encode, post, upload
+from tests.conftest import encode, make_app, post, upload
 from tests.ingest import body
 from tests.ingest.dicom_files import make_ct
 
@@ -121,7 +120,7 @@ def test_what_is_refused_for_another_reason_is_not_offered(finder, crop_png):
 
 
 def test_what_cannot_be_kept_has_to_be_sent_again(app, tmp_path, noise):
-    small = create_app({"REGISTRY": app.registry, "STORE": tmp_path / "store", "STORE_MB": 0.01})
+    small = make_app({"REGISTRY": app.registry, "STORE": tmp_path / "store", "STORE_MB": 0.01})
     refused = post(new_visitor(small), [upload(noise)], url="/predict")
     assert (refused.status_code, is_offered(refused)) == (422, False)
     assert 'data-code="not_ct_image"' in refused.text

@@ -8,8 +8,8 @@ import threading
 import numpy as np
 import pytest
 
-from app import ROOT, create_app
-from tests.conftest import encode, post, upload
+from app import ROOT
+from tests.conftest import encode, make_app, post, upload
 from tests.web.test_queue import in_another_thread
 from training.publish.manifest import write_manifest
 
@@ -18,9 +18,7 @@ from training.publish.manifest import write_manifest
 def small_app(app, tmp_path_factory):
     """The application with tight limits."""
     limits = {"MAX_UPLOAD_MB": 0.02, "MAX_FILES": 3, "QUEUE": 1}
-    return create_app(
-        {"REGISTRY": app.registry, "STORE": tmp_path_factory.mktemp("small") / "store", **limits}
-    )
+    return make_app({"REGISTRY": app.registry, "STORE": tmp_path_factory.mktemp("small") / "store", **limits})
 
 
 @pytest.mark.parametrize("size", [25_000, 200_000])
@@ -110,7 +108,7 @@ class Poorer:
 
 
 def test_what_answers_without_is_told_and_no_outage(finder, tmp_path):
-    client = create_app({"REGISTRY": Poorer(finder.registry), "STORE": tmp_path / "store"}).test_client()
+    client = make_app({"REGISTRY": Poorer(finder.registry), "STORE": tmp_path / "store"}).test_client()
     health = client.get("/healthz")
     assert (health.status_code, health.json) == (200, {"status": "ok", "unavailable": Poorer.lost})
     assert client.get("/models").status_code == 200
@@ -139,7 +137,7 @@ def test_uploads_that_never_can_be_read_are_told_so(app, crop_png, tmp_path, con
         path.write_text(json.dumps(whole | {"limit": 100.0}) if content == "changed" else content)
     if content != "changed":
         write_manifest(weights)
-    client = create_app(
+    client = make_app(
         {"REGISTRY": app.registry, "STORE": tmp_path / "store", "WEIGHTS": weights}
     ).test_client()
     sentence = f"This server cannot read images: {problem}"
@@ -171,14 +169,13 @@ class OneMissing:
         begun = self._registry.begin(*arguments)
 
         def answers():
-            found, maps = begun()
-            return {key: answer for key, answer in found.items() if key != "vgg16"}, maps
+            return {key: answer for key, answer in begun().items() if key != "vgg16"}
 
         return answers
 
 
 def test_health_and_answers_when_one_model_is_missing(finder, crop_png, tmp_path):
-    client = create_app({"REGISTRY": OneMissing(finder.registry), "STORE": tmp_path / "store"}).test_client()
+    client = make_app({"REGISTRY": OneMissing(finder.registry), "STORE": tmp_path / "store"}).test_client()
     health = client.get("/healthz")
     assert health.status_code == 503
     assert health.json == {

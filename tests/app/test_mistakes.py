@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
 
-from models.errors import STATUS
+from models.web.errors import STATUS
 from tests.conftest import encode, post, upload
 
 MISTAKES = [

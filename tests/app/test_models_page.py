@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from app import ROOT, create_app
+from app import ROOT
 from models.inference.pipeline import MODEL_KEYS
+from tests.conftest import make_app
 from training.publish.words import NUMBERS
 
 percent = NUMBERS.percent
@@ -45,7 +46,7 @@ def client_of(evaluation, reports=REPORTS, problems=None):
         cases=None,
         checksum="0" * 12,
     )
-    return create_app({"REGISTRY": registry}).test_client()
+    return make_app({"REGISTRY": registry}).test_client()
 
 
 def page_of(*args, **kwargs):

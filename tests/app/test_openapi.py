@@ -5,6 +5,7 @@ from collections import Counter
 from types import SimpleNamespace
 
 import hypothesis
+import msgspec
 import numpy as np
 import pytest
 import schemathesis
@@ -13,16 +14,14 @@ from jsonschema import Draft202012Validator, ValidationError
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from app import create_app
-from models.errors import STATUS
 from models.imaging.phantom import draw_phantom
-from models.reports.openapi import contract
-from models.reports.openapi.answers import PAGES_ONLY
-from models.reports.openapi.example import FINDING
+from models.web.errors import STATUS
+from models.web.openapi import EXAMPLE, PAGES_ONLY, contract
 from models.web.settings import SETTINGS, read_settings
-from tests.conftest import encode, post, upload
+from tests.conftest import encode, make_app, post, upload
 from tests.ingest.dicom_files import make_ct
 
+ANSWER = msgspec.to_builtins(EXAMPLE)
 PASSWORD = "correct horse"
 POST = ("/api/v1/predict", "post")
 
@@ -109,7 +108,7 @@ def test_a_finding_is_as_the_document_says(client, document, crop_png, kind):
 
 def test_a_finding_without_a_model_and_an_outline_is_as_the_document_says(app, document, crop_png):
     """All that may be null is null."""
-    body = copy.deepcopy(FINDING)
+    body = copy.deepcopy(ANSWER)
     body["models"][0] |= dict.fromkeys(("verdict", "probability", "threshold"))
     place = ("row", "col", "slice", "source")
     body["nodule"] = {name: body["nodule"][name] if name in place else None for name in body["nodule"]}
@@ -128,12 +127,12 @@ def places(value, path=()):
             yield from places(part, (*path, key))
 
 
-@pytest.mark.parametrize("path", list(places(FINDING)), ids=str)
+@pytest.mark.parametrize("path", list(places(ANSWER)), ids=str)
 def test_nothing_unknown_or_missing_passes(document, path):
     validator = schema_of(document, *POST, 200)
-    validator.validate(FINDING)
+    validator.validate(ANSWER)
     for change in (lambda part: part.update(patient="x"), lambda part: part.popitem()):
-        body = copy.deepcopy(FINDING)
+        body = copy.deepcopy(ANSWER)
         part = body
         for key in path:
             part = part[key]
@@ -159,7 +158,7 @@ def test_the_other_answers_are_as_the_document_says(client, document):
         checksum="0" * 12,
         prepare_to_explain=lambda: None,
     )
-    bare = create_app({"REGISTRY": registry}).test_client()
+    bare = make_app({"REGISTRY": registry}).test_client()
     assert bare.get("/healthz").status_code == 503
     schema_of(document, "/healthz", "get", 503).validate(bare.get("/healthz").json)
     schema_of(document, "/api/v1/models", "get", 200).validate(bare.get("/api/v1/models").json)
@@ -185,7 +184,7 @@ def test_who_is_not_let_in_is_told_as_the_document_says(locked, headers, status,
 def locked(app, tmp_path_factory):
     """The application with a password."""
     folder = tmp_path_factory.mktemp("locked") / "store"
-    return create_app({"REGISTRY": app.registry, "PASSWORD": PASSWORD, "STORE": folder})
+    return make_app({"REGISTRY": app.registry, "PASSWORD": PASSWORD, "STORE": folder})
 
 
 PICTURES = [encode(draw_phantom(kind, seed=3)) for kind in ("smooth", "spiculated")]
@@ -223,6 +222,7 @@ def answers(app, path, method, examples, **headers):
     return seen
 
 
+@pytest.mark.slow
 def test_schemathesis_finds_nothing_that_the_document_does_not_say(app):
     # enough for any draw: which examples come also depends on the constants in this repository's code
     seen = answers(app, *POST, examples=100)

@@ -34,7 +34,7 @@ from tests.app.planting import (
 from tests.app.watched import watched
 from tests.ingest.dicom_files import transcoded
 
-pytestmark = pytest.mark.filterwarnings("ignore:Unknown encoding")  # of the planted files
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Unknown encoding")]  # of the planted files
 SCRIPT = {"X-Requested-With": "upload"}
 PLACE = {"row": "127.5", "col": "76.5"}
 EMPTY = (
@@ -84,6 +84,7 @@ class Session:
         self._note("slice", server.get(f"{self.scan}/slice/1.png?level=-600&width=1500"))
         self._note("search", server.get(f"{self.scan}/search"))
         self._note("finding", server.post(f"{self.scan}/findings", **PLACE, slice="1"))
+        self._note("map", server.get(f"{self.scan}/finding/0/saliency/consensus.png"))
         for name in ("report.pdf", "report.sr.dcm", "overlay.sc.dcm", "finding.json"):
             here = f"{self.scan}/finding/0/download/{name}"
             self.downloads[name] = self._note(name, server.get(here))[2]
@@ -171,9 +172,7 @@ def test_marks_are_found_wherever_they_are():
 
 
 def test_each_step_of_the_session_went_as_it_should(session):
-    fine = (
-        "series, JSON|series, page|PNG|JPEG|TIFF|WEBP|script|progress|viewer|slice|search|finding|calculator"
-    )
+    fine = "series, JSON|series, page|PNG|JPEG|TIFF|WEBP|script|progress|viewer|slice|search|finding|map"
     odd = ["date", "number", "name", "charset", "age", "study", "region", "scale", "spacing", "position"]
     odd += ["class"]  # the file meta information has the right one
     damaged = ["kind", "slope", "frames", "photometric", "short", "header"]

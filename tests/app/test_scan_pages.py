@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app import COOKIE, create_app
 from models.imaging.scan import Notice
+from models.web.access.cookies import BROWSER_COOKIE
 from models.web.store import new_token
 from tests.app.made_series import NODULE_AT, NODULE_SLICE, chest_scan, series_files
-from tests.conftest import post, upload
+from tests.conftest import make_app, post, upload
 
 PLACE = {"row": NODULE_AT[0], "col": NODULE_AT[1], "slice": NODULE_SLICE}
 
@@ -51,10 +51,10 @@ def test_a_series_without_a_place_is_answered_with_the_viewer_itself(finder):
 def test_the_cookie_is_for_this_browser_and_session_alone(finder):
     client = finder.test_client()
     cookie = client.get("/").headers["Set-Cookie"]
-    assert re.fullmatch(rf"{COOKIE}=[\w-]{{43}}; HttpOnly; Path=/; SameSite=Strict", cookie)
+    assert re.fullmatch(rf"{BROWSER_COOKIE}=[\w-]{{43}}; HttpOnly; Path=/; SameSite=Strict", cookie)
     assert "Set-Cookie" not in client.get("/").headers
     assert "; Secure;" in finder.test_client().get("/", base_url="https://localhost").headers["Set-Cookie"]
-    client.set_cookie(COOKIE, "made-up")
+    client.set_cookie(BROWSER_COOKIE, "made-up")
     assert "Set-Cookie" in client.get("/").headers
 
 
@@ -73,7 +73,7 @@ def test_nobody_else_gets_anything_of_a_scan(finder, visitor, kept):
     other = finder.test_client()
     for owner in (None, new_token(), "", visitor.owner[:-1], "../" * 20):
         if owner is not None:
-            other.set_cookie(COOKIE, owner)
+            other.set_cookie(BROWSER_COOKIE, owner)
         for method, path in pages:
             answer = getattr(other, method)(address + path, data=PLACE if method == "post" else None)
             assert answer.status_code == 404, path
@@ -162,7 +162,7 @@ def test_what_is_noted_of_a_finding_is_no_image(finder, visitor, kept):
     visitor.post(f"{address}/findings", data=PLACE | {"model": "alexnet"})
     (note,) = finder.store.read(address[6:], visitor.owner, "findings")
     place, said = ("row", "col", "slice", "source"), ("model", "title", "verdict", "headline", "probability")
-    assert set(note) == {*place, *said}
+    assert (set(note), set(note["roi"])) == ({"roi", *said}, set(place))
 
 
 def test_the_result_shows_outline_and_measurements(visitor, kept):
@@ -197,9 +197,9 @@ def test_a_removed_scan_is_gone_at_once(visitor, kept):
 
 
 def test_an_expired_scan_is_gone(app, tmp_path):
-    small = create_app({"REGISTRY": app.registry, "STORE": tmp_path / "store", "STORE_MINUTES": 30})
+    small = make_app({"REGISTRY": app.registry, "STORE": tmp_path / "store", "STORE_MINUTES": 30})
     client = small.test_client()
-    client.set_cookie(COOKIE, owner := new_token())
+    client.set_cookie(BROWSER_COOKIE, owner := new_token())
     address = "/scan/" + small.store.put(chest_scan(), owner)
     assert client.get(address).status_code == 200
     past = time.time() - 31 * 60
@@ -213,7 +213,7 @@ def test_an_expired_scan_is_gone(app, tmp_path):
 
 
 def test_a_scan_without_room_is_refused(app, tmp_path, crop_png):
-    small = create_app({"REGISTRY": app.registry, "STORE": tmp_path / "store", "STORE_MB": 0.001})
+    small = make_app({"REGISTRY": app.registry, "STORE": tmp_path / "store", "STORE_MB": 0.001})
     answer = post(small.test_client(), upload(crop_png), url="/predict")
     assert answer.status_code == 413
     small.store.close()

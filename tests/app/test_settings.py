@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from app import ROOT
 from models.web.settings import SETTINGS, read_settings
 from tests.conftest import post, upload
 
@@ -15,9 +16,9 @@ def test_settings_come_from_the_environment_by_one_table():
         read_settings(SETTINGS, {"NODULE_PORT": "http"})
 
 
-def test_the_readme_lists_exactly_the_settings(app):
-    with open(f"{app.root_path}/README.md") as file:
-        rows = re.findall(r"^\| `NODULE_(\w+)` \| `(.*?)` \| (.*?) \|$", file.read(), re.M)
+def test_the_page_of_the_settings_lists_exactly_these():
+    page = (ROOT / ".github" / "SETTINGS.md").read_text()
+    rows = re.findall(r"^\| `NODULE_(\w+)` \| `(.*?)` \| (.*?) \|$", page, re.M)
     assert rows == [(s.name, str(s.default), s.help) for s in SETTINGS]
 
 

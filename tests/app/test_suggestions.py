@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from app import COOKIE, create_app
 from models.web import progress
+from models.web.access.cookies import BROWSER_COOKIE
 from models.web.store import new_token
 from tests.app.made_series import (
     NODULE_AT,
@@ -21,7 +21,7 @@ from tests.app.made_series import (
     series_files,
     sick_slice,
 )
-from tests.conftest import post, upload
+from tests.conftest import make_app, post, upload
 from tests.ingest.dicom_files import make_ct
 
 SPACING = {"PixelSpacing": [1.4, 1.4]}
@@ -49,9 +49,9 @@ def searching(app, tmp_path, monkeypatch):
 
     def make(localiser, n_slices=12):
         registry = WithLocaliser(app.registry, localiser)
-        made.append(create_app({"REGISTRY": registry, "STORE": tmp_path / "store"}))
+        made.append(make_app({"REGISTRY": registry, "STORE": tmp_path / "store"}))
         client = made[0].test_client()
-        client.set_cookie(COOKIE, owner := new_token())
+        client.set_cookie(BROWSER_COOKIE, owner := new_token())
         client.owner, client.store = owner, made[0].store
         return client, "/scan/" + made[0].store.put(chest_scan(n_slices), owner)
 
@@ -174,7 +174,7 @@ def test_a_search_that_breaks_off_can_be_started_again(searching):
 
 def test_a_search_whose_process_died_counts_as_failed(searching):
     client, address = searching(BrightSpots())
-    note = {"run": "x", "state": "running", "done": 3, "total": 12, "candidates": []}
+    note = {"run": "x", "search": {"state": "running", "done": 3, "total": 12, "candidates": []}}
     client.store.write(address[6:], client.owner, "search", note | {"at": time.time() - 61})
     assert state_of(client, address)["state"] == "failed"
     client.store.write(address[6:], client.owner, "search", note | {"at": time.time()})

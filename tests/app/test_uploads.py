@@ -2,14 +2,10 @@
 
 import io
 import logging
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 
-from app import ROOT
 from tests.app.made_series import NODULE_SLICE, as_zip, series_files
 from tests.conftest import post, upload
 
@@ -96,43 +92,3 @@ def test_the_log_says_neither_token_nor_job(finder, caplog):
     assert "A" * 10 not in caplog.text
     assert JOB not in caplog.text
     assert caplog.text.count("GET /scan/…/slice/3.png") == 2
-
-
-STOPPED = """
-import os, pathlib, runpy, signal, sys, threading, time
-import flask, models.inference.classifier
-from models.web.store import new_token
-from tests.app.made_series import chest_scan
-
-class NoModels:  # their loading takes longer than the test
-    localiser, problems, evaluation, reports, checksum = None, {}, {}, {}, ""
-    available = lambda self, key: False
-
-def upload_and_stop(app):
-    time.sleep(0.5)
-    app.store.put(chest_scan(), new_token())
-    print(len(list(pathlib.Path(sys.argv[1]).rglob("*.npy"))), flush=True)
-    os.kill(os.getpid(), signal.SIGTERM)
-
-def run(app, *args, **options):
-    threading.Thread(target=upload_and_stop, args=(app,), daemon=True).start()
-    serve(app, *args, **options)
-
-serve, flask.Flask.run = flask.Flask.run, run
-models.inference.classifier.ModelRegistry = lambda folder: NoModels()
-runpy.run_path("app.py", run_name="__main__")
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
-def test_the_store_is_emptied_when_the_server_is_stopped(tmp_path):
-    environ = os.environ | {
-        "NODULE_STORE": str(tmp_path / "store"),
-        "NODULE_PORT": "0",
-        "PYTHONPATH": str(ROOT),
-    }
-    command = [sys.executable, "-c", STOPPED, str(tmp_path)]
-    result = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120)
-    assert result.stdout.split()[-1] == "1", result.stderr
-    assert list((tmp_path / "store").rglob("*.npy")) == []
-    assert result.returncode == 0

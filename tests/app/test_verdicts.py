@@ -9,10 +9,9 @@ import pypdfium2
 import pytest
 from jsonschema import Draft202012Validator
 
-from app import create_app
 from models.inference.pipeline import MODEL_KEYS
 from tests.app.conftest import new_visitor
-from tests.conftest import post, upload
+from tests.conftest import make_app, post, upload
 from tests.inference.detection.with_recognition import NONE, SOME, WithRecognition
 
 
@@ -43,7 +42,7 @@ def asked(app, tmp_path_factory, crop_png):
         registry = WithRecognition(app.registry, recognition, diameter_mm, threshold)
         registry.reliability = TABLE
         folder = tmp_path_factory.mktemp("verdicts") / "store"
-        made = create_app({"REGISTRY": registry, "STORE": folder})
+        made = make_app({"REGISTRY": registry, "STORE": folder})
         visitor = new_visitor(made)
         page = post(visitor, upload(crop_png), "/predict", spacing_mm="0.7", **fields)
         return SimpleNamespace(app=made, visitor=visitor, page=page, at=page.headers.get("Content-Location"))

@@ -16,6 +16,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import stream_encode_multipart
 
 from app import ROOT
+from tests.servers import ask
 
 LOUD = """
 import logging, resource, runpy
@@ -38,7 +39,7 @@ class Watched:
     """
 
     def __init__(self, process, port, folder):
-        self.process, self.port, self.folder = psutil.Process(process.pid), port, folder
+        self.process, self.port, self.folder = process, port, folder
         self.answers, self.names, self._cookie = [], set(), ""
         self._stopped = threading.Event()
         self._watch = threading.Thread(target=self._look, daemon=True)
@@ -59,12 +60,13 @@ class Watched:
 
     @contextmanager
     def crashing(self):
-        """Whatever process the server has or starts, such as for decoding, crashes at once."""
+        """Whatever process the one with the models has or starts, such as for decoding, crashes at once."""
         done = threading.Event()
 
         def crash():
             while not done.is_set():
-                for child in self.process.children(recursive=True):
+                (worker,) = self.process.children()
+                for child in worker.children(recursive=True):
                     with suppress(psutil.NoSuchProcess):
                         child.send_signal(11)
                 time.sleep(0.002)
@@ -128,17 +130,17 @@ def watched(folder, log):
         )
     try:
         wait_for(process, port, log)
-        yield Watched(process, port, folder)
+        yield Watched(psutil.Process(process.pid), port, folder)
     finally:
         process.kill()
         process.wait()
 
 
 def wait_for(process, port, log):
-    """Until the server listens; RuntimeError with its log where it does not."""
+    """Until the server answers; RuntimeError with its log where it does not."""
     until = time.monotonic() + START_S
     while time.monotonic() < until and process.poll() is None:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
+        with suppress(OSError):
+            return ask(port, "/healthz")
         time.sleep(0.1)
     raise RuntimeError(Path(log).read_text())

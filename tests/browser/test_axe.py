@@ -6,6 +6,8 @@ import pytest
 
 from tests.browser.driving import by_id, over, sample, stage_of, upload, wait_until
 
+pytestmark = pytest.mark.slow
+
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 RUN = """

@@ -7,6 +7,8 @@ import pytest
 from tests.app.made_series import NODULE_SLICE
 from tests.browser.driving import by_id, marked, stage_of, wait_for_text, wait_until
 
+pytestmark = pytest.mark.slow
+
 MOST_TABS = 80
 FOCUS = """
     const focused = document.activeElement;

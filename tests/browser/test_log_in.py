@@ -7,6 +7,8 @@ from tests.browser.driving import by_id, complaints, read_result
 from tests.browser.test_axe import check, prefer
 from tests.conftest import served
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "a password for tests"
 
 

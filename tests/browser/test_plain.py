@@ -7,6 +7,8 @@ import pytest
 from tests.app.made_series import NODULE_AT, NODULE_SLICE
 from tests.browser.driving import by_id, check_result, read_result, upload, wait_for_text
 
+pytestmark = pytest.mark.slow
+
 
 def click_on(driver, row, col, rows=256, cols=256):
     """Click on a place of the slice that is shown."""

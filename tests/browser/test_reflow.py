@@ -4,6 +4,8 @@ import pytest
 
 from tests.browser.driving import by_id, sample, stage_of, upload
 
+pytestmark = pytest.mark.slow
+
 WIDER = """
     const page = document.documentElement;
     const scrollers = ".scroller, .stage-scroller, .unseen, .skip, svg, select, details:not([open])";

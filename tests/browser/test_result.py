@@ -9,6 +9,8 @@ from PIL import Image
 from tests.browser.driving import by_id, complaints, sample, wait_for_text, wait_until
 from tests.browser.test_browser import A4_INCHES
 
+pytestmark = pytest.mark.slow
+
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 STYLE = "return getComputedStyle(document.getElementById(arguments[0]))[arguments[1]]"
 

@@ -20,6 +20,8 @@ from tests.browser.driving import (
 )
 from tests.conftest import served
 
+pytestmark = pytest.mark.slow
+
 PIXEL = """
     const copy = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
     copy.drawImage(document.querySelector("#stage canvas"), -arguments[0], -arguments[1]);

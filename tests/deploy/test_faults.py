@@ -2,9 +2,13 @@
 
 import contextlib
 import http.client
+import os
+import re
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -15,6 +19,8 @@ from tests.app.made_series import NODULE_AT, NODULE_SLICE, series_files
 from tests.deploy.servers import FEW, ROOT, Gunicorn
 from tests.fuzz.inputs import BOUNDARY, multipart
 from tests.servers import ask, python_app, wait_until
+
+pytestmark = pytest.mark.slow
 
 KIND = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "Sec-Fetch-Site": "same-origin"}
 JSON, ALEXNET = "/api/v1/predict", ("model", "alexnet")
@@ -31,12 +37,18 @@ def gunicorn(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """``python app.py`` with one model."""
+def few(tmp_path_factory):
+    """A weights folder with one model."""
     weights = tmp_path_factory.mktemp("few")
     for path in [path for pattern in FEW for path in (ROOT / "weights").glob(pattern)]:
         shutil.copy(path, weights)
-    with python_app(tmp_path_factory.mktemp("plain"), WEIGHTS=weights) as server:
+    return weights
+
+
+@pytest.fixture(scope="module")
+def server(few, tmp_path_factory):
+    """``python app.py`` with one model."""
+    with python_app(tmp_path_factory.mktemp("plain"), WEIGHTS=few) as server:
         yield server
 
 
@@ -85,7 +97,7 @@ def test_weights_that_are_spoilt_are_refused_by_the_next_processes_alone(gunicor
     assert gunicorn.ask("/")[0] == 200
 
 
-def test_two_hundred_that_stop_half_way_hold_nobody_up_without_gunicorn(server, crop_png):
+def test_two_hundred_that_stop_half_way_hold_nobody_up_in_python_app(server, crop_png):
     stalled = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(200)]
     body = f"Content-Type: {KIND['Content-Type']}\r\nContent-Length: 100000\r\n\r\n--{BOUNDARY}\r\n"
     for i, connection in enumerate(stalled):
@@ -99,20 +111,20 @@ def test_two_hundred_that_stop_half_way_hold_nobody_up_without_gunicorn(server, 
 
 def test_a_full_disk_costs_what_is_to_be_kept_and_nothing_else(server, crop_png):
     most = psutil.RLIMIT_FSIZE, (40_000, psutil.RLIM_INFINITY)  # no file can grow beyond that; a scan would
-    server.process.rlimit(*most)
+    server.worker.rlimit(*most)
     try:
         page = ask(server.port, "/predict", crop(crop_png), KIND)
         assert (page.status, 'data-code="store_full"' in page.text) == (503, True)
         assert ask(server.port, JSON, crop(crop_png), KIND).status == 200
     finally:
-        server.process.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+        server.worker.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
     assert ask(server.port, "/predict", crop(crop_png), KIND).status == 200
     assert not [name for name in server.files() if ".new/" in name]
 
 
 def test_a_decoder_that_is_killed_costs_its_upload(server, crop_png):
     assert ask(server.port, JSON, crop(crop_png), KIND).status == 200
-    (fork_server,) = server.process.children()
+    (fork_server,) = server.worker.children()
     wait_until(lambda: len(fork_server.children()) == 1)
     (doomed,) = fork_server.children()  # it waits for the next upload
     doomed.suspend()
@@ -129,6 +141,32 @@ def test_a_decoder_that_is_killed_costs_its_upload(server, crop_png):
     assert ask(server.port, JSON, crop(crop_png), KIND).status == 200
     with contextlib.suppress(psutil.NoSuchProcess):
         assert fork_server.status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_start_tells_its_steps_and_the_address(server):
+    (address,) = re.findall("^Open (.*) in a browser", server.log, re.MULTILINE)
+    assert address == f"http://localhost:{server.port}"
+    steps = re.findall(r"^  (\S.*?) +[0-9]+[.][0-9] s$", server.log, re.MULTILINE)
+    assert steps == ["TensorFlow", "VGG16", "VGG19", "ResNet", "AlexNet", "EfficientNet", "First passes"]
+    assert "WARNING: This is a development server" not in server.log
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(server):
+    environ = os.environ | {"NODULE_PORT": str(server.port)}
+    second = subprocess.run(
+        [sys.executable, "app.py"], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60
+    )
+    told = f"Port {server.port} of 127.0.0.1 is taken by another program: set NODULE_PORT to another port.\n"
+    assert (second.returncode, second.stdout, second.stderr) == (1, "", told)
+
+
+def test_a_stop_leaves_no_scan(few, crop_png, tmp_path):
+    with python_app(tmp_path, WEIGHTS=few) as stopped:
+        assert ask(stopped.port, "/predict", crop(crop_png), KIND).status == 200
+        assert [name for name in stopped.files() if name.endswith(".npy")]
+        stopped.process.terminate()
+        assert stopped.process.wait(60) == 0
+        assert not [name for name in stopped.files() if name.endswith(".npy")]
 
 
 @contextlib.contextmanager

@@ -11,6 +11,8 @@ import pytest
 from tests.app.made_series import NODULE_AT, NODULE_SLICE, series_files
 from tests.deploy.servers import Gunicorn
 
+pytestmark = pytest.mark.slow
+
 PLACE = {"row": NODULE_AT[0], "col": NODULE_AT[1], "slice": NODULE_SLICE, "model": "alexnet"}
 REQUEST_ID = "0123456789abcdef0123456789abcdef"
 OWNER = "nodule_browser=" + "b" * 43

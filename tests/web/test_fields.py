@@ -4,8 +4,8 @@ import pytest
 
 from models.errors import UserError
 from models.ingest.fields import number
-from models.reports.openapi import contract
 from models.web.fields import FIELDS
+from models.web.openapi import contract
 from models.web.settings import SETTINGS, read_settings
 
 

@@ -14,43 +14,44 @@ from models.web.queue import Queue
 def in_another_thread(queue, visitor=()):
     """Somebody else has a place meanwhile."""
     with ThreadPoolExecutor(1) as other:
-        other.submit(queue.enter, visitor).result()
+        place = queue.place(visitor)
+        other.submit(place.__enter__).result()
         try:
             yield
         finally:
-            other.submit(queue.leave).result()
+            other.submit(place.__exit__, None, None, None).result()
+
+
+def enter(queue, visitor=()):
+    """Take a place, and give it back."""
+    with queue.place(visitor):
+        pass
 
 
 def test_one_more_than_there_are_places_is_refused():
     queue = Queue(2)
     with in_another_thread(queue), in_another_thread(queue):
-        for refused in (queue.enter, queue.refuse_when_full):
+        for refused in (enter, Queue.refuse_when_full):
             with pytest.raises(UserError, match="busy with other images") as error:
-                refused()
+                refused(queue)
             assert error.value.code == "busy"
-    queue.enter()
+    enter(queue)
 
 
 def test_a_thread_that_has_a_place_enters_again_and_takes_no_other():
     queue = Queue(2)
-    with queue, queue, in_another_thread(queue):
+    with queue.place(), queue.place(), in_another_thread(queue):
         queue.refuse_when_full()
-        with queue:
-            pass
+        enter(queue)
+        with pytest.raises(UserError), in_another_thread(queue):
+            pass  # it still has its own place
     with in_another_thread(queue), in_another_thread(queue), pytest.raises(UserError):
-        queue.enter()
-
-
-def test_leaving_without_a_place_gives_none_away():
-    queue = Queue(1)
-    queue.leave()
-    with in_another_thread(queue), pytest.raises(UserError):
-        queue.enter()
+        enter(queue)
 
 
 def test_a_place_comes_back_after_a_mistake():
     queue = Queue(1)
-    with pytest.raises(KeyError), queue:
+    with pytest.raises(KeyError), queue.place():
         raise KeyError
     with in_another_thread(queue):
         pass
@@ -62,15 +63,14 @@ def test_many_threads_never_have_more_places_than_there_are():
     def visit(_):
         nonlocal inside, most
         try:
-            queue.enter()
+            with queue.place():
+                with lock:
+                    inside += 1
+                    most = max(most, inside)
+                with lock:
+                    inside -= 1
         except UserError:
             return False
-        with lock:
-            inside += 1
-            most = max(most, inside)
-        with lock:
-            inside -= 1
-        queue.leave()
         return True
 
     with ThreadPoolExecutor(16) as pool:
@@ -86,15 +86,13 @@ def test_one_visitor_leaves_a_quarter_of_the_places_to_others():
     with ExitStack() as stack:
         for _ in range(6):
             stack.enter_context(in_another_thread(queue, mine))
-        for refused in (queue.enter, queue.refuse_when_full):
+        for refused in (enter, Queue.refuse_when_full):
             for visitor in (mine, theirs):  # of one line
                 with pytest.raises(UserError, match="busy"):
-                    refused(visitor)
+                    refused(queue, visitor)
         queue.refuse_when_full(("third", "elsewhere"))
-        queue.enter(("third", "elsewhere"))
-        queue.leave()
-    queue.enter(mine)
-    queue.leave()
+        enter(queue, ("third", "elsewhere"))
+    enter(queue, mine)
 
 
 @pytest.mark.parametrize(("most", "share"), [(1, 1), (2, 2), (3, 3), (4, 3), (16, 12)])
@@ -104,4 +102,4 @@ def test_where_there_are_few_places_a_visitor_may_have_all(most, share):
         for _ in range(share):
             stack.enter_context(in_another_thread(queue, ("me",)))
         with pytest.raises(UserError):
-            queue.enter(("me",))
+            enter(queue, ("me",))

@@ -6,7 +6,7 @@ import pytest
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from models.errors import UserError
-from models.web.uploads import Joined, read_some
+from models.web.uploads import ReplayedStream, read_some
 
 
 class Broken:
@@ -35,6 +35,6 @@ def test_but_not_one_that_is_too_slow_or_too_large(error):
 
 
 def test_what_was_read_ahead_is_read_again():
-    stream = Joined(b"head", io.BytesIO(b" and the rest"))
+    stream = ReplayedStream(b"head", io.BytesIO(b" and the rest"))
     assert [stream.read(size) for size in (3, 3, 4, -1)] == [b"hea", b"d", b" and", b" the rest"]
-    assert Joined(b"head", io.BytesIO(b"rest")).read() == b"headrest"
+    assert ReplayedStream(b"head", io.BytesIO(b"rest")).read() == b"headrest"

@@ -4,9 +4,10 @@ import math
 import threading
 import time
 from collections import OrderedDict, deque
+from collections.abc import Callable
 
-from models.web.access.denied import AccessDenied
 from models.web.access.network import network_of
+from models.web.access.origins import AccessDenied
 
 WINDOW_S = 600
 OF_ONE, OF_ALL = 10, 100  # wrong passwords within that time: of one visitor, and of all together, ...
@@ -30,31 +31,32 @@ class LoginThrottle:
 
     Parameters
     ----------
-    clock, sleep : callable
+    clock, sleep
         As of `time`.
     """
 
-    def __init__(self, clock=time.monotonic, sleep=time.sleep):
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self._clock, self._sleep = clock, sleep
         self._lock, self._turn = threading.Lock(), threading.Lock()
         self._waiting = threading.BoundedSemaphore(WAITING)
-        self._wrong = deque()  # (when, network, device)
-        self._known = OrderedDict()  # when the right one came last, by network
+        self._wrong: deque[tuple[float, str, str]] = deque()  # (when, network, device)
+        self._known: OrderedDict[str, float] = OrderedDict()  # when the right one came last, by network
 
-    def settle(self, address, is_right, device=""):
+    def settle(self, address: str, is_right: bool, device: str = "") -> None:
         """Let a right password pass; count a wrong one.
 
         Parameters
         ----------
-        address : str
+        address
             Of the visitor; of IPv6 the /64 counts.
-        is_right : bool
-        device : str
+        device
             Of a browser that was logged in before; empty where it was not.
 
         Raises
         ------
-        Refused
+        AccessDenied
             ``wrong_password``, or ``too_many_tries`` with ``Retry-After``: then nobody has looked at it.
         """
         network = network_of(address)
@@ -74,18 +76,19 @@ class LoginThrottle:
         finally:
             self._waiting.release()
 
-    def _judge(self, now, network, device, is_right, is_known=False):
+    def _judge(self, now: float, network: str, device: str, is_right: bool, is_known: bool = False) -> None:
         if not is_known and (wait := self._wait(now, network)) > 0:
             raise _too_many(wait)
         if not is_right:
             self._wrong.append((now, network, device))
-            raise AccessDenied("wrong_password", "That is not the password of this server.")
+            message = "That is not the password of this server."
+            raise AccessDenied("wrong_password", message, page="login.html")
         self._known[network] = now
         self._known.move_to_end(network)
         if len(self._known) > KNOWN_AT_MOST:
             self._known.popitem(last=False)
 
-    def _is_known(self, now, network, device):
+    def _is_known(self, now: float, network: str, device: str) -> bool:
         """Whether a right password is to be expected; not of one that guesses."""
         while self._wrong and self._wrong[0][0] <= now - WINDOW_S:
             self._wrong.popleft()
@@ -94,7 +97,7 @@ class LoginThrottle:
         was_here = now - self._known.get(network, -math.inf) < KNOWN_S
         return was_here and sum(whose == network for _, whose, _ in self._wrong) < OF_KNOWN
 
-    def _wait(self, now, network):
+    def _wait(self, now: float, network: str) -> float:
         """Seconds until a stranger's next password is looked at; 0 or less where it is at once."""
         mine = [when for when, whose, _ in self._wrong if whose == network]
         if len(mine) < OF_ONE:
@@ -102,7 +105,7 @@ class LoginThrottle:
         return mine[-1] + min(2 ** (len(mine) - OF_ONE), LONGEST_S) - now
 
 
-def _too_many(wait):
+def _too_many(wait: float) -> AccessDenied:
     seconds = math.ceil(wait)
     message = f"There were too many wrong passwords; try again in {seconds} s."
-    return AccessDenied("too_many_tries", message, {"Retry-After": str(seconds)})
+    return AccessDenied("too_many_tries", message, {"Retry-After": str(seconds)}, "login.html")

@@ -1,16 +1,21 @@
 """How long a request may take to arrive, so that who sends slowly, or stops half-way, holds nobody up."""
 
+from __future__ import annotations
+
 import errno
 import math
 import socket
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any, TypeVar
 
 from models.errors import UserError
 from models.web.access.network import network_of
 
+T = TypeVar("T")
 TOO_SLOW = UserError("too_slow", "The upload came too slowly, or stopped half-way. Try again.")
 IDLE_SECONDS = 15  # between two pieces of a request
 HEAD_SECONDS = 10  # of its headers, and ...
@@ -27,8 +32,13 @@ class DeadlineSocket(socket.socket):
     neither answer nor log it, unless the application does.
     """
 
+    _begun: float
+    _n_bytes: int
+    _tail: bytes  # the last bytes of the headers so far
+    is_in_head: bool
+
     @classmethod
-    def of(cls, connection):
+    def of(cls, connection: socket.socket) -> DeadlineSocket:
         """Take over a connection (`socket.socket`), which is no longer to be used; a `DeadlineSocket` stays.
 
         The bound counts from now on, for one request.
@@ -41,17 +51,19 @@ class DeadlineSocket(socket.socket):
         connection._tail, connection.is_in_head = b"", True
         return connection
 
-    def recv(self, *arguments):
+    def recv(self, *arguments: int) -> bytes:
         """As of `socket.socket`."""
         return self._received(super().recv, arguments, lambda data: data)
 
-    def recv_into(self, *arguments):
+    def recv_into(self, *arguments: Any) -> int:
         """As of `socket.socket`."""
         return self._received(super().recv_into, arguments, lambda n: bytes(memoryview(arguments[0])[:n]))
 
-    on_head = staticmethod(lambda: None)  # called when a request's headers are there
+    on_head: Callable[[], None] = staticmethod(lambda: None)  # called when a request's headers are there
 
-    def _received(self, receive, arguments, data_of):
+    def _received(
+        self, receive: Callable[..., T], arguments: tuple[Any, ...], data_of: Callable[[T], bytes]
+    ) -> T:
         asked = self.gettimeout()
         grace = HEAD_SECONDS if self.is_in_head else GRACE_SECONDS
         until = self._begun + grace + self._n_bytes / BYTES_A_SECOND
@@ -88,11 +100,13 @@ class OpenConnections:
         False behind proxies, whose addresses all connections have: there it is theirs to bound them.
     """
 
-    def __init__(self, is_bounded=True):
+    def __init__(self, is_bounded: bool = True):
         self._is_bounded, self._lock = is_bounded, threading.Lock()
-        self._open, self._waiting, self._whose = defaultdict(dict), defaultdict(dict), {}
+        self._open: defaultdict[str, dict[DeadlineSocket, str]] = defaultdict(dict)
+        self._waiting: defaultdict[str, dict[DeadlineSocket, bool]] = defaultdict(dict)
+        self._whose: dict[DeadlineSocket, str] = {}
 
-    def arrive(self, address, connection):
+    def arrive(self, address: str, connection: DeadlineSocket) -> bool:
         """Count a new connection (`DeadlineSocket`); False where its address has too many."""
         network = network_of(address) if self._is_bounded else ""
         if not network:
@@ -105,7 +119,7 @@ class OpenConnections:
         self.begin(connection)
         return True
 
-    def begin(self, connection):
+    def begin(self, connection: DeadlineSocket) -> None:
         """A connection begins to send a request; where an address has too many such, its oldest is closed."""
         with self._lock:
             if (network := self._whose.get(connection)) is None:
@@ -113,12 +127,13 @@ class OpenConnections:
             waiting = self._waiting[network]
             waiting[connection] = True
             oldest = next(iter(waiting)) if len(waiting) > WAITING_OF_ONE else None
-            waiting.pop(oldest, None)
+            if oldest is not None:
+                waiting.pop(oldest)
         if oldest is not None:
             with suppress(OSError):  # whoever reads from it finds its end, and closes it
                 oldest.shutdown(socket.SHUT_RDWR)
 
-    def leave(self, connection):
+    def leave(self, connection: DeadlineSocket) -> None:
         """A connection is closed."""
         self._heard(connection)
         with self._lock:
@@ -128,25 +143,7 @@ class OpenConnections:
                     self._open.pop(network)
                     self._waiting.pop(network, None)
 
-    def _heard(self, connection):
+    def _heard(self, connection: DeadlineSocket) -> None:
         with self._lock:
             if (network := self._whose.get(connection)) is not None:
                 self._waiting[network].pop(connection, None)
-
-
-class WithDeadlines:
-    """Gives a handler its patience: ``class Handler(Patient, socketserver.StreamRequestHandler)``."""
-
-    arrivals = OpenConnections()
-
-    def setup(self):
-        self.request = DeadlineSocket.of(self.request)
-        address = self.client_address[0] if isinstance(self.client_address, tuple) else ""
-        if not self.arrivals.arrive(address, self.request):
-            self.request.shutdown(socket.SHUT_RDWR)  # then there is nothing to read
-        super().setup()
-
-    def finish(self):
-        self.arrivals.leave(self.request)
-        super().finish()
-        self.server.shutdown_request(self.request)  # the server itself knows only the one taken over

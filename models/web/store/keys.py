@@ -5,6 +5,7 @@ import hmac
 import logging
 import re
 import secrets
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from models.errors import UserError
@@ -17,22 +18,22 @@ OWNER_AT_MOST = 200  # characters
 logger = logging.getLogger(__name__)
 
 
-def new_token():
+def new_token() -> str:
     """A token nobody can guess: 256 random bits, in 43 characters that a URL can hold."""
     return secrets.token_urlsafe(32)
 
 
-def scan_name(token, owner):
+def scan_name(token: str, owner: str) -> str:
     """Name of a scan's folder, 64 hexadecimal digits; UserError ``scan_gone`` for what cannot be a key."""
     return _name(TOKEN, token, owner)
 
 
-def job_name(job, owner):
+def job_name(job: str | None, owner: str) -> str:
     """Name of an upload's progress, 64 hexadecimal digits; UserError ``scan_gone`` likewise."""
     return _name(JOB, job, owner)
 
 
-def note_name(name):
+def note_name(name: str) -> str:
     """Name of a note's file; ValueError for another name: the program chooses it, never the user."""
     if not NOTE.fullmatch(name):
         expected = "a note's name is 1 to 40 of a-z, perhaps a number, and not 'scan'"
@@ -40,12 +41,12 @@ def note_name(name):
     return f"{name}.json"
 
 
-def mark(key, text):
+def mark(key: bytes, text: str) -> str:
     """What stands for a text: the same for the same one, and no way back without the key."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=key, digest_size=16).hexdigest()
 
 
-def scan_gone():
+def scan_gone() -> UserError:
     """The one answer to every key that opens nothing."""
     return UserError(
         "scan_gone",
@@ -54,14 +55,14 @@ def scan_gone():
     )
 
 
-def store_full():
+def store_full() -> UserError:
     """The answer where the disk refuses."""
     message = "The server has no room to keep the scan at the moment; try again in a few minutes."
     return UserError("store_full", message)
 
 
 @contextmanager
-def translated_os_errors():
+def translated_os_errors() -> Iterator[None]:
     """Turn the file system's errors, which name paths, into the store's."""
     try:
         yield
@@ -72,7 +73,7 @@ def translated_os_errors():
         raise store_full() from None
 
 
-def _name(pattern, key, owner):
+def _name(pattern: re.Pattern[str], key: str | None, owner: str) -> str:
     """Keyed hash (HMAC-SHA-256, RFC 2104): token and owner open the scan together, or not at all."""
     if not (isinstance(key, str) and pattern.fullmatch(key)):
         raise scan_gone()

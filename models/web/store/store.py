@@ -2,7 +2,7 @@
 
 A folder (mode 0700) that any number of processes of one machine share. A scan's sub-folder is named by a
 hash of token and owner together: who has only one of the two finds nothing, a listing of the folder reveals
-neither, and a foreign scan is simply a scan that is not there. Only what `Scan` holds is kept: no headers,
+neither, and a foreign scan is simply a scan that is not tlock. Only what `Scan` holds is kept: no headers,
 no names of files.
 """
 
@@ -10,13 +10,15 @@ import errno
 import json
 import os
 import shutil
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from models.errors import UserError
-from models.web.store import clock, disk
-from models.web.store.ended import RevokedNames, forget_past
+from models.imaging.scan import Scan
+from models.web.store import disk
 from models.web.store.keys import (
     job_name,
     mark,
@@ -27,13 +29,14 @@ from models.web.store.keys import (
     store_full,
     translated_os_errors,
 )
-from models.web.store.lifetime import StoreLifetime
-from models.web.store.mapped import Mapped
-from models.web.store.process_lock import default_folder
+from models.web.store.mapped_slices import MappedSlices
+from models.web.store.process_lock import ProcessLock, StoreLifetime, default_folder
+from models.web.store.revoked import RevokedNames, forget_past
 
 NOTE_BYTES = 5_000_000
 FULL = (errno.ENOSPC, errno.EDQUOT)
 JOBS_AT_MOST, JOB_SECONDS = 200, 300
+JUMP_SECONDS = 10  # of the clock; less is correction, and no matter to scans that stay for minutes
 TOUCH_SECONDS = 5  # a use is written down at most this often
 
 
@@ -46,40 +49,42 @@ class ScanStore:
 
     Parameters
     ----------
-    folder : path, optional
+    folder
         Of this user alone (`make_private` says what is refused); default: one among the temporary files.
-    minutes : float
+    minutes
         A scan expires this long after its last use. Where the clock is set meanwhile, scans count as just
         used: none stays for longer than this from then on, and none goes before its time.
-    max_mb, max_scans : float, int
+    max_mb, max_scans
         Bounds on all scans, of all processes together: for a new one, old ones go of whoever has most. Old
         ones go, too, where the disk is full.
-    sweep_seconds : float
+    sweep_seconds
         How often a thread removes what has expired.
 
     Attributes
     ----------
-    ended : Ended
+    revoked
         For sessions, which all processes must know when they were ended.
     """
 
-    def __init__(self, folder=None, minutes=30, max_mb=2000, max_scans=20, sweep_seconds=60):
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        minutes: float = 30,
+        max_mb: float = 2000,
+        max_scans: int = 20,
+        sweep_seconds: float = 60,
+    ) -> None:
         self._seconds = minutes * 60
         self._max_bytes, self._max_scans = int(max_mb * 1_000_000), max_scans
-        self._ahead = clock.ahead()
-        self._stay = StoreLifetime(Path(folder or default_folder()), disk.wipe, self._sweep, sweep_seconds)
-        self.ended = RevokedNames(self._stay.here)
-        self._mapped = Mapped()
+        self._ahead = disk.ahead()
+        self._lifetime = StoreLifetime(
+            Path(folder or default_folder()), disk.wipe, self._sweep, sweep_seconds
+        )
+        self.revoked = RevokedNames(self._lifetime.lock)
+        self._mapped = MappedSlices()
 
-    def put(self, scan, owner, address=""):
-        """Keep a scan; its token.
-
-        Parameters
-        ----------
-        scan : Scan
-        owner : str
-        address : str
-            Of the visitor, who has a share; on disk lies a keyed hash of it.
+    def put(self, scan: Scan, owner: str, address: str = "") -> str:
+        """Keep a scan; its token. The visitor's address has a share; on disk lies a keyed hash of it.
 
         Raises
         ------
@@ -93,25 +98,25 @@ class ScanStore:
             message = f"The scan takes {size:.0f} MB unpacked; this server keeps at most {most:.0f} MB."
             raise UserError("too_large", message)
         with translated_os_errors():
-            here = self._here()
-            new = here.folder / (name + disk.NEW)
-            visitor = tuple(mark(here.key, text) for text in (address, owner))
-            asked = self._max_bytes, self._max_scans, disk.StoredScan(new, clock.wall(), n_bytes, visitor)
+            lock = self._lock()
+            new = lock.folder / (name + disk.NEW)
+            visitor = tuple(mark(lock.key, text) for text in (address, owner))
+            asked = self._max_bytes, self._max_scans, disk.StoredScan(new, disk.wall(), n_bytes, visitor)
             try:
-                with here.exclusive():
-                    disk.discard_expired(here.folder, clock.wall() - self._seconds)
-                    if not disk.make_room(here.folder, *asked):
+                with lock.exclusive():
+                    disk.discard_expired(lock.folder, disk.wall() - self._seconds)
+                    if not disk.make_room(lock.folder, *asked):
                         raise store_full()
-                    _in_place_of_old(partial(disk.reserve, new, n_bytes, visitor), here.folder, asked)
+                    _in_place_of_old(partial(disk.reserve, new, n_bytes, visitor), lock.folder, asked)
                 write = partial(disk.write_scan, new, scan)  # the long part: others may use the store
-                _in_place_of_old(write, here.folder, asked, here.exclusive)
-                with here.exclusive():
-                    os.rename(new, here.folder / name)
+                _in_place_of_old(write, lock.folder, asked, lock.exclusive)
+                with lock.exclusive():
+                    os.rename(new, lock.folder / name)
             finally:
                 shutil.rmtree(new, ignore_errors=True)
         return token
 
-    def get(self, token, owner):
+    def get(self, token: str, owner: str) -> Scan:
         """The scan, its slices a read-only memory map."""
         name = scan_name(token, owner)
         try:
@@ -122,18 +127,18 @@ class ScanStore:
         self._mapped.add(scan.slices, path)
         return scan
 
-    def remove(self, token, owner):
+    def remove(self, token: str, owner: str) -> None:
         """Forget a scan and its notes."""
         with self._changing(token, owner) as path:
             disk.discard(path)
 
-    def write(self, token, owner, name, value):
+    def write(self, token: str, owner: str, name: str, value: Any) -> None:
         """Keep a note beside a scan: any JSON value, under a name of lower-case letters."""
         note = note_name(name)
         with self._changing(token, owner) as path:
             _write_note(path / note, value)
 
-    def read(self, token, owner, name, default=None):
+    def read(self, token: str, owner: str, name: str, default: Any = None) -> Any:
         """A note beside a scan, or `default` where there is none."""
         note, scan = note_name(name), scan_name(token, owner)
         with translated_os_errors():
@@ -144,7 +149,7 @@ class ScanStore:
                 self._used(scan)  # was it the scan that went?
                 return default
 
-    def append(self, token, owner, name, item):
+    def append(self, token: str, owner: str, name: str, item: Any) -> int:
         """Add an item to a note that is a list, whoever else adds to it; its index in the list."""
         note = note_name(name)
         with self._changing(token, owner) as path:
@@ -152,52 +157,52 @@ class ScanStore:
             _write_note(path / note, [*items, item])
             return len(items)
 
-    def report(self, job, owner, value):
+    def report(self, job: str | None, owner: str, value: Any) -> None:
         """Say how far an upload is; a nicety, so what cannot be kept (a malformed job) is passed over."""
         data = json.dumps(value).encode()
         with suppress(UserError, OSError):
-            here, name = self._here(), job_name(job, owner)
-            with here.exclusive():
-                jobs = here.folder / disk.JOBS
+            lock, name = self._lock(), job_name(job, owner)
+            with lock.exclusive():
+                jobs = lock.folder / disk.JOBS
                 jobs.mkdir(mode=0o700, exist_ok=True)
                 if not (jobs / name).exists():
                     _forget_jobs(jobs, at_most=JOBS_AT_MOST - 1)
                 disk.write_file(jobs / name, data)
 
-    def reported(self, job, owner, default=None):
+    def reported(self, job: str, owner: str, default: Any = None) -> Any:
         """What was last reported of an upload, or `default`."""
         try:
-            path = self._here().folder / disk.JOBS / job_name(job, owner)
+            path = self._lock().folder / disk.JOBS / job_name(job, owner)
             return disk.read_json(path) if _age(path) <= JOB_SECONDS else default
         except (UserError, OSError, ValueError):
             return default
 
-    def sweep(self):
+    def sweep(self) -> None:
         """Remove what has expired, and what was left half done."""
         with translated_os_errors():
-            self._sweep(self._stay.here())
+            self._sweep(self._lifetime.lock())
 
-    def close(self):
+    def close(self) -> None:
         """Stop, for this process (done at its exit too); the last process that goes removes everything."""
-        self._stay.close()
+        self._lifetime.close()
 
-    def _here(self):
-        """This process's presence in the folder, whose dates are those of the clock as it goes now."""
-        here = self._stay.here()
-        self._follow_clock(here)
-        return here
+    def _lock(self) -> ProcessLock:
+        """This process's lock on the folder, whose dates are those of the clock as it goes now."""
+        lock = self._lifetime.lock()
+        self._follow_clock(lock)
+        return lock
 
-    def _follow_clock(self, here):
+    def _follow_clock(self, lock: ProcessLock) -> None:
         """Date everything anew where the clock was set since this process looked last."""
-        ahead = clock.ahead()
-        if abs(ahead - self._ahead) > clock.JUMP_SECONDS:
-            with here.exclusive():
-                disk.renew(here.folder, clock.wall())
+        ahead = disk.ahead()
+        if abs(ahead - self._ahead) > JUMP_SECONDS:
+            with lock.exclusive():
+                disk.renew(lock.folder, disk.wall())
         self._ahead = ahead
 
-    def _used(self, name, here=None):
+    def _used(self, name: str, lock: ProcessLock | None = None) -> Path:
         """The folder of a scan, its use written down; FileNotFoundError where it is not, or no longer."""
-        path = (here or self._here()).folder / name
+        path = (lock or self._lock()).folder / name
         age = _age(path)
         if age > self._seconds:
             raise FileNotFoundError("expired")
@@ -206,29 +211,34 @@ class ScanStore:
         return path
 
     @contextmanager
-    def _changing(self, token, owner):
+    def _changing(self, token: str, owner: str) -> Iterator[Path]:
         """The folder of a scan, which nobody else changes or removes meanwhile."""
         name = scan_name(token, owner)
         with translated_os_errors():
-            here = self._here()
-            with here.exclusive():
-                yield self._used(name, here)
+            lock = self._lock()
+            with lock.exclusive():
+                yield self._used(name, lock)
 
-    def _sweep(self, here):
-        self._follow_clock(here)
-        with here.exclusive():
-            disk.renew(here.folder, clock.wall(), later_than=clock.wall() + clock.JUMP_SECONDS)
-            disk.discard_expired(here.folder, clock.wall() - self._seconds)
-            forget_past(here.folder)
+    def _sweep(self, lock: ProcessLock) -> None:
+        self._follow_clock(lock)
+        with lock.exclusive():
+            disk.renew(lock.folder, disk.wall(), later_than=disk.wall() + JUMP_SECONDS)
+            disk.discard_expired(lock.folder, disk.wall() - self._seconds)
+            forget_past(lock.folder)
             with suppress(FileNotFoundError):
-                _forget_jobs(here.folder / disk.JOBS, at_most=JOBS_AT_MOST)
+                _forget_jobs(lock.folder / disk.JOBS, at_most=JOBS_AT_MOST)
 
 
-def _age(path):
-    return clock.wall() - os.stat(path).st_mtime
+def _age(path: Path) -> float:
+    return disk.wall() - os.stat(path).st_mtime
 
 
-def _in_place_of_old(write, folder, asked, turn=nullcontext):
+def _in_place_of_old(
+    write: Callable[[], None],
+    folder: Path,
+    asked: tuple[int, int, disk.StoredScan],
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> None:
     """Write; where the disk is full, remove old scans, for which `turn` is taken, until it goes."""
     while True:
         try:
@@ -239,14 +249,14 @@ def _in_place_of_old(write, folder, asked, turn=nullcontext):
                     raise
 
 
-def _write_note(path, value):
+def _write_note(path: Path, value: Any) -> None:
     data = json.dumps(value).encode()
     if len(data) > NOTE_BYTES:
         raise UserError("too_large", "No more can be noted on this scan. Upload it again to go on.")
     disk.write_file(path, data)
 
 
-def _forget_jobs(jobs, at_most):
+def _forget_jobs(jobs: Path, at_most: int) -> None:
     """Remove reports on uploads that nobody continued, and the oldest beyond the bound."""
     by_age = sorted((_age(path), path) for path in jobs.iterdir())
     for i, (age, path) in enumerate(by_age):

@@ -2,7 +2,6 @@
 
 from models.web.telemetry.logs import set_up
 from models.web.telemetry.metrics import Metrics
-from models.web.telemetry.request_context import note, request_id, stage
-from models.web.telemetry.request_log import RequestLog
+from models.web.telemetry.request_log import RequestLog, annotate, request_id, stage
 
-__all__ = ["Metrics", "RequestLog", "note", "request_id", "set_up", "stage"]
+__all__ = ["Metrics", "RequestLog", "annotate", "request_id", "set_up", "stage"]

@@ -6,10 +6,13 @@ import re
 import sys
 import time
 import traceback
+from typing import TextIO
 
-from models.web.telemetry.request_context import request_id
+from models.web.telemetry.request_log import request_id
 
-PRIVATE_PATH = re.compile(r"/(scan|progress)/[\w-]+")
+SECRET = re.compile(
+    r"/[\w-]{16,}"
+)  # as long as the names of scans and uploads in addresses, whatever the route
 QUERY = re.compile(r"\?[^\s'\"]*")
 # Servers quote what they could not read, and that may be anything.
 MALFORMED = re.compile(r"(Invalid request|Bad request|Bad HTTP|Error on request).*", re.DOTALL)
@@ -19,25 +22,26 @@ FIELDS = ("method", "route", "status", "code", "seconds")  # of the line of a re
 PLAIN = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-def hide_tokens(record):
+def hide_tokens(record: logging.LogRecord) -> bool:
     """Log filter: a line tells neither which scan nor what was sent, and an exception not its text.
 
-    An exception's text may quote the file that it arose from; its type and place do not.
+    An exception's text may quote the file that it arose from; its type and the lines it went through do not.
     """
     message = record.getMessage()
     if record.name == "werkzeug" and record.levelno < logging.WARNING and ACCESS_LINE.match(message):
         return False
-    for pattern, safe in ((PRIVATE_PATH, r"/\1/…"), (QUERY, "?…"), (MALFORMED, r"\1")):
+    for pattern, safe in ((SECRET, "/…"), (QUERY, "?…"), (MALFORMED, r"\1")):
         message = pattern.sub(safe, message)
     record.msg, record.args = message, ()
     if record.exc_info:
-        record.exc_text, record.exc_info = _places(record.exc_info[1]), None
+        record.exc_text, record.exc_info = _frames(record.exc_info[1]), None
     return True
 
 
-def _places(error):
+def _frames(error: BaseException | None) -> str:
     """Types and frames of an exception and of those that led to it, without their texts."""
-    lines, seen = [], set()
+    lines: list[str] = []
+    seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         frames = traceback.format_tb(error.__traceback__)
@@ -49,7 +53,7 @@ def _places(error):
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: time (UTC), level, logger, message, and the request that it belongs to."""
 
-    def format(self, record):
+    def format(self, record: logging.LogRecord) -> str:
         at = time.gmtime(record.created)
         entry = {
             "time": f"{time.strftime('%Y-%m-%dT%H:%M:%S', at)}.{int(record.msecs):03d}Z",
@@ -64,16 +68,16 @@ class JsonFormatter(logging.Formatter):
         return json.dumps({name: value for name, value in entry.items() if value != ""}, ensure_ascii=False)
 
 
-class Handler(logging.StreamHandler):
-    """Writes to standard error, whatever stands for it at the moment."""
+class StderrHandler(logging.StreamHandler[TextIO]):
+    """Writes to standard error, nothing of a visit."""
 
-    def __init__(self, style):
+    def __init__(self, style: str) -> None:
         super().__init__(sys.stderr)
         self.addFilter(hide_tokens)
         self.setFormatter(formatter(style))
 
 
-def formatter(style):
+def formatter(style: str) -> logging.Formatter:
     """The formatter of one of the `STYLES`.
 
     Raises
@@ -86,14 +90,14 @@ def formatter(style):
     return JsonFormatter() if style == "json" else logging.Formatter(PLAIN)
 
 
-def set_up(style, *loggers):
+def set_up(style: str, *loggers: logging.Logger) -> None:
     """Write all lines in a style; `loggers` are those whose lines other handlers may get, too."""
     root = logging.getLogger()
-    ours = [handler for handler in root.handlers if isinstance(handler, Handler)]
+    ours = [handler for handler in root.handlers if isinstance(handler, StderrHandler)]
     if ours:
         ours[0].setFormatter(formatter(style))
     elif not root.handlers:
-        root.addHandler(Handler(style))
+        root.addHandler(StderrHandler(style))
     logging.getLogger("models").setLevel(logging.INFO)
     for logger in loggers:
         logger.addFilter(hide_tokens)

@@ -1,11 +1,9 @@
 """Requests as a server hands them over."""
 
 from werkzeug.test import EnvironBuilder
-from werkzeug.wrappers import Request as Plain
 
-from models.web.uploads import upload_request
+from models.web.uploads import UploadRequest
 
-Request = upload_request(Plain, {"MAX_FILES": 10, "MAX_TEXT_KB": 500})
 SETTINGS = {"PASSWORD": "", "OPEN": 0, "HOSTS": "", "PROXIES": 0}
 PASSWORD = "pässword of the ward"
 
@@ -15,7 +13,7 @@ def made(path="/", method="GET", url="http://localhost:5000", address="127.0.0.1
     builder = EnvironBuilder(path, url, method=method, environ_base={"REMOTE_ADDR": address}, **options)
     for name, value in (cookies or {}).items():
         builder.headers.add("Cookie", f"{name}={value}")
-    return Request(builder.get_environ())
+    return UploadRequest(builder.get_environ())
 
 
 class Clock:

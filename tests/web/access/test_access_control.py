@@ -3,48 +3,56 @@ import re
 import pytest
 
 from models.web.access import AccessControl, AccessDenied
-from models.web.access.access_control import LOG_IN_BYTES, goes_on
+from models.web.access.access_control import LOG_IN_BYTES, next_path
+from models.web.routing import STRICTEST, Access, Route
 from tests.web.access.requests import PASSWORD, SETTINGS, made
 
+ROUTES = {  # tests/app/test_routes.py holds those of the application
+    "/": Route("/", personal=False),
+    "/models": Route("/models", personal=False),
+    "/healthz": Route("/healthz", access=Access.PROBE, personal=False),
+    "/login": Route("/login", access=Access.LOG_IN),
+    **dict.fromkeys(["/static/x", "/static/style.css"], Route("/", access=Access.PUBLIC, personal=False)),
+}
 BASIC, BEARER = 'Basic realm="nodule", charset="UTF-8"', 'Bearer realm="nodule"'
 
 
-def door(**settings):
+def access_control(**settings):
     return AccessControl(SETTINGS | settings)
 
 
-def judged(a_door, *args, **options):
+def judged(control, path="/", *args, **options):
     """The code with which a request is refused, None where it is let in."""
     try:
-        return a_door.check(made(*args, **options))
+        return control.check(made(path, *args, **options), ROUTES.get(path, STRICTEST))
     except AccessDenied as error:
         return error.code
 
 
 @pytest.fixture
 def locked():
-    return door(PASSWORD=PASSWORD)
+    return access_control(PASSWORD=PASSWORD)
 
 
-def session(a_door, url="http://localhost:5000"):
-    given = a_door.enter(made("/login", "POST", url, data={"password": PASSWORD}))
+def session(control, url="http://localhost:5000"):
+    given = control.enter(made("/login", "POST", url, data={"password": PASSWORD}))
     return {each["key"]: each["value"] for each in given[:1]}
 
 
 def test_without_a_password_this_machine_uses_it_freely():
-    assert judged(door()) is None
-    assert judged(door(), "/predict", "POST") is None
-    assert judged(door(), address="192.0.2.1") == "not_open"
-    assert judged(door(OPEN=1), address="192.0.2.1") is None
-    assert judged(door(), url="http://evil.example") == "unknown_host"
-    assert judged(door(OPEN=1), url="http://evil.example") == "unknown_host"
-    assert judged(door(HOSTS="ct.example.org, CT2"), url="http://ct2:80") is None
+    assert judged(access_control()) is None
+    assert judged(access_control(), "/predict", "POST") is None
+    assert judged(access_control(), address="192.0.2.1") == "not_open"
+    assert judged(access_control(OPEN=1), address="192.0.2.1") is None
+    assert judged(access_control(), url="http://evil.example") == "unknown_host"
+    assert judged(access_control(OPEN=1), url="http://evil.example") == "unknown_host"
+    assert judged(access_control(HOSTS="ct.example.org, CT2"), url="http://ct2:80") is None
 
 
 def test_with_one_other_machines_may_ask_under_any_name_unless_names_are_set(locked):
     assert judged(locked, url="http://any.example", address="192.0.2.1") == "password_needed"
     assert judged(locked, url="http://any.example", address="192.0.2.1", auth=("x", PASSWORD)) is None
-    named = door(PASSWORD=PASSWORD, HOSTS="ct")
+    named = access_control(PASSWORD=PASSWORD, HOSTS="ct")
     assert judged(named, url="http://any.example", auth=("x", PASSWORD)) == "unknown_host"
     assert judged(named, url="http://ct", auth=("x", PASSWORD)) is None
 
@@ -61,8 +69,8 @@ def test_everything_asks_for_the_password(locked, path, method):
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "PROPFIND"])
 @pytest.mark.parametrize("path", ["/healthz", "/static/x", "/static/style.css"])
 def test_nothing_is_sent_to_a_public_address(locked, path, method):
-    for a_door in (door(), locked):
-        assert judged(a_door, path, method) == "method_not_allowed"
+    for control in (access_control(), locked):
+        assert judged(control, path, method) == "method_not_allowed"
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/static/style.css", "/login"])
@@ -71,7 +79,7 @@ def test_but_the_health_the_style_and_the_log_in(locked, path):
 
 
 def test_a_container_engine_asks_for_the_health_under_any_name():
-    assert judged(door(), "/healthz", url="http://nodule-7f9c", address="10.0.0.9") is None
+    assert judged(access_control(), "/healthz", url="http://nodule-7f9c", address="10.0.0.9") is None
 
 
 def test_programs_give_the_password_with_any_name_or_as_bearer(locked):
@@ -79,7 +87,7 @@ def test_programs_give_the_password_with_any_name_or_as_bearer(locked):
     assert judged(locked, auth=("", PASSWORD)) is None
     assert judged(locked, auth=("anyone", PASSWORD + " ")) == "wrong_password"
     assert judged(locked, auth=(PASSWORD, "")) == "wrong_password"
-    plain = door(PASSWORD="plain")
+    plain = access_control(PASSWORD="plain")
     assert judged(plain, headers={"Authorization": "Bearer plain"}) is None
     assert judged(plain, headers={"Authorization": "Bearer other"}) == "wrong_password"
     assert judged(plain, headers={"Authorization": "Digest username=x"}) == "password_needed"
@@ -97,7 +105,7 @@ def test_programs_give_the_password_with_any_name_or_as_bearer(locked):
 def test_the_challenge_makes_no_browser_open_a_window_of_its_own(locked, path, headers, challenge):
     for given in ({}, {"Authorization": "Bearer wrong"}):
         with pytest.raises(AccessDenied) as caught:
-            locked.check(made(path, headers=headers | given))
+            locked.check(made(path, headers=headers | given), STRICTEST)
         assert caught.value.headers == {"WWW-Authenticate": challenge}
         assert caught.value.page == "login.html"
 
@@ -107,8 +115,8 @@ def test_a_session_lets_in_until_it_is_changed(locked):
     assert judged(locked, cookies=cookies) is None
     assert locked.is_in(made(cookies=cookies))
     assert judged(locked, cookies={name: value[:-1] for name, value in cookies.items()}) == "password_needed"
-    assert judged(door(PASSWORD=PASSWORD), cookies=cookies) is None  # another process
-    assert not door().is_in(made(cookies=cookies))
+    assert judged(access_control(PASSWORD=PASSWORD), cookies=cookies) is None  # another process
+    assert not access_control().is_in(made(cookies=cookies))
 
 
 def test_a_session_over_tls_has_a_name_that_no_other_host_can_set(locked):
@@ -166,10 +174,10 @@ def test_someone_who_is_let_in_must_still_come_from_this_site(locked):
 
 def test_who_is_not_let_in_yet_sends_little(locked):
     request = made("/login", "POST")
-    locked.check(request)
+    locked.check(request, ROUTES["/login"])
     assert request.max_content_length == LOG_IN_BYTES
     request = made("/predict", "POST", auth=("x", PASSWORD))
-    locked.check(request)
+    locked.check(request, STRICTEST)
     assert request.max_content_length is None
 
 
@@ -191,13 +199,13 @@ def test_who_is_not_let_in_yet_sends_little(locked):
     ],
 )
 def test_the_log_in_leads_on_within_this_server_only(asked, path):
-    assert goes_on(made("/login", "POST", data={"next": asked})) == path
+    assert next_path(made("/login", "POST", data={"next": asked})) == path
 
 
 def test_the_log_in_leads_to_the_page_that_was_asked_for_unless_it_was_to_change_something():
-    assert goes_on(made("/scan/abc?slice=2")) == "/scan/abc"
-    assert goes_on(made("/scan/abc/remove", "POST")) == "/"
-    assert goes_on(made("//evil.example/")) == "/"
+    assert next_path(made("/scan/abc?slice=2")) == "/scan/abc"
+    assert next_path(made("/scan/abc/remove", "POST")) == "/"
+    assert next_path(made("//evil.example/")) == "/"
 
 
 @pytest.mark.parametrize(
@@ -212,16 +220,17 @@ def test_the_log_in_leads_to_the_page_that_was_asked_for_unless_it_was_to_change
         ("/api/v1/models", "GET", False, "no-store", "no-store"),
         ("/login", "GET", False, "no-store", "no-store"),
         ("/models", "GET", False, None, "no-store"),
-        ("/static/app.js", "GET", False, None, None),
+        ("/static/style.css", "GET", False, None, None),
     ],
 )
 def test_no_cache_keeps_what_is_about_someone(locked, path, method, is_new, without, with_one):
-    for a_door, expected in ((door(), without), (locked, with_one)):
-        assert a_door.headers(made(path, method), is_new).get("Cache-Control") == expected
+    for control, expected in ((access_control(), without), (locked, with_one)):
+        headers = control.headers(made(path, method), ROUTES.get(path, STRICTEST), is_new)
+        assert headers.get("Cache-Control") == expected
 
 
 def test_every_answer_says_what_a_browser_must_not_do():
-    headers = door().headers(made(), False)
+    headers = access_control().headers(made(), ROUTES["/"], False)
     policy = dict(rule.split(" ", 1) for rule in headers.pop("Content-Security-Policy").split("; "))
     assert policy == {
         "default-src": "'none'",
@@ -241,5 +250,5 @@ def test_every_answer_says_what_a_browser_must_not_do():
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
     }
-    over_tls = door().headers(made(url="https://ct"), False)
+    over_tls = access_control().headers(made(url="https://ct"), ROUTES["/"], False)
     assert over_tls["Strict-Transport-Security"] == "max-age=31536000"

@@ -46,8 +46,8 @@ def test_a_use_is_written_down_once_a_minute():
 
 
 def test_a_session_that_was_ended_is_ended_in_all_its_copies():
-    clock, ended = Clock(), {}
-    sessions = Sessions(PASSWORD, clock, ended)
+    clock, revoked = Clock(), {}
+    sessions = Sessions(PASSWORD, clock, revoked)
     copied, other = sessions.new(), sessions.new()
     clock.now += RENEWED_SECONDS
     value, _ = sessions.renewed(copied)
@@ -55,10 +55,10 @@ def test_a_session_that_was_ended_is_ended_in_all_its_copies():
     for each in (value, copied):
         assert not sessions.knows(each)
         assert sessions.renewed(each) is None
-        assert not Sessions(PASSWORD, clock, ended).knows(each)  # another process
+        assert not Sessions(PASSWORD, clock, revoked).knows(each)  # another process
     assert sessions.knows(other)
     sessions.end("no session")
-    assert list(ended.values()) == [int(clock.now) - RENEWED_SECONDS + SESSION_SECONDS]
+    assert list(revoked.values()) == [int(clock.now) - RENEWED_SECONDS + SESSION_SECONDS]
 
 
 def test_a_known_browser_is_told_by_a_name_that_nobody_else_can_make():

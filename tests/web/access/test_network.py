@@ -1,7 +1,8 @@
 import pytest
 
 from models.web.access import AccessDenied, refuse_open_door
-from models.web.access.network import network_of, refuse_other_names, refuse_strangers
+from models.web.access.network import network_of
+from models.web.access.origins import refuse_other_names, refuse_strangers
 from tests.web.access.requests import made
 
 LOCAL = [

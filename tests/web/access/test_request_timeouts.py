@@ -2,15 +2,15 @@
 
 import json
 import socket
+import sys
 import threading
 import time
-from contextlib import contextmanager
 
 import pytest
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from models.web.access import request_timeouts
-from models.web.access.request_timeouts import OPEN_OF_ONE, DeadlineSocket, OpenConnections, WithDeadlines
+from models.web.access.request_timeouts import OPEN_OF_ONE, DeadlineSocket, OpenConnections
+from tests.servers import free_port, started
 
 HEAD = b"POST %s HTTP/1.1\r\nHost: localhost\r\nX-Requested-With: script\r\n"
 BODY = b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 5000\r\n\r\n"
@@ -106,17 +106,24 @@ def test_a_shorter_bound_of_the_server_is_kept(pair):
         server.recv(1)
 
 
-@contextmanager
-def served(app):
-    """Serve as ``python app.py`` does; the port."""
-    handler = type("Connection", (WithDeadlines, WSGIRequestHandler), {})
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+HASTY = """
+from models.web.access import request_timeouts
+bounds = {"IDLE_SECONDS": 0.3, "HEAD_SECONDS": 0.6, "GRACE_SECONDS": 0.6, "BYTES_A_SECOND": 1000}
+vars(request_timeouts).update(bounds)
+from models.web.gunicorn_server import *
+"""
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory):
+    """Of the application without models under gunicorn, with bounds that a test can wait for."""
+    folder = tmp_path_factory.mktemp("hasty")
+    (folder / "weights").mkdir()
+    (folder / "hasty.conf.py").write_text(HASTY)
+    command = [sys.executable, "-m", "gunicorn", "-c", str(folder / "hasty.conf.py"), "app:create_app()"]
+    port = free_port()
+    with started(command, folder, port, {"WEIGHTS": folder / "weights"}):
+        yield port
 
 
 def answer_to(port, data):
@@ -129,10 +136,9 @@ def answer_to(port, data):
     return b"".join(pieces).decode()
 
 
-def test_an_upload_that_stops_half_way_is_answered_and_told_why(hasty, app):
-    with served(app) as port:
-        told = answer_to(port, HEAD % b"/api/v1/predict" + BODY + PART)
-        page = answer_to(port, HEAD.replace(b"X-Requested-With", b"X") % b"/predict" + BODY + PART)
+def test_an_upload_that_stops_half_way_is_answered_and_told_why(port):
+    told = answer_to(port, HEAD % b"/api/v1/predict" + BODY + PART)
+    page = answer_to(port, HEAD.replace(b"X-Requested-With", b"X") % b"/predict" + BODY + PART)
     sentence = "The upload came too slowly, or stopped half-way. Try again."
     assert told.startswith("HTTP/1.1 408 ")
     assert json.loads(told.partition("\r\n\r\n")[2]) == {"error": {"code": "too_slow", "message": sentence}}
@@ -140,16 +146,13 @@ def test_an_upload_that_stops_half_way_is_answered_and_told_why(hasty, app):
     assert sentence in page
 
 
-def test_a_head_that_never_ends_gets_no_answer(hasty, app):
-    with served(app) as port:
-        assert answer_to(port, HEAD % b"/") == ""
+def test_a_head_that_never_ends_gets_no_answer(port):
+    assert answer_to(port, HEAD % b"/") == ""
 
 
-def test_whole_requests_are_answered_and_their_connections_closed(app):
-    with served(app) as port:
-        assert answer_to(port, HEAD.replace(b"POST", b"GET") % b"/healthz" + b"\r\n").startswith(
-            "HTTP/1.1 200 "
-        )
+def test_whole_requests_are_answered_and_their_connections_closed(port):
+    whole = HEAD.replace(b"POST", b"GET") % b"/static/style.css" + b"\r\n"
+    assert answer_to(port, whole).startswith("HTTP/1.1 200 ")
 
 
 class Line:

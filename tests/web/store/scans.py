@@ -5,8 +5,7 @@ import time
 
 import numpy as np
 
-from models.imaging.reference import Reference
-from models.imaging.scan import Notice, Orientation, Scan
+from models.imaging.scan import Notice, Orientation, Reference, Scan
 
 OWNER = "the-cookie-of-one-browser"
 OTHER = "the-cookie-of-another-browser"

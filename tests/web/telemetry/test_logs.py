@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from models.web.telemetry.logs import Handler, formatter, hide_tokens
-from models.web.telemetry.request_context import begin, end
+from models.web.telemetry.logs import StderrHandler, formatter, hide_tokens
+from models.web.telemetry.request_log import begin, end
 
 TOKEN = "t" * 43
 
@@ -17,7 +17,7 @@ def logged():
     """Log with a style through a logger of this test's own; the text that comes out."""
 
     def log(style, name, level, message, *args, **options):
-        handler = Handler(style)
+        handler = StderrHandler(style)
         handler.stream = io.StringIO()
         logger = logging.Logger(name)
         logger.addHandler(handler)

@@ -5,10 +5,9 @@ import re
 
 import pytest
 
-from app import create_app
 from models.web.telemetry import Metrics
-from models.web.telemetry.request_context import RequestContext, begin
-from tests.conftest import post, upload
+from models.web.telemetry.request_log import RequestContext, begin
+from tests.conftest import make_app, post, upload
 from tests.ingest.dicom_files import make_ct
 
 GIVEN = "0123456789abcdef0123456789abcdef"
@@ -18,7 +17,7 @@ UUID = "0123abcd-0123-4567-89ab-0123456789ab"
 @pytest.fixture
 def fresh(app, tmp_path):
     """The application, its counts at zero."""
-    return create_app({"REGISTRY": app.registry, "STORE": tmp_path / "store"})
+    return make_app({"REGISTRY": app.registry, "STORE": tmp_path / "store"})
 
 
 def series(app, name):
@@ -108,7 +107,7 @@ def test_all_requests_of_a_busy_server_are_told(app):
 
 
 def test_places_and_models_are_told(fresh):
-    with fresh.queue:
+    with fresh.queue.place():
         taken = fresh.test_client().get("/metrics")
     assert taken.content_type.startswith("text/plain; version=")
     lines = taken.text.splitlines()
@@ -129,7 +128,7 @@ def failing(app, tmp_path):
         def similar(self, features):
             raise KeyError("MEIER^HANS")
 
-    return create_app({"REGISTRY": Failing(), "STORE": tmp_path / "store"}).test_client()
+    return make_app({"REGISTRY": Failing(), "STORE": tmp_path / "store"}).test_client()
 
 
 @pytest.mark.parametrize("url", ["/api/v1/predict", "/predict"])

@@ -10,10 +10,10 @@ import time
 import pytest
 from flask.testing import FlaskClient
 
-from app import COOKIE, ROOT, create_app
-from models.web.access.cookies import form_token
+from app import ROOT
+from models.web.access.cookies import BROWSER_COOKIE, form_token
 from models.web.store import new_token
-from tests.conftest import post, upload
+from tests.conftest import make_app, post, upload
 
 PASSWORD = "a password for tests"
 MARK = re.compile(r"""<style|<script(?![^>]*\bsrc=)|\sstyle=|\son[a-z]+=|javascript:""", re.I)
@@ -23,7 +23,7 @@ MARK = re.compile(r"""<style|<script(?![^>]*\bsrc=)|\sstyle=|\son[a-z]+=|javascr
 def locked(app, tmp_path_factory):
     """The application that asks for a password; behind one proxy."""
     folder = tmp_path_factory.mktemp("locked") / "store"
-    return create_app({"REGISTRY": app.registry, "STORE": folder, "PASSWORD": PASSWORD, "PROXIES": 1})
+    return make_app({"REGISTRY": app.registry, "STORE": folder, "PASSWORD": PASSWORD, "PROXIES": 1})
 
 
 def visitor(an_app, address):
@@ -118,7 +118,7 @@ def test_a_copied_session_ends_with_the_log_out_in_all_processes(app, locked):
     log_in(client)
     thief.set_cookie("nodule_session", client.get_cookie("nodule_session").value)
     settings = {name: locked.config[name] for name in ("STORE", "PASSWORD", "PROXIES")}
-    other = create_app({"REGISTRY": app.registry, **settings})
+    other = make_app({"REGISTRY": app.registry, **settings})
     elsewhere = visitor(other, "192.0.2.43")
     elsewhere.set_cookie("nodule_session", client.get_cookie("nodule_session").value)
     assert [one.get("/models").status_code for one in (thief, elsewhere)] == [200, 200]
@@ -132,11 +132,11 @@ def test_a_session_in_use_is_written_anew(locked, monkeypatch):
     client.get("/")
     assert "Set-Cookie" not in client.get("/models").headers
     now = time.time()
-    monkeypatch.setattr(locked.door._sessions, "_clock", lambda: now + 3500)
+    monkeypatch.setattr(locked.access_control._sessions, "_clock", lambda: now + 3500)
     assert list(cookies_of(client.get("/models"))) == ["nodule_session"]
-    monkeypatch.setattr(locked.door._sessions, "_clock", lambda: now + 7000)
+    monkeypatch.setattr(locked.access_control._sessions, "_clock", lambda: now + 7000)
     assert client.get("/models").status_code == 200
-    monkeypatch.setattr(locked.door._sessions, "_clock", lambda: now + 10_700)
+    monkeypatch.setattr(locked.access_control._sessions, "_clock", lambda: now + 10_700)
     assert client.get("/models").status_code == 401
 
 
@@ -152,7 +152,7 @@ def test_after_the_log_out_neither_pages_nor_scans_are_there(locked, crop_png):
     assert left.headers["Clear-Site-Data"] == '"cache"'
     assert {name: value.split("; ")[2] for name, value in cookies_of(left).items()} == {
         "nodule_session": "Max-Age=0",
-        COOKIE: "Max-Age=0",
+        BROWSER_COOKIE: "Max-Age=0",
     }
     assert client.get(here).status_code == 401
     log_in(client)
@@ -167,7 +167,7 @@ def test_over_tls_cookies_are_bound_to_the_host_and_browsers_stay_with_tls(locke
     assert entered.headers["Strict-Transport-Security"] == "max-age=31536000"
     page = client.get("/", base_url="https://localhost")
     assert page.status_code == 200
-    assert "; Secure; HttpOnly; Path=/; SameSite=Strict" in cookies_of(page)[f"__Host-{COOKIE}"]
+    assert "; Secure; HttpOnly; Path=/; SameSite=Strict" in cookies_of(page)[f"__Host-{BROWSER_COOKIE}"]
     assert "Strict-Transport-Security" not in visitor(locked, "192.0.2.7").get("/").headers
 
 
@@ -209,7 +209,7 @@ def test_strangers_and_other_names_are_refused_with_one_sentence(client, request
 def old(an_app, owner):
     """A browser that says nothing of where a request comes from, but carries its cookie."""
     client = FlaskClient(an_app, an_app.response_class, use_cookies=True)
-    client.set_cookie(COOKIE, owner)
+    client.set_cookie(BROWSER_COOKIE, owner)
     return client
 
 

@@ -1,4 +1,4 @@
-"""The README's commands for programs, run as they stand there against a server."""
+"""The commands for programs in .github/API.md, run as they stand there against a server."""
 
 import json
 import os
@@ -9,24 +9,20 @@ import sys
 
 import pytest
 
-from app import ROOT, create_app
+from app import ROOT
 from models import __version__
 from models.inference.pipeline import MODEL_KEYS
-from tests.conftest import served
+from tests.conftest import make_app, served
 
 PASSWORD = "correct horse, and $quotes"
-OPEN, LOCKED = re.findall(  # the two blocks of the section, each a list of lines
-    r"```bash\n(.*?)```",
-    (ROOT / "README.md").read_text().split("**From a program.**")[1].split("**From a terminal")[0],
-    re.S,
-)
+OPEN, LOCKED = re.findall(r"```bash\n(.*?)```", (ROOT / ".github" / "API.md").read_text(), re.S)
 
 pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where the commands run: a stand-in for a clone, with the environment that the README has made."""
+    """Where the commands run: a stand-in for a clone, with the environment that the README makes."""
     folder = tmp_path_factory.mktemp("clone")
     (folder / ".venv").symlink_to(sys.prefix)
     (folder / "models").symlink_to(ROOT / "models")
@@ -89,7 +85,7 @@ def test_each_address_for_programs_has_its_command(folder, server, picture):
 
 
 def test_with_a_password_the_commands_carry_it(app, folder, picture, tmp_path):
-    locked = create_app({"REGISTRY": app.registry, "PASSWORD": PASSWORD, "STORE": tmp_path / "store"})
+    locked = make_app({"REGISTRY": app.registry, "PASSWORD": PASSWORD, "STORE": tmp_path / "store"})
     with served(locked) as address:
         told = [(path, status) for path, status, _ in answers_to(LOCKED, folder, address)]
         assert told == [("/api/v1/predict", "200"), ("/metrics", "200")]

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from models.errors import UserError
-from models.web.store import clock
+from models.web.store import disk
 from models.web.store.keys import scan_name
 from tests.web.store.scans import OWNER, grow_old, make_scan, scans_on_disk
 
@@ -18,8 +18,8 @@ JOB = "a-job-of-the-browser"
 def set_clock(folder, monkeypatch):
     """``set_clock(seconds)``: everything on disk now dates from so much longer ago, as after such a jump."""
     jumped = [0.0]
-    ahead = clock.ahead
-    monkeypatch.setattr(clock, "ahead", lambda: ahead() + jumped[0])
+    ahead = disk.ahead
+    monkeypatch.setattr(disk, "ahead", lambda: ahead() + jumped[0])
 
     def jump(seconds):
         jumped[0] += seconds
@@ -31,9 +31,9 @@ def set_clock(folder, monkeypatch):
 
 
 def test_the_steady_clock_does_not_move_with_the_wall_clock():
-    ahead = clock.ahead()
+    ahead = disk.ahead()
     time.sleep(0.05)
-    assert abs(clock.ahead() - ahead) < 0.04
+    assert abs(disk.ahead() - ahead) < 0.04
 
 
 @pytest.mark.parametrize("jump", [HOUR, YEAR, -HOUR, -YEAR])

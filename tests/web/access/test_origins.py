@@ -4,8 +4,8 @@ from contextlib import suppress
 import pytest
 
 from models.web.access import AccessDenied
-from models.web.access.cookies import BROWSER, form_token
-from models.web.access.csrf import HEAD_BYTES, refuse_other_origins
+from models.web.access.cookies import BROWSER_COOKIE, form_token
+from models.web.access.origins import HEAD_BYTES, refuse_other_origins
 from tests.web.access.requests import made
 
 MINE, OTHERS = "a" * 43, "b" * 43
@@ -119,4 +119,4 @@ def test_the_token_does_not_give_the_cookie_away():
     assert len(form_token(MINE)) == 43
     assert MINE not in form_token(MINE)
     assert form_token("") == ""
-    assert BROWSER == "nodule_browser"  # changing it would lose every scan that is kept
+    assert BROWSER_COOKIE == "nodule_browser"  # changing it would lose every scan that is kept

@@ -2,9 +2,12 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
-from models.web.store import clock
+from models.web.store import disk
+from models.web.store.process_lock import ProcessLock
 
 FOLDER = "ended"
 
@@ -16,14 +19,15 @@ class RevokedNames:
 
     Parameters
     ----------
-    here : callable
-        Gives this process's `ProcessLock` in the folder; OSError where there is none.
+    lock
+        Gives this process's lock on the folder; OSError where there is none.
     """
 
-    def __init__(self, here):
-        self._here, self._own = here, {}
+    def __init__(self, lock: Callable[[], ProcessLock]) -> None:
+        self._lock = lock
+        self._own: dict[str, float] = {}
 
-    def __setitem__(self, name, until):
+    def __setitem__(self, name: str, until: float) -> None:
         self._own[name] = until  # in case the disk refuses
         with suppress(OSError):
             path = self._path(name)
@@ -31,18 +35,18 @@ class RevokedNames:
             path.touch(mode=0o600)
             os.utime(path, (until, until))
 
-    def __contains__(self, name):
+    def __contains__(self, name: str) -> bool:
         with suppress(OSError):
             return name in self._own or self._path(name).exists()
         return name in self._own
 
-    def _path(self, name):
-        return self._here().folder / FOLDER / hashlib.sha256(name.encode()).hexdigest()
+    def _path(self, name: str) -> Path:
+        return self._lock().folder / FOLDER / hashlib.sha256(name.encode()).hexdigest()
 
 
-def forget_past(folder):
+def forget_past(folder: Path) -> None:
     """Remove what need not be known any more from a store's folder."""
-    with suppress(FileNotFoundError):  # nothing ended yet
+    with suppress(FileNotFoundError):  # nothing was revoked yet
         for path in (folder / FOLDER).iterdir():
-            if path.stat().st_mtime < clock.wall():
+            if path.stat().st_mtime < disk.wall():
                 path.unlink()

@@ -1,0 +1,96 @@
+"""The pages about a kept scan that several routes show; a script of a page is told their address."""
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from flask import Response, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import NotFound
+
+from models.imaging.scan import Scan
+from models.inference.classifier import CONSENSUS
+from models.inference.finding import Finding
+from models.reports.as_page import viewer_page
+from models.reports.calculators import calculators_of
+from models.reports.case_context import case_of
+from models.reports.result import result_page
+from models.web.application import current_app
+from models.web.fields import asked_anyway, asked_view
+from models.web.predict import asked_model
+from models.web.visitor import browser, is_program
+
+FEW_SLICES, PATIENCE_S = 3, 3  # the answer to an upload of so few slices waits so long for the search
+
+
+def searched_page(token: str, scan: Scan) -> ResponseReturnValue:
+    """The viewer of a scan whose search for nodules begins; of a small one when it has ended."""
+    search = current_app.searches.start(token, browser())
+    if search and len(scan.slices) <= FEW_SLICES:
+        search.join(PATIENCE_S)
+    return scan_page(token)
+
+
+def scan_page(token: str) -> ResponseReturnValue:
+    """The viewer of a kept scan."""
+    current_app.store.get(token, browser())  # or else it is gone
+    if is_program():
+        asked = {name: value for name in ("slice", "model") if (value := request.values.get(name))}
+        return jsonify({"location": f"/scan/{token}?{urlencode(asked)}"})
+    return _viewer(token, request.values, asked_model()), {"Content-Location": f"/scan/{token}"}
+
+
+def scan_page_with_error(token: str, error: Mapping[str, str]) -> str:
+    """The viewer of a kept scan as it was before a mistake, and what was wrong."""
+    return _viewer(token, {}, CONSENSUS, error)
+
+
+def _viewer(token: str, fields: Mapping[str, str], model: str, error: Mapping[str, str] | None = None) -> str:
+    scan, search = current_app.store.get(token, browser()), current_app.searches.state(token, browser())
+    found = current_app.answers.listed(token, browser())
+    view = asked_view(fields, scan, search.candidates, model)
+    return render_template(
+        "viewer.html", error=error, **viewer_page(scan, view, f"/scan/{token}", found, search)
+    )
+
+
+def new_finding(token: str, index: int, finding: Finding) -> ResponseReturnValue:
+    """The page with a finding that was just made."""
+    if is_program():
+        query = "?anyway=1" if finding.is_anyway else ""
+        return jsonify({"location": f"/scan/{token}/finding/{index}{query}"})
+    return finding_page(token, index, finding)
+
+
+def kept_finding(token: str, index: int, model: str | None = None) -> Finding:
+    """A finding of a kept scan, with a model in front: this one, or the one that the request names."""
+    if model is None and request.values.get("model"):
+        model = asked_model()
+    try:
+        return current_app.answers.again(token, browser(), index, model, asked_anyway(request.values))
+    except IndexError:
+        raise NotFound() from None
+
+
+def with_map(token: str, index: int, finding: Finding) -> Finding:
+    """A finding with its saliency map, where there is one."""
+    return current_app.maps.with_map(token, browser(), index, finding)
+
+
+def kept_picture(png: bytes) -> Response:
+    """A picture of a kept scan, which the browser may keep as long."""
+    cache = f"private, max-age={current_app.config['STORE_MINUTES'] * 60}, immutable"
+    return Response(png, mimetype="image/png", headers={"Cache-Control": cache})
+
+
+def finding_page(token: str, index: int, finding: Finding) -> ResponseReturnValue:
+    """The page with a finding of a kept scan; a form of a calculator is filled in, and not kept."""
+    registry, here = current_app.registry, f"/scan/{token}/finding/{index}"
+    case = case_of(finding, registry.evaluation, registry.localiser_report)
+    finding = current_app.maps.with_kept(token, browser(), index, finding)
+    is_drawn, picture = request.args.get("overlay") != "off", None
+    if current_app.maps.can_explain(finding):
+        picture = f"{here}/saliency/{finding.model}.png{'?anyway=1' if finding.is_anyway else ''}"
+    context = result_page(finding, registry.evaluation, registry.saliency_report, case, is_drawn, picture)
+    context["calculators"] = calculators_of(finding, request.form, request.args.get("calculator"))
+    page = render_template("result.html", here_now=here, address=f"/scan/{token}", **context)
+    return page, {"Content-Location": here}
