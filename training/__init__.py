@@ -1,1 +1,1 @@
-"""How weights/ came to be, and the proof of what they are worth."""
+"""How weights/ came to be, and how good they are."""

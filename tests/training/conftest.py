@@ -11,7 +11,7 @@ from models.imaging.phantom import draw_phantom
 from models.networks.scales import DESCRIPTOR_SCALES
 from training.data import outlines
 from training.data.prepare import Slices, build
-from training.evaluation.metrics import bootstrap_by_patient
+from training.intervals import bootstrap_by_patient
 
 
 def disc(radius):

@@ -1,4 +1,4 @@
-"""The table of similar cases, and what its distance is worth.
+"""The table of similar cases, and how well its distance works.
 
     python -m training.cases --data patches.npz --outlines outlines.npz --runs runs/split-2026
         [--series SERIES.zip:0-41 ...] [--weights weights]
@@ -9,22 +9,22 @@ what is reported comes from test patients, whom the networks in --runs never saw
 folder of --runs: the first run takes half an hour of two CPU cores, later ones a few minutes.
 """
 
-import argparse
 import hashlib
 from pathlib import Path
 
 import numpy as np
 
-from models.inference.similar_cases import KEY, NEAREST, NEIGHBOURS
+from models.inference.similar_cases import KEY, NEAREST, SIMILAR
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import RATINGS
-from models.trained import read_report
+from models.weights import read_report
+from training.arguments import parser_of
 from training.cases.features import AS_IT_IS, WAYS, features_of, patches_of
 from training.cases.made import SIDES, drawn_patches, made_patches
 from training.cases.measure import agreement, compare, flags, flags_by_kind, share, table_of
-from training.cases.space import CHOSEN, described, limit
+from training.cases.space import CHOSEN, Table, described, limit
 from training.data import outlines
-from training.data.dataset import load
+from training.data.dataset import Nodules, load
 from training.data.splits import side_of
 from training.evaluation.predict import split_seed_of
 from training.publish.reports import write_json
@@ -34,12 +34,14 @@ DRAWN = "drawn"
 MADE_SHIPPED = 50  # made patches of each kind that the shipped networks look at
 
 
-def measure(nodules, made, runs, split_seed):
+def measure(nodules: Nodules, made: dict[str, dict[str, np.ndarray]], runs: Path, split_seed: int) -> dict:
     """All figures for ``cases.json``, with networks that never saw validation and test patients."""
     sides = {side: side_of(nodules, side, split_seed) for side in SIDES}
     train, test = side_of(nodules, "train", split_seed), sides["test"]
-    sets = {AS_IT_IS.name: patches_of(nodules, range(len(nodules))), DRAWN: drawn_patches()}
-    sets |= {way.name: patches_of(nodules, test, way) for way in WAYS}
+    sets: dict[str | tuple[str, str], np.ndarray] = {AS_IT_IS.name: patches_of(nodules, range(len(nodules)))}
+    sets[DRAWN] = drawn_patches()
+    for way in WAYS:
+        sets[way.name] = patches_of(nodules, test, way)
     sets |= {(side, kind): patches for side in SIDES for kind, patches in made[side].items()}
     known = features_of({key: runs / key / "final.weights.h5" for key in ARCHITECTURES}, sets, runs / KEY)
     features = known[AS_IT_IS.name]
@@ -60,7 +62,14 @@ def measure(nodules, made, runs, split_seed):
     }
 
 
-def ship(nodules, made, weights, kept, split_seed, stretch):
+def ship(
+    nodules: Nodules,
+    made: dict[str, dict[str, np.ndarray]],
+    weights: Path,
+    kept: Path,
+    split_seed: int,
+    stretch: float,
+) -> dict:
     """Write ``cases.npz`` of all nodules by the shipped networks; returns what ``cases.json`` says of it.
 
     Nobody is left whom the shipped networks never saw, but their table knows how far its own nodules are from
@@ -82,7 +91,7 @@ def ship(nodules, made, weights, kept, split_seed, stretch):
         "threshold": beyond,
         "n_nodules": len(nodules),
         "n_patients": len(set(nodules.patient.tolist())),
-        "neighbours": NEIGHBOURS,
+        "neighbours": SIMILAR,
         "nearest": NEAREST,
         "recipe": described(CHOSEN),
         "shipped": {
@@ -93,30 +102,27 @@ def ship(nodules, made, weights, kept, split_seed, stretch):
     }
 
 
-def write_table(path, table, usual, nodules, order):
+def write_table(path: Path, table: Table, usual: np.ndarray, nodules: Nodules, order: np.ndarray) -> str:
     """Write what `models.inference.similar_cases.CaseTable` reads; returns the file's SHA-256."""
     counts = (nodules.malignancy[order, :, None] == np.array(RATINGS)).sum(axis=1)
-    np.savez_compressed(
-        path,
-        places=table.places.astype(np.float16),
-        ratings=counts.astype(np.uint8),
-        diameter_mm=nodules.diameter_mm[order].astype(np.float16),
-        usual=np.sort(usual).astype(np.float32),
-        **{f"mean_{key}": values for key, values in table.space.means.items()},
-        **{f"axes_{key}": values.astype(np.float16) for key, values in table.space.axes.items()},
-    )
+    arrays = {
+        "places": table.embeddings.astype(np.float16),
+        "ratings": counts.astype(np.uint8),
+        "diameter_mm": nodules.diameter_mm[order].astype(np.float16),
+        "usual": np.sort(usual).astype(np.float32),
+    }
+    arrays |= {f"mean_{key}": values for key, values in table.space.means.items()}
+    arrays |= {f"axes_{key}": values.astype(np.float16) for key, values in table.space.axes.items()}
+    np.savez_compressed(path, **arrays)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", required=True, help="patches.npz from training.data.prepare")
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "patches", "split-runs", "weights")
     parser.add_argument("--outlines", required=True, help="outlines.npz from training.data.outlines")
-    parser.add_argument("--runs", required=True, type=Path, help="a folder of five runs of one split")
     parser.add_argument(
         "--series", nargs="*", default=(), help="series without nodules, PATH or PATH:FIRST-LAST"
     )
-    parser.add_argument("--weights", type=Path, default="weights", help="folder to write (default: weights)")
     args = parser.parse_args(argv)
     nodules, split_seed = load(args.data), split_seed_of(args.runs)
     made = made_patches(outlines.load(args.outlines), split_seed, args.series)

@@ -1,21 +1,30 @@
 """What the app knows of a nodule for comparison: each network's pooled features of the chosen slice."""
 
 import hashlib
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+from numpy.random import Generator
 
 from models.inference.runtime.folded_graph import FoldedGraph, compiled
 from models.inference.views import eight_views, patch_at
+from training.cases.space import Features
+from training.data.dataset import Nodules
 from training.evaluation.perturb import PERTURBATIONS, Perturbation, Upload
 from training.evaluation.predict import trained_model
 from training.evaluation.robustness import rng_of, upload_of
 
+Key = TypeVar("Key", bound=Hashable)
 BATCH = 16  # patches, each in eight views
 TIGHT_EDGE = 64  # pixels of a small crop
 
 
-def features_of(networks, sets, kept):
+def features_of(
+    networks: Mapping[str, Path], sets: Mapping[Key, np.ndarray], kept: Path
+) -> dict[Key, Features]:
     """Features of sets of patches by each network, averaged over mirror images and turns as the app does.
 
     Parameters
@@ -32,7 +41,7 @@ def features_of(networks, sets, kept):
         By set and network.
     """
     kept.mkdir(parents=True, exist_ok=True)
-    features = {name: {} for name in sets}
+    features: dict[Key, Features] = {name: {} for name in sets}
     for key, weights in networks.items():
         content, pooled = weights.read_bytes(), None
         for name, patches in sets.items():
@@ -45,7 +54,7 @@ def features_of(networks, sets, kept):
     return features
 
 
-def _forward(pooled, patches):
+def _forward(pooled: Callable, patches: np.ndarray) -> np.ndarray:
     parts = []
     for start in range(0, len(patches), BATCH):
         eight = eight_views(patches[start : start + BATCH])
@@ -53,15 +62,15 @@ def _forward(pooled, patches):
     return np.concatenate(parts)
 
 
-def tight(upload, rng):
+def tight(upload: Upload, rng: Generator) -> Upload:
     """The slices cut to a small square around the middle."""
     top, left = (max(0, (n - TIGHT_EDGE) // 2) for n in upload.stack.shape[1:])
     stack = upload.stack[:, top : top + TIGHT_EDGE, left : left + TIGHT_EDGE]
     return Upload(stack, upload.spacing_mm, upload.row - top, upload.col - left)
 
 
-def alone(upload, rng):
-    """The middle slice without its neighbours."""
+def alone(upload: Upload, rng: Generator) -> Upload:
+    """The middle slice without the adjacent ones."""
     return replace(upload, stack=upload.stack[len(upload.stack) // 2, None])
 
 
@@ -74,7 +83,7 @@ WAYS = (  # in which people send a nodule, besides that
 )
 
 
-def patches_of(nodules, chosen, way=AS_IT_IS):
+def patches_of(nodules: Nodules, chosen: Iterable[int], way: Perturbation = AS_IT_IS) -> np.ndarray:
     """The patch that the app cuts of each chosen nodule's middle slice when it is sent in some way.
 
     Returns
@@ -89,8 +98,8 @@ def patches_of(nodules, chosen, way=AS_IT_IS):
     return np.stack(patches)
 
 
-def _three_slices(upload):
-    """The middle slice with the neighbours that the patch shows; an end stands in for what is missing."""
+def _three_slices(upload: Upload) -> Upload:
+    """The middle slice with the adjacent ones that the patch shows; an end stands in for what is missing."""
     middle = len(upload.stack) // 2
     if len(upload.stack) < 3:
         return upload

@@ -1,13 +1,17 @@
 """Patches that show no nodule, made to measure whether the distance tells them from nodules."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.random import Generator
 
 from models.imaging.patch import cut_patch
 from models.imaging.phantom import KINDS as DRAWN
 from models.imaging.phantom import draw_phantom
-from training.cases.places import patches_of_crops, patches_of_slices
+from training.cases.locations import patches_of_crops, patches_of_slices
+from training.ct_check.drawings import cloud_noise
 from training.ct_check.photos import sources
-from training.ct_check.strokes import cloud_noise
+from training.data.outlines import Outlines
 from training.data.splits import split_patients
 from training.localiser.healthy import HealthySlices
 
@@ -18,13 +22,13 @@ SIDES = ("validation", "test")
 SEED = 5
 
 
-def made_patches(outlines, split_seed, series=()):
+def made_patches(
+    outlines: Outlines, split_seed: int, series: Sequence[str] = ()
+) -> dict[str, dict[str, np.ndarray]]:
     """Patches without a nodule, by side and kind.
 
     Parameters
     ----------
-    outlines : training.data.outlines.Outlines
-    split_seed : int
     series : sequence of str
         Series without nodules, see `training.localiser.healthy`; their kinds (``whole slices: vessel``) are
         on the test side.
@@ -55,26 +59,26 @@ def made_patches(outlines, split_seed, series=()):
     }
 
 
-def drawn_patches(each=20):
+def drawn_patches(each: int = 20) -> np.ndarray:
     """The drawn nodules that newcomers try, (n, pixels, pixels, 3)."""
     return np.stack(
         [_patch(draw_phantom(kind, EDGE, seed, SPACING_MM)) for kind in DRAWN for seed in range(each)]
     )
 
 
-def _patch(pixels, rng=None):
-    """The patch of a picture, as the app cuts it; around a random place where there is an rng."""
+def _patch(pixels: np.ndarray, rng: Generator | None = None) -> np.ndarray:
+    """The patch of a picture, as the app cuts it; around a random location where there is an rng."""
     middle = (np.array(pixels.shape) - 1) / 2
     row, col = middle if rng is None else middle * rng.uniform(0.5, 1.5, 2)
     return cut_patch([pixels] * 3, SPACING_MM, row, col)
 
 
-def _noise(rng):
+def _noise(rng: Generator) -> np.ndarray:
     return cloud_noise(rng, EDGE, POWERS[rng.integers(len(POWERS))])
 
 
-def _photographs(photos, rng):
-    """Random places of each photograph in turn, which is reduced until its shorter edge is near `EDGE`."""
+def _photographs(photos: list[np.ndarray], rng: Generator) -> list[np.ndarray]:
+    """Random locations of each photograph in turn, which is reduced until its shorter edge is near `EDGE`."""
     reduced = [
         photo[:: max(1, min(photo.shape) // EDGE), :: max(1, min(photo.shape) // EDGE)] for photo in photos
     ]

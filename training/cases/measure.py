@@ -1,21 +1,24 @@
-"""What the distance is worth, on patients whom the networks never saw."""
+"""How well the distance tells nodules from other things, on patients whom the networks never saw."""
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from scipy.stats import spearmanr
 
-from training.cases.space import COMPARED, described, limit, make_table, select
-from training.evaluation.metrics import auc, bootstrap_by_patient
-from training.publish.figures import wilson
+from training.cases.space import COMPARED, Features, Recipe, Table, described, limit, make_table, select
+from training.data.dataset import Nodules
+from training.evaluation.metrics import auc
+from training.intervals import bootstrap_by_patient, wilson
 
 SIZES_MM = (0, 6, 10, 20, 100)
 
 
-def table_of(nodules, features, chosen, *recipe):
+def table_of(nodules: Nodules, features: Features, chosen: np.ndarray, *recipe: Recipe) -> Table:
     """`training.cases.space.Table` of the chosen nodules; features are those of all nodules."""
     return make_table(select(features, chosen), nodules.patient[chosen], nodules.label[chosen], *recipe)
 
 
-def share(flagged, patients=None):
+def share(flagged: np.ndarray, patients: np.ndarray | None = None) -> dict[str, float]:
     """Share of flagged cases, drawing patients for the interval, or by Wilson where cases are independent."""
     value = float(np.mean(flagged))
     low, high = wilson(value, len(flagged))
@@ -24,12 +27,13 @@ def share(flagged, patients=None):
     return {"value": value, "low": max(0.0, float(low)), "high": float(high), "n": len(flagged)}
 
 
-def compare(nodules, features, train, unseen, made):
+def compare(
+    nodules: Nodules, features: Features, train: np.ndarray, unseen: np.ndarray, made: Mapping[str, Features]
+) -> list[dict]:
     """All recipes on one side's patients: share of real nodules and of each kind of made patches flagged.
 
     Parameters
     ----------
-    nodules : Nodules
     features : dict of str to ndarray of shape (nodules, channels)
     train, unseen : ndarray of int
         Which nodules are in the table, and which are not.
@@ -41,8 +45,8 @@ def compare(nodules, features, train, unseen, made):
         table = table_of(nodules, features, train, recipe)
         beyond = limit(table.usual())
 
-        def flagged(given, table=table, beyond=beyond):
-            return float((table.strangeness(table.space.place(given)) > beyond).mean())
+        def flagged(given: Features, table: Table = table, beyond: float = beyond) -> float:
+            return float((table.distances(table.space.project(given)) > beyond).mean())
 
         by_kind = {kind: flagged(given) for kind, given in made.items()}
         rows.append(
@@ -53,7 +57,7 @@ def compare(nodules, features, train, unseen, made):
     return rows
 
 
-def flags(table, nodules, features, sides):
+def flags(table: Table, nodules: Nodules, features: Features, sides: Mapping[str, np.ndarray]) -> dict:
     """Unseen nodules flagged, by side and by size, and how far they are, where seen ones have a median of 1.
 
     Only 1 % of the unseen may be flagged. Each side is judged by the limit that the other one sets, so that
@@ -64,7 +68,7 @@ def flags(table, nodules, features, sides):
     sides : dict of str to ndarray of int
         The nodules of two sides.
     """
-    far = {side: table.strangeness(table.space.place(select(features, rows))) for side, rows in sides.items()}
+    far = {side: table.distances(table.space.project(select(features, rows))) for side, rows in sides.items()}
     limits = dict(zip(far, [limit(values) for values in far.values()][::-1], strict=True))
     everyone, rows = np.concatenate(list(far.values())), np.concatenate(list(sides.values()))
     beyond = np.concatenate([far[side] > limits[side] for side in sides])
@@ -82,24 +86,26 @@ def flags(table, nodules, features, sides):
     }
 
 
-def flags_by_kind(table, kinds, beyond, patients=None):
+def flags_by_kind(
+    table: Table, kinds: Mapping[str, Features], beyond: float, patients: np.ndarray | None = None
+) -> dict[str, dict[str, float]]:
     """Share of each kind of patches that is beyond a distance.
 
     Parameters
     ----------
-    table : Table
     kinds : dict of str to dict
         Features of the patches, by kind.
-    beyond : float
     patients : ndarray of shape (n,), optional
         Whose patches they are.
     """
-    far = {kind: table.strangeness(table.space.place(given)) for kind, given in kinds.items()}
+    far = {kind: table.distances(table.space.project(given)) for kind, given in kinds.items()}
     return {kind: share(values > beyond, patients) for kind, values in far.items()}
 
 
-def agreement(table, nodules, features, train, unseen):
-    """How well the neighbours' mean rating agrees with a nodule's own: rank correlation and AUC.
+def agreement(
+    table: Table, nodules: Nodules, features: Features, train: np.ndarray, unseen: np.ndarray
+) -> dict:
+    """How well the nearest cases' mean rating agrees with a nodule's own: rank correlation and AUC.
 
     Parameters
     ----------
@@ -107,7 +113,7 @@ def agreement(table, nodules, features, train, unseen):
         Of the nodules `train`.
     """
     own, ratings = (np.nanmean(nodules.malignancy[rows], axis=1) for rows in (unseen, train))
-    _, near = table.neighbours(table.space.place(select(features, unseen)))
+    _, near = table.nearest_cases(table.space.project(select(features, unseen)))
     theirs, labels, patients = ratings[near].mean(axis=1), nodules.label[unseen], nodules.patient[unseen]
     clear = labels >= 0
     return {
@@ -118,10 +124,12 @@ def agreement(table, nodules, features, train, unseen):
     }
 
 
-def _rank_correlation(a, b):
+def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(spearmanr(a, b).statistic)
 
 
-def _with_interval(statistic, patients, *arrays):
+def _with_interval(
+    statistic: Callable[..., float], patients: np.ndarray, *arrays: np.ndarray
+) -> dict[str, float]:
     low, high = bootstrap_by_patient(statistic, patients, *arrays)
     return {"value": statistic(*arrays), "low": low, "high": high}

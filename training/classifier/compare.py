@@ -7,11 +7,11 @@ Trains AlexNet briefly on each candidate and writes ``patches.csv`` or ``recipes
 minutes a candidate on two cores; `training/README.md` has the results, kept beside it.
 """
 
-import argparse
 import csv
 from pathlib import Path
 
 from models.imaging.patch import PATCH, PatchSpec
+from training.arguments import parser_of
 from training.classifier import train
 from training.data.dataset import load
 
@@ -35,7 +35,7 @@ RECIPES = {
 LAST = 3  # the mean over so many last epochs says more than the best of them
 
 
-def candidates(what):
+def candidates(what: str) -> list[tuple[dict[str, str | float], list[str], PatchSpec]]:
     """What to compare: for each candidate its columns of the table, its options and its patch."""
     if what == "recipes":
         return [({"recipe": name}, options, PATCH) for name, options in RECIPES.items()]
@@ -53,10 +53,9 @@ def candidates(what):
     ]
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "patches")
     parser.add_argument("what", choices=("patches", "recipes"))
-    parser.add_argument("--data", required=True, help="patches.npz from training.data.prepare")
     parser.add_argument("--out", default="runs/compare", type=Path)
     parser.add_argument("--epochs", default="10")
     parser.add_argument("--seed", default="1")

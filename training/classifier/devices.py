@@ -10,14 +10,17 @@ import contextlib
 import functools
 import os
 import sys
+from collections.abc import Iterator
+from typing import TypeVar
 
 import keras
 import numpy as np
 
+Batch = TypeVar("Batch")
 CLUSTER = tuple(f"KERAS_DISTRIBUTION_{name}" for name in ("JOB_ADDRESSES", "NUM_PROCESSES", "PROCESS_ID"))
 
 
-def distribute(batch):
+def distribute(batch: int) -> dict:
     """Spread all that is built from now on over the accelerators of all machines that take part.
 
     Parameters
@@ -51,7 +54,7 @@ def distribute(batch):
     return {"backend": backend, "devices": devices, "processes": processes}
 
 
-def accelerators(backend):
+def accelerators(backend: str) -> list[str]:
     """Names of all devices of the fastest kind that there is, on all machines that take part."""
     if backend != "torch":
         return keras.distribution.list_devices()
@@ -61,7 +64,7 @@ def accelerators(backend):
     return [f"{kind.type}:{n}" for n in range(torch.accelerator.device_count())] if kind else ["cpu:0"]
 
 
-def into_batches(order, size):
+def into_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
     """Cut `order` into batches of `size` or slightly more, each a multiple of the number of devices.
 
     The last few entries, fewer than there are devices, are left out where they do not make a multiple.
@@ -72,7 +75,7 @@ def into_batches(order, size):
     return [part.ravel() for part in np.array_split(rows, max(1, len(order) // size))]
 
 
-def own_part(batch):
+def own_part(batch: Batch) -> Batch:
     """What this process feeds to its own devices, of a (nested) batch that every process has as a whole."""
     parallel = keras.distribution.distribution()
     if parallel is None:
@@ -81,13 +84,13 @@ def own_part(batch):
     return keras.tree.map_structure(lambda rows: np.split(rows, processes)[number], batch)
 
 
-def is_first():
+def is_first() -> bool:
     """Whether this process is the one that writes files."""
     parallel = keras.distribution.distribution()
     return parallel is None or parallel.data_shard_id == 0
 
 
-def meet(number):
+def meet(number: int) -> bool:
     """Wait for all processes; whether they all came with the same number."""
     if keras.distribution.distribution() is None:
         return True
@@ -97,7 +100,7 @@ def meet(number):
 
 
 @contextlib.contextmanager
-def alone(model=None):
+def alone(model: keras.Model | None = None) -> Iterator[keras.Model]:
     """For what a process does by itself: as if `distribute` had not been called.
 
     Gives the model, or where it is distributed a copy of it on one device: Keras' `predict` can neither
@@ -115,5 +118,5 @@ def alone(model=None):
 
 
 @functools.lru_cache(maxsize=1)  # the same copy each time, or it would be compiled each time
-def copy_of(model):
+def copy_of(model: keras.Model) -> keras.Model:
     return keras.models.clone_model(model)

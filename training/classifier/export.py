@@ -6,7 +6,6 @@ A file keeps the layout of Keras' own ``.weights.h5``, so that `load_weights` re
 float16 numbers to the float32 of the model.
 """
 
-import argparse
 import csv
 import hashlib
 import json
@@ -20,6 +19,7 @@ from models.imaging.patch import PATCH
 from models.imaging.phantom import KINDS, draw_phantom
 from models.inference.views import views
 from models.networks.registry import ARCHITECTURES
+from training.arguments import parser_of
 
 UNCALIBRATED = {"a": 1.0, "b": 1.0, "intercept": 0.0}  # until training.evaluation.evaluate has fitted one
 PHANTOMS = 16  # of each kind, on which the rounding to float16 is measured
@@ -41,7 +41,7 @@ RECIPE = (
 )
 
 
-def save_float16(model, path):
+def save_float16(model: keras.Model, path: Path) -> str:
     """Write an uncompiled model's weights as float16 in Keras' layout; returns the file's SHA-256."""
     full = path.with_name(f"tmp-{path.name}")
     model.save_weights(full, overwrite=True)
@@ -52,7 +52,7 @@ def save_float16(model, path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _copy(name, item, target):
+def _copy(name: str, item: h5py.Group | h5py.Dataset, target: h5py.File) -> None:
     if isinstance(item, h5py.Group):
         target.require_group(name).attrs.update(item.attrs)
         return
@@ -62,7 +62,7 @@ def _copy(name, item, target):
     target.create_dataset(name, data=values).attrs.update(item.attrs)
 
 
-def float16_shift(model, path):
+def float16_shift(model: keras.Model, path: Path) -> float:
     """Largest change of any rating's probability that storing a model in `path` makes, over drawn nodules."""
     patches = np.concatenate(
         [
@@ -77,27 +77,33 @@ def float16_shift(model, path):
     return float(np.abs(before - after).max())
 
 
-def export(key, runs, weights):
+def export(key: str, runs: Path, weights: Path) -> dict:
     """Write ``<key>.weights.h5`` and ``<key>.json`` of one run; returns the report."""
     model = ARCHITECTURES[key].build(PATCH.shape)
-    model.load_weights(runs / key / "final.weights.h5")
-    path = weights / f"{key}.weights.h5"
-    checksum = save_float16(model, path)
     report = {
         "title": ARCHITECTURES[key].title,
         "citation": ARCHITECTURES[key].citation,
-        "sha256": checksum,
         "calibration": UNCALIBRATED,
-        "float16_largest_shift": float16_shift(model, path),
-        "bytes": path.stat().st_size,
-        "parameters": model.count_params(),
-        "training": recipe_of(runs / key),
+        **export_weights(model, key, runs / key, weights),
+        "float16_largest_shift": float16_shift(model, weights / f"{key}.weights.h5"),
     }
     (weights / f"{key}.json").write_text(json.dumps(report, indent=2) + "\n")
     return report
 
 
-def recipe_of(run):
+def export_weights(model: keras.Model, key: str, run: Path, weights: Path) -> dict:
+    """Write ``<key>.weights.h5`` of one run; returns what the report of any network says of it."""
+    model.load_weights(run / "final.weights.h5")
+    path = weights / f"{key}.weights.h5"
+    return {
+        "sha256": save_float16(model, path),
+        "bytes": path.stat().st_size,
+        "parameters": model.count_params(),
+        "training": recipe_of(run),
+    }
+
+
+def recipe_of(run: Path) -> dict:
     """The recipe of a run and the minutes it took; under ``start`` that of the run it began with, if any."""
     recipe = json.loads((run / "run.json").read_text())
     with open(run / "history.csv", newline="") as file:
@@ -108,15 +114,13 @@ def recipe_of(run):
     return result
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--runs", default="runs", help="folder of the runs (default: runs)")
-    parser.add_argument("--weights", default="weights", help="folder to write (default: weights)")
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "runs", "weights")
     parser.add_argument("--model", choices=ARCHITECTURES, help="only this one")
     args = parser.parse_args(argv)
-    Path(args.weights).mkdir(exist_ok=True)
+    args.weights.mkdir(exist_ok=True)
     for key in [args.model] if args.model else ARCHITECTURES:
-        report = export(key, Path(args.runs), Path(args.weights))
+        report = export(key, args.runs, args.weights)
         print(f"{key}: {report['bytes'] / 1e6:.1f} MB, {report['training']['epochs']} epochs")
 
 

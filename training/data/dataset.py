@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -13,64 +14,48 @@ BENIGN_AT_MOST, MALIGNANT_AT_LEAST = 2.5, 3.5  # mean rating; between them a nod
 
 @dataclass(frozen=True)
 class Nodules:
-    """All nodules of a patches file.
+    """All n nodules of a patches file."""
 
-    Attributes
-    ----------
-    patient, nodule : ndarray of str, shape (n,)
-    spacing_mm : ndarray of shape (n,)
-    stacks : list of n uint8 ndarrays, each of shape (slices, rows, cols)
-    malignancy : ndarray of shape (n, readers)
-        Ratings 1 to 5; NaN where there is no such reader.
-    diameter_mm : ndarray of shape (n,)
-        Mean of the readers.
-    descriptors : ndarray of shape (n, 7)
-        Mean of the readers, scaled to [0, 1], in the order of `DESCRIPTOR_SCALES`.
-    slice_thickness_mm : ndarray of shape (n,)
-    contrast : ndarray of bool, shape (n,)
-        Whether contrast agent was given.
-    """
+    patient: np.ndarray  # str, (n,)
+    nodule: np.ndarray  # str, (n,)
+    spacing_mm: np.ndarray  # (n,)
+    stacks: list[np.ndarray]  # n uint8 arrays of shape (slices, rows, cols)
+    malignancy: np.ndarray  # ratings 1 to 5, (n, readers); NaN where there is no such reader
+    diameter_mm: np.ndarray  # mean of the readers, (n,)
+    descriptors: np.ndarray  # their mean, scaled to [0, 1], in the order of `DESCRIPTOR_SCALES`, (n, 7)
+    slice_thickness_mm: np.ndarray  # (n,)
+    contrast: np.ndarray  # whether contrast agent was given, (n,)
 
-    patient: np.ndarray
-    nodule: np.ndarray
-    spacing_mm: np.ndarray
-    stacks: list
-    malignancy: np.ndarray
-    diameter_mm: np.ndarray
-    descriptors: np.ndarray
-    slice_thickness_mm: np.ndarray
-    contrast: np.ndarray
-
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.patient)
 
-    def name(self, i):
+    def name(self, i: int) -> str:
         """Patient and nodule in one, as messages and kept files name it."""
         return f"{self.patient[i]}/{self.nodule[i]}"
 
     @property
-    def n_readers(self):
+    def n_readers(self) -> np.ndarray:
         """Number of readers of each nodule."""
         return np.isfinite(self.malignancy).sum(axis=1)
 
     @property
-    def label(self):
+    def label(self) -> np.ndarray:
         """1 malignant, 0 benign, -1 indeterminate, by the readers' mean rating."""
         return label_of(np.nanmean(self.malignancy, axis=1))
 
     @property
-    def rating_distribution(self):
+    def rating_distribution(self) -> np.ndarray:
         """Share of the readers who gave each rating, shape (n, 5)."""
         votes = self.malignancy[:, :, None] == np.array(RATINGS)
         return (votes.sum(axis=1) / self.n_readers[:, None]).astype(np.float32)
 
 
-def label_of(mean_rating):
+def label_of(mean_rating: float | np.ndarray) -> np.ndarray:
     """1 malignant, 0 benign, -1 indeterminate; arrays are welcome."""
     return np.select([mean_rating <= BENIGN_AT_MOST, mean_rating >= MALIGNANT_AT_LEAST], [0, 1], -1)
 
 
-def load(path):
+def load(path: str | Path) -> Nodules:
     """Read the file that `training.data.prepare` wrote."""
     with np.load(path) as file:
         arrays = dict(file)
@@ -93,13 +78,13 @@ def load(path):
     )
 
 
-def _decode(blob, n_slices):
+def _decode(blob: np.ndarray, n_slices: int) -> np.ndarray:
     with Image.open(io.BytesIO(blob.tobytes())) as image:
         pixels = np.asarray(image.convert("L"))
     return pixels.reshape(n_slices, -1, pixels.shape[1])
 
 
-def find(nodules, rows):
+def find(nodules: Nodules, rows: list[dict[str, str]]) -> np.ndarray:
     """Indices of the nodules that rows (``patient``, ``nodule``) name; KeyError for an unknown one."""
     index = {
         key: i for i, key in enumerate(zip(nodules.patient.tolist(), nodules.nodule.tolist(), strict=True))
@@ -107,6 +92,6 @@ def find(nodules, rows):
     return np.array([index[row["patient"], row["nodule"]] for row in rows])
 
 
-def centre(stack):
+def centre(stack: np.ndarray) -> tuple[float, float]:
     """(row, col) of the middle of the slices of a stack, where a crop has its nodule."""
     return (stack.shape[1] - 1) / 2, (stack.shape[2] - 1) / 2

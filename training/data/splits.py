@@ -1,12 +1,25 @@
 """Who trains, who chooses, who reports: a split by patient, the same for all models."""
 
+from collections.abc import Iterable
+from typing import Protocol
+
 import numpy as np
 
 SEED = 2026
 SHARES = {"train": 0.70, "validation": 0.15, "test": 0.15}
 
 
-def split_patients(patients, labels, seed=SEED):
+class Labelled(Protocol):
+    """`training.data.dataset.Nodules` or `training.data.outlines.Outlines`."""
+
+    @property
+    def patient(self) -> np.ndarray: ...
+
+    @property
+    def label(self) -> np.ndarray: ...
+
+
+def split_patients(patients: Iterable[str], labels: Iterable[int], seed: int = SEED) -> dict[str, set[str]]:
     """Split patients, stratified by their most suspicious nodule.
 
     Parameters
@@ -14,20 +27,15 @@ def split_patients(patients, labels, seed=SEED):
     patients : sequence of str, one a nodule
     labels : sequence of int, one a nodule
         1 malignant, 0 benign, -1 indeterminate.
-    seed : int
 
     Returns
     -------
     dict of str to set of str
         The patients of ``train``, ``validation`` and ``test``; no patient is on two sides.
     """
-    strata = {}
-    for patient, label in zip(patients, labels, strict=True):
-        strata[str(patient)] = max(int(label), strata.get(str(patient), -1))
     rng = np.random.default_rng(seed)
-    sides = {name: set() for name in SHARES}
-    for stratum in sorted(set(strata.values())):
-        members = sorted(patient for patient, value in strata.items() if value == stratum)
+    sides: dict[str, set[str]] = {name: set() for name in SHARES}
+    for members in strata(patients, labels):
         rng.shuffle(members)
         cuts = np.round(np.cumsum(list(SHARES.values())) * len(members)).astype(int)[:-1]
         for side, part in zip(sides.values(), np.split(np.array(members), cuts), strict=True):
@@ -35,7 +43,18 @@ def split_patients(patients, labels, seed=SEED):
     return sides
 
 
-def side_of(nodules, side, seed=SEED):
+def strata(patients: Iterable[str], labels: Iterable[int]) -> list[list[str]]:
+    """The patients in order, by their most suspicious nodule; see `split_patients`."""
+    worst: dict[str, int] = {}
+    for patient, label in zip(patients, labels, strict=True):
+        worst[str(patient)] = max(int(label), worst.get(str(patient), -1))
+    return [
+        sorted(patient for patient, label in worst.items() if label == each)
+        for each in sorted(set(worst.values()))
+    ]
+
+
+def side_of(nodules: Labelled, side: str, seed: int = SEED) -> np.ndarray:
     """Indices of the nodules whose patients are on `side`; see `split_patients`."""
     members = split_patients(nodules.patient, nodules.label, seed)[side]
     return np.flatnonzero([patient in members for patient in nodules.patient])

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pydicom
-from pydicom.pixels import apply_modality_lut
+from pydicom.pixels.processing import apply_modality_lut
 from tqdm import tqdm
 
-from training.data.annotations import EDGE, SHAPE
-from training.data.errors import PrepareError
+from training.data import NoduleKey, PrepareError
+from training.data.annotations import EDGE, SHAPE, Nodule
 
 SAME_SLICE_MM = 0.1  # positions that differ less are of one slice; no two slices of LIDC-IDRI are this near
 TAGS = ["SeriesInstanceUID", "ImagePositionPatient", "InstanceNumber"]
@@ -44,15 +44,13 @@ class DicomSlices:
         Annotated patients whose series is not there.
     """
 
-    def __init__(self, folder, nodules, progress=True):
+    def __init__(self, folder: str | Path, nodules: list[Nodule], progress: bool = True) -> None:
         """Look through all files of a folder; only headers are read.
 
         Parameters
         ----------
         folder : path
             Is searched with all its subfolders.
-        nodules : list of training.data.annotations.Nodule
-        progress : bool
 
         Raises
         ------
@@ -71,14 +69,14 @@ class DicomSlices:
         self.index = {_key(nodule): _choose(nodule, series[nodule.series_uid]) for nodule in present}
         self._corners = {_key(nodule): nodule.corner for nodule in present}
 
-    def read(self, key):
+    def read(self, key: NoduleKey) -> np.ndarray:
         """All slices of one nodule, in order; (n, EDGE, EDGE) uint8, scaled by `to_grey`."""
         top, left = self._corners[key]
         window = slice(top, top + EDGE), slice(left, left + EDGE)
         return np.stack([to_grey(_hounsfield(file, "/".join(key))[window]) for file in self.index[key]])
 
 
-def to_grey(hu):
+def to_grey(hu: np.ndarray) -> np.ndarray:
     """HU to 0 to 255, from the least to the greatest value of this crop; halves are rounded up.
 
     So are the PNG files of LIDC-IDRI-slices made: all seven slices of LIDC-IDRI-0002 that could be compared
@@ -97,29 +95,29 @@ def to_grey(hu):
     return np.floor(scaled + 0.5).astype(np.uint8)
 
 
-def _find_series(folder, wanted, progress):
+def _find_series(folder: Path, wanted: set[str], progress: bool) -> dict[str, list[SliceFile]]:
     """Slices of the wanted series, {SeriesInstanceUID: list of SliceFile}."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    series = {}
+    series: dict[str, list[SliceFile]] = {}
     for path in tqdm(files, desc="headers", disable=not progress, file=sys.stderr):
-        uid, slice_file = _header(path)
-        if uid in wanted:
-            series.setdefault(uid, []).append(slice_file)
+        found = _header(path)
+        if found and found[0] in wanted:
+            series.setdefault(found[0], []).append(found[1])
     return series
 
 
-def _header(path):
-    """(SeriesInstanceUID, SliceFile) of a DICOM image; (None, None) of anything else."""
+def _header(path: Path) -> tuple[str, SliceFile] | None:
+    """(SeriesInstanceUID, SliceFile) of a DICOM image; None of anything else."""
     try:
         header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=TAGS)
         uid, z_mm = str(header.SeriesInstanceUID).strip(), float(header.ImagePositionPatient[2])
         return uid, SliceFile(z_mm, int(header.get("InstanceNumber") or 0), path)
     except Exception:  # pydicom raises many kinds on damaged headers, and on files of other kinds
-        return None, None
+        return None
 
 
-def _choose(nodule, files):
-    """The nodule's slices among those of its series. Of two at one place, pylidc takes the lower number."""
+def _choose(nodule: Nodule, files: list[SliceFile]) -> list[SliceFile]:
+    """The nodule's slices among those of its series; of two at one position, as pylidc, the lower number."""
     chosen = []
     for z_mm in nodule.slices_mm:
         nearest = min(files, key=lambda file: (abs(file.z_mm - z_mm), file.number))
@@ -131,11 +129,11 @@ def _choose(nodule, files):
     return chosen
 
 
-def _key(nodule):
+def _key(nodule: Nodule) -> NoduleKey:
     return nodule.row["patient_id"], nodule.row["nodule"]
 
 
-def _hounsfield(file, name):
+def _hounsfield(file: SliceFile, name: str) -> np.ndarray:
     """HU of one slice, its padding as it is: `models.ingest.dicom` makes it air, the PNG files do not."""
     try:
         dataset = pydicom.dcmread(file.path)

@@ -4,7 +4,7 @@ Every choice is made twice: on all held-out patients, for the product; and cross
 reported of a patient comes from choices that other patients made.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -46,7 +46,7 @@ class Answers:
     deferred: np.ndarray
 
 
-def fit_calibration(labels, scores):
+def fit_calibration(labels: np.ndarray, scores: np.ndarray) -> Calibration:
     """Beta calibration of scores in [0, 1] against labels (0 or 1).
 
     Where one of the paper's a and b would be negative, so that the probability would not rise with the
@@ -61,22 +61,28 @@ def fit_calibration(labels, scores):
     return Calibration(a, b, intercept)
 
 
-def _logistic(inputs, labels):
+def _logistic(inputs: np.ndarray, labels: np.ndarray) -> list[float]:
     fit = LogisticRegression(C=1e6, max_iter=1000).fit(inputs, labels)
     return [*(float(c) for c in fit.coef_[0]), float(fit.intercept_[0])]
 
 
-def fit_abstention(labels, probabilities, threshold, spread, coverage=COVERAGE):
+def fit_abstention(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    threshold: float,
+    disagreements: np.ndarray,
+    coverage: float = COVERAGE,
+) -> Abstention:
     """The rule of `Abstention` that gives a share of `coverage` a verdict."""
     wrong = (probabilities >= threshold) != (labels == 1)
     distance = np.abs(logit(probabilities) - logit(threshold))
-    fit = LogisticRegression(C=1.0).fit(np.column_stack([distance, spread]), wrong)
-    rule = Abstention(float(fit.intercept_[0]), *(float(c) for c in fit.coef_[0]), limit=1.0)
-    doubt = rule.doubt(probabilities, threshold, spread)
-    return Abstention(rule.intercept, rule.distance, rule.spread, float(np.quantile(doubt, coverage)))
+    fit = LogisticRegression(C=1.0).fit(np.column_stack([distance, disagreements]), wrong)
+    rule = Abstention(*(float(c) for c in (*fit.intercept_, *fit.coef_[0], 1.0)))
+    doubt = rule.doubt(probabilities, threshold, disagreements)
+    return replace(rule, limit=float(np.quantile(doubt, coverage)))
 
 
-def choose(labels, scores):
+def choose(labels: np.ndarray, scores: np.ndarray) -> list[Choice]:
     """Choices for the five models and the consensus.
 
     Parameters
@@ -93,7 +99,7 @@ def choose(labels, scores):
     columns = with_consensus(scores).T
     fitted = [fit_calibration(labels, column) for column in columns]
     probabilities = [fit(column) for fit, column in zip(fitted, columns, strict=True)]
-    spread = disagreement(np.column_stack(probabilities[:-1]))
+    disagreements = disagreement(np.column_stack(probabilities[:-1]))
     choices = []
     for fit, column in zip(fitted, probabilities, strict=True):
         balanced = youden_threshold(labels, column)
@@ -102,39 +108,41 @@ def choose(labels, scores):
                 fit,
                 balanced,
                 min(balanced, sensitivity_threshold(labels, column, HIGH_SENSITIVITY)),
-                fit_abstention(labels, column, balanced, spread),
+                fit_abstention(labels, column, balanced, disagreements),
             )
         )
     return choices
 
 
-def answer(choices, scores):
+def answer(choices: list[Choice], scores: np.ndarray) -> Answers:
     """Answers of models and consensus on scores of shape (n, 5), as the app gives them."""
     score = with_consensus(scores)
     probability = np.column_stack([c.calibration(s) for c, s in zip(choices, score.T, strict=True)])
-    spread = disagreement(probability[:, :-1])
+    disagreements = disagreement(probability[:, :-1])
     columns = list(zip(choices, probability.T, strict=True))
     return Answers(
         score,
         probability,
         np.column_stack([p >= c.balanced for c, p in columns]),
         np.column_stack([p >= c.high_sensitivity for c, p in columns]),
-        np.column_stack([c.abstention.defers(p, c.balanced, spread) for c, p in columns]),
+        np.column_stack([c.abstention.defers(p, c.balanced, disagreements) for c, p in columns]),
     )
 
 
-def with_consensus(scores):
+def with_consensus(scores: np.ndarray) -> np.ndarray:
     """Scores of the five models, shape (n, 5), with that of the consensus as sixth column."""
     return np.column_stack([scores, consensus_score(scores)])
 
 
-def fit_all(labels, inputs):
+def fit_all(labels: np.ndarray, inputs: list[np.ndarray]) -> list[Choice]:
     """Choices on all inputs (a list of score arrays of the same nodules), indeterminate nodules left out."""
     judged = labels >= 0
     return choose(np.tile(labels[judged], len(inputs)), np.concatenate([s[judged] for s in inputs]))
 
 
-def cross_fit(patients, labels, inputs, seed=0):
+def cross_fit(
+    patients: np.ndarray, labels: np.ndarray, inputs: list[np.ndarray], seed: int = 0
+) -> list[Answers]:
     """Answers on each input, by choices of other patients.
 
     Parameters
@@ -150,7 +158,7 @@ def cross_fit(patients, labels, inputs, seed=0):
     list of Answers, one for each input
     """
     parts = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(patients, labels, patients)
-    answers = [[None] * len(labels) for _ in inputs]
+    answers: list[list[list]] = [[[]] * len(labels) for _ in inputs]
     for choosing, answering in parts:
         choices = fit_all(labels[choosing], [scores[choosing] for scores in inputs])
         for rows, scores in zip(answers, inputs, strict=True):

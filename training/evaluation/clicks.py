@@ -8,16 +8,16 @@ or too small; and malignant-rated lesions of 12 mm or more enlarged to 20 to 80 
 learnt from these nodules, so that this measures how steady the answers are, and not how right.
 """
 
-import argparse
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 
 from models.imaging.scan import Roi, Scan
 from models.inference.classifier import CONSENSUS, ModelRegistry
-from models.inference.pipeline import finding_of, read_nodule
-from models.trained import FOLDER
-from training.data.outlines import load
+from models.inference.pipeline import analyse
+from training.arguments import parser_of
+from training.data.outlines import Outlines, load
 from training.data.splits import side_of
 
 SIZES_MM = (20, 30, 45, 60, 80)
@@ -33,25 +33,27 @@ class Case:
     spacing_mm: float
     outlined: np.ndarray
 
-    def verdict(self, registry, row, col, index, factor=1.0):
+    def verdict(
+        self, registry: ModelRegistry, row: float, col: float, index: int, factor: float = 1.0
+    ) -> str:
         """The consensus at a location, the spacing multiplied by `factor`."""
         spacing = (self.spacing_mm * factor,) * 2
         scan = Scan(self.slices, spacing, False, True)
         roi = Roi(float(row), float(col), int(index), "given")
-        return finding_of(read_nodule(scan, roi, registry), CONSENSUS, registry).verdict
+        return analyse(scan, roi, CONSENSUS, registry).verdict
 
-    def middle(self):
+    def middle(self) -> tuple[float, float, int]:
         """(row, col, slice) of the middle of the crop."""
         n, rows, cols = self.slices.shape
         return (rows - 1) / 2, (cols - 1) / 2, n // 2
 
-    def anywhere(self, rng):
+    def anywhere(self, rng: Generator) -> tuple[float, float, int]:
         """A random location in the outline of any reader: (row, col, slice)."""
         index, row, col = rng.permutation(np.argwhere(self.outlined))[0]
         return row, col, index
 
 
-def case_of(outlines, nodule):
+def case_of(outlines: Outlines, nodule: int) -> Case:
     """The `Case` of a nodule."""
     first, n = outlines.first[nodule], outlines.n_slices[nodule]
     slices = np.stack([outlines.slice_hu(first + i) for i in range(n)])
@@ -59,7 +61,7 @@ def case_of(outlines, nodule):
     return Case(slices, float(outlines.spacing_mm[nodule]), outlined)
 
 
-def measure(registry, outlines, nodules, rng):
+def measure(registry: ModelRegistry, outlines: Outlines, nodules: np.ndarray, rng: Generator) -> np.ndarray:
     """Verdicts of each nodule: at the middle, anywhere, and with wrong spacings."""
     rows = []
     for nodule in nodules:
@@ -75,7 +77,7 @@ def measure(registry, outlines, nodules, rng):
     return np.array(rows)
 
 
-def enlarged(registry, outlines, nodules, rng):
+def enlarged(registry: ModelRegistry, outlines: Outlines, nodules: np.ndarray, rng: Generator) -> np.ndarray:
     """Verdicts of lesions shown at each of `SIZES_MM`, asked for anywhere in the outline."""
     verdicts = []
     for nodule in nodules:
@@ -84,15 +86,13 @@ def enlarged(registry, outlines, nodules, rng):
     return np.array(verdicts)
 
 
-def counts(verdicts):
+def counts(verdicts: np.ndarray) -> str:
     """How often each verdict is given."""
     return ", ".join(f"{n} {name}" for name, n in zip(*np.unique(verdicts, return_counts=True), strict=True))
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", required=True, help="outlines.npz from training.data.outlines")
-    parser.add_argument("--weights", default=FOLDER, help="folder of the weights")
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "outlines", "weights")
     parser.add_argument("--at-most", type=int, default=150, help="nodules that are asked for")
     args = parser.parse_args(argv)
     rng, outlines, registry = np.random.default_rng(0), load(args.data), ModelRegistry(args.weights)

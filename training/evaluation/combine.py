@@ -6,7 +6,6 @@ Reads ``training/evaluation/held_out.csv``. A way that has to be fitted is cross
 validation patients alone take part, so that test patients choose nothing.
 """
 
-import argparse
 import csv
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from models.inference.calibration import logit
 from models.networks.registry import ARCHITECTURES
+from training.arguments import parser_of
 from training.data.dataset import find, load
 from training.evaluation.calibrate import with_consensus
 from training.evaluation.evaluate import read_scores
@@ -27,7 +27,7 @@ from training.evaluation.predict import HELD_OUT
 FOLDS = 5
 
 
-def fitted(inputs, labels, patients):
+def fitted(inputs: np.ndarray, labels: np.ndarray, patients: np.ndarray) -> np.ndarray:
     """Log odds of a logistic regression on standardised inputs, cross-fitted by patient."""
     scores = np.zeros(len(labels))
     for choosing, answering in GroupKFold(FOLDS).split(inputs, groups=patients):
@@ -36,7 +36,9 @@ def fitted(inputs, labels, patients):
     return scores
 
 
-def ways(scores, diameters, labels, patients):
+def ways(
+    scores: np.ndarray, diameters: np.ndarray, labels: np.ndarray, patients: np.ndarray
+) -> dict[str, np.ndarray]:
     """Scores of each way to combine; `scores` and `diameters` (mm, as predicted) have shape (n, 5)."""
     odds, sizes = logit(scores), np.log(diameters)
     mean, size = odds.mean(axis=1), sizes.mean(axis=1)
@@ -56,9 +58,8 @@ def ways(scores, diameters, labels, patients):
     }
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", required=True, help="patches.npz from training.data.prepare")
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "patches")
     parser.add_argument("--scores", type=Path, default=HELD_OUT)
     parser.add_argument("--out", type=Path, default=HELD_OUT.with_name("combinations.csv"))
     args = parser.parse_args(argv)

@@ -6,38 +6,45 @@ that is no better than this has learnt nothing of that descriptor.
 """
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 from scipy.stats import ConstantInputWarning, spearmanr
 
+from models.inference.classifier import CONSENSUS
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
-from models.reports.evaluation import CONSENSUS
-from training.evaluation.metrics import bootstrap_by_patient
+from training.data.dataset import Nodules
+from training.intervals import bootstrap_by_patient
 
 NAMES = (*DESCRIPTOR_SCALES, "diameter_mm")
 CONSTANT, READER = "constant", "reader"
 SAMPLES = {"all": 1, "three_readers": 3}  # readers at least
 
 
-def read_readings(path):
+def read_readings(path: str | Path) -> np.ndarray:
     """What the readers said, from ``patches.npz``: shape (nodules, readers, 8), NaN for no reader."""
     with np.load(path) as file:
         return np.stack([file[name] for name in NAMES], axis=-1).astype(float)
 
 
-def read_answers(rows):
+def read_answers(rows: list[dict[str, str]]) -> np.ndarray:
     """What the five networks and the consensus, their mean, say in ``held_out.csv``: shape (6, rows, 8)."""
     own = [[[float(row[f"{key}_{name}"]) for name in NAMES] for row in rows] for key in ARCHITECTURES]
     return np.concatenate([own, np.mean(own, axis=0, keepdims=True)])
 
 
-def descriptor_errors(nodules, rows, indices, readings, answers):
+def descriptor_errors(
+    nodules: Nodules,
+    rows: list[dict[str, str]],
+    indices: np.ndarray,
+    readings: np.ndarray,
+    answers: np.ndarray,
+) -> dict:
     """Errors of all descriptors and of the diameter.
 
     Parameters
     ----------
-    nodules : Nodules
     rows : list of dict
         Of ``held_out.csv``.
     indices : ndarray of int, shape (rows,)
@@ -76,7 +83,7 @@ def descriptor_errors(nodules, rows, indices, readings, answers):
     return result
 
 
-def _training_means(nodules, rows, means):
+def _training_means(nodules: Nodules, rows: list[dict[str, str]], means: np.ndarray) -> np.ndarray:
     """For each row the mean over the nodules of the patients who trained in its split, shape (rows, 8)."""
     splits = np.array([row["split"] for row in rows])
     given = np.empty((len(rows), len(NAMES)))
@@ -86,7 +93,7 @@ def _training_means(nodules, rows, means):
     return given
 
 
-def _readings_apart(readings):
+def _readings_apart(readings: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Each reading of a nodule with several: the nodule's position, the reading, the mean of the others."""
     here = np.isfinite(readings[..., 0])
     n = here.sum(axis=1)
@@ -96,7 +103,9 @@ def _readings_apart(readings):
     return position, one, (total - one) / (n[position] - 1)[:, None]
 
 
-def _errors(patients, truth, columns):
+def _errors(
+    patients: np.ndarray, truth: np.ndarray, columns: dict[str, np.ndarray]
+) -> dict[str, dict[str, dict[str, float]]]:
     """Errors of each column against the truth, all of shape (n, 8), by descriptor and column."""
     errors = np.stack([column - truth for column in columns.values()])
     low, high = bootstrap_by_patient(
@@ -117,7 +126,7 @@ def _errors(patients, truth, columns):
     }
 
 
-def _spearman(truth, given):
+def _spearman(truth: np.ndarray, given: np.ndarray) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConstantInputWarning)  # NaN says it
         return float(spearmanr(truth, given).statistic)

@@ -1,4 +1,4 @@
-"""From the scores of held-out patients to calibration, operating points and all evidence.
+"""From the scores of held-out patients to calibration, operating points and all that is measured.
 
     python -m training.evaluation.evaluate --data patches.npz [--diagnoses diagnosis.csv] [--readme README.md]
 
@@ -9,7 +9,6 @@ size, ``weights/reliability.json``. What is reported of a patient comes from cho
 `training.evaluation.robustness` measured, too, unless what is fitted here, on which it depends, has changed.
 """
 
-import argparse
 import csv
 from dataclasses import astuple
 from pathlib import Path
@@ -20,18 +19,19 @@ from models.imaging.patch import PATCH
 from models.inference.classifier import CONSENSUS, CONSENSUS_TITLE
 from models.inference.views import SLICES
 from models.networks.registry import ARCHITECTURES
-from models.trained import WeightsError, read_report
-from training.data.dataset import find, load
+from models.weights import WeightsError, read_report
+from training.arguments import parser_of
+from training.data.dataset import Nodules, find, load
 from training.evaluation.baselines import (
     against_diagnoses,
-    auc_with_interval,
     descriptor_scores,
     read_diagnoses,
     readers_against_others,
 )
-from training.evaluation.calibrate import cross_fit, fit_all
+from training.evaluation.calibrate import Answers, Choice, cross_fit, fit_all
 from training.evaluation.descriptors import descriptor_errors, read_answers, read_readings
-from training.evaluation.evidence import abstention, curves, operating_point, performance
+from training.evaluation.metrics import auc_with_interval
+from training.evaluation.performance import abstention, curves, operating_point, performance
 from training.evaluation.predict import HELD_OUT, INPUTS
 from training.evaluation.reliability import reliability_table
 from training.evaluation.robustness import read_choices
@@ -42,7 +42,7 @@ KEYS = (*ARCHITECTURES, CONSENSUS)
 FULL_READING = 3  # readers, from which on a mean rating is no accident
 
 
-def read_scores(path):
+def read_scores(path: Path) -> tuple[list[dict[str, str]], dict[str, np.ndarray]]:
     """Rows of ``held_out.csv``, and the scores of each input, shape (rows, 5)."""
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
@@ -52,12 +52,16 @@ def read_scores(path):
     }
 
 
-def evaluate(nodules, rows, scores, diagnoses=None):
-    """All evidence as one dict; see `evaluation.json`.
+def evaluate(
+    nodules: Nodules,
+    rows: list[dict[str, str]],
+    scores: dict[str, np.ndarray],
+    diagnoses: dict[str, int] | None = None,
+) -> dict:
+    """All that is measured as one dict; see `evaluation.json`.
 
     Parameters
     ----------
-    nodules : Nodules
     rows : list of dict
         Of ``held_out.csv``.
     scores : dict of str to ndarray of shape (rows, 5)
@@ -86,14 +90,14 @@ def evaluate(nodules, rows, scores, diagnoses=None):
     return evaluation
 
 
-def training_range(nodules):
+def training_range(nodules: Nodules) -> dict:
     """What the shipped networks, which learnt from all patients, have seen: sizes and contrast agent."""
     low, high = np.percentile(nodules.diameter_mm, (0.5, 99.5))
     seen = {"n_nodules": len(nodules), "given": int(nodules.contrast.sum())}
     return {"diameter_mm": {"low": float(low), "high": float(high)}, "contrast": seen}
 
 
-def _data(nodules, rows, labels):
+def _data(nodules: Nodules, rows: list[dict[str, str]], labels: np.ndarray) -> dict:
     return {
         "n_patients": len({row["patient"] for row in rows}),
         "n_nodules": len(rows),
@@ -105,10 +109,17 @@ def _data(nodules, rows, labels):
     }
 
 
-def _of_model(m, patients, labels, rows, n_readers, answers):
+def _of_model(
+    m: int,
+    patients: np.ndarray,
+    labels: np.ndarray,
+    rows: list[dict[str, str]],
+    n_readers: np.ndarray,
+    answers: dict[str, Answers],
+) -> dict:
     judged = labels >= 0
     never_chose = np.array([row["side"] == "test" for row in rows])
-    result = {}
+    result: dict = {}
     for kind, given in answers.items():
         s, p = given.score[:, m], given.probability[:, m]
         result[kind] = performance(patients[judged], labels[judged], s[judged], p[judged])
@@ -125,26 +136,28 @@ def _of_model(m, patients, labels, rows, n_readers, answers):
     return result | {"curves": curves(patients[judged], labels[judged], *stack)}
 
 
-def _baselines(nodules, indices, judged):
+def _baselines(nodules: Nodules, indices: np.ndarray, judged: np.ndarray) -> dict:
     chosen = indices[judged]
     patients, labels = nodules.patient[chosen], nodules.label[chosen]
     full = nodules.n_readers[chosen] >= FULL_READING
     columns = {"diameter": nodules.diameter_mm[chosen], "descriptors": descriptor_scores(nodules)[chosen]}
     return {
-        name: auc_with_interval(patients, labels, column)
-        | {"three_readers": auc_with_interval(patients[full], labels[full], column[full])}
+        name: {
+            **auc_with_interval(patients, labels, column),
+            "three_readers": auc_with_interval(patients[full], labels[full], column[full]),
+        }
         for name, column in columns.items()
     }
 
 
-def reliability(nodules, indices, scores):
+def reliability(nodules: Nodules, indices: np.ndarray, scores: dict[str, np.ndarray]) -> dict:
     """What the verdicts on held-out nodules add to their size; see `reliability_table`."""
     patients, labels = nodules.patient[indices], nodules.label[indices]
     answers = dict(zip(INPUTS, cross_fit(patients, labels, list(scores.values())), strict=True))
     return reliability_table(nodules.diameter_mm[indices], labels, answers, KEYS)
 
 
-def measured_elsewhere(weights, choices):
+def measured_elsewhere(weights: Path, choices: list[Choice]) -> dict:
     """What other commands wrote into ``evaluation.json`` and is still true with these choices."""
     try:
         before, unchanged = read_report(weights, "evaluation"), _numbers(read_choices(weights))
@@ -156,11 +169,11 @@ def measured_elsewhere(weights, choices):
     return {name: before[name] for name in names if name in before}
 
 
-def _numbers(choices):
+def _numbers(choices: list[Choice]) -> np.ndarray:
     return np.array([np.hstack(astuple(choice)) for choice in choices])
 
 
-def write_choices(weights, choices):
+def write_choices(weights: Path, choices: list[Choice]) -> None:
     """Calibration, operating points and abstention into the reports that the app reads."""
     for key, choice in zip(KEYS, choices, strict=True):
         write_report(
@@ -176,12 +189,10 @@ def write_choices(weights, choices):
     write_report(weights, CONSENSUS, title=CONSENSUS_TITLE, slices=SLICES)
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", required=True, help="patches.npz from training.data.prepare")
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "patches", "weights")
     parser.add_argument("--scores", type=Path, default=HELD_OUT)
     parser.add_argument("--diagnoses", help="diagnosis.csv of LIDC-IDRI")
-    parser.add_argument("--weights", default="weights", type=Path)
     parser.add_argument("--readme", type=Path, help="file whose results table is written anew")
     args = parser.parse_args(argv)
     nodules = load(args.data)

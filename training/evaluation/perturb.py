@@ -1,4 +1,4 @@
-"""What may differ between two uploads of one nodule: the place, the spacing, the export, the noise.
+"""What may differ between two uploads of one nodule: the location, the spacing, the export, the noise.
 
 Windows and noise are defined in HU, which the slices of LIDC-IDRI-slices know only approximately
 (`models.imaging.grey`). The grey levels of the crops (about 8 HU each) remain in the screenshots; those
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.random import Generator
 from PIL import Image
 
 from models.imaging.display import LUNG_WINDOW
@@ -22,19 +23,11 @@ NOISE_HU = 25.0
 
 @dataclass(frozen=True)
 class Upload:
-    """What a user sends.
+    """What a user sends."""
 
-    Attributes
-    ----------
-    stack : ndarray of shape (n, rows, cols), uint8
-    spacing_mm : float
-    row, col : float
-        Centre of the nodule in pixels.
-    """
-
-    stack: np.ndarray
+    stack: np.ndarray  # uint8, (n, rows, cols)
     spacing_mm: float
-    row: float
+    row: float  # of the nodule's centre, in pixels
     col: float
 
 
@@ -44,33 +37,33 @@ class Perturbation:
 
     name: str
     mild: bool
-    apply: Callable[[Upload, np.random.Generator], Upload]
+    apply: Callable[[Upload, Generator], Upload]
 
 
-def move(upload, pixels, rng):
-    """The place so many pixels away, in a random direction."""
+def move(upload: Upload, pixels: float, rng: Generator) -> Upload:
+    """The location so many pixels away, in a random direction."""
     angle = rng.uniform(0, 2 * np.pi)
     return replace(upload, row=upload.row + pixels * np.sin(angle), col=upload.col + pixels * np.cos(angle))
 
 
-def misstate_spacing(upload, factor):
+def misstate_spacing(upload: Upload, factor: float) -> Upload:
     """The spacing stated `factor` times as large as it is."""
     return replace(upload, spacing_mm=upload.spacing_mm * factor)
 
 
-def compress(upload, quality=JPEG_QUALITY):
+def compress(upload: Upload, quality: int = JPEG_QUALITY) -> Upload:
     """Each slice through a JPEG file."""
     return replace(upload, stack=np.stack([_through_jpeg(pixels, quality) for pixels in upload.stack]))
 
 
-def _through_jpeg(pixels, quality):
+def _through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "jpeg", quality=quality)
     with Image.open(stream) as image:
         return np.asarray(image)
 
 
-def screenshot(upload, level, width):
+def screenshot(upload: Upload, level: float, width: float) -> Upload:
     """Each slice as an 8-bit picture in a window, by way of estimated HU.
 
     What lies outside the window is lost: in the lung window, which ends at 150 HU, a calcified nodule is
@@ -83,21 +76,21 @@ def screenshot(upload, level, width):
     return replace(upload, stack=np.stack(slices))
 
 
-def in_window(hu, level, width):
+def in_window(hu: np.ndarray, level: float, width: float) -> np.ndarray:
     """Grey values 0 to 255 of HU by the linear function of DICOM PS3.3 C.11.2.1.2.1."""
     grey = ((hu - (level - 0.5)) / (width - 1) + 0.5) * 255
     return np.rint(np.clip(grey, 0, 255)).astype(np.uint8)
 
 
-def add_noise(upload, deviation_hu, rng):
+def add_noise(upload: Upload, deviation_hu: float, rng: Generator) -> Upload:
     """White Gaussian noise on each slice, by way of estimated HU."""
     slopes = np.array([estimate_hu(pixels)[0] for pixels in upload.stack])
     noise = rng.normal(0, deviation_hu, upload.stack.shape) / slopes[:, None, None]
     return replace(upload, stack=np.rint(np.clip(upload.stack + noise, 0, 255)).astype(np.uint8))
 
 
-def quarter_turn(upload):
-    """The slices and the place turned by 90 degrees against the clock."""
+def quarter_turn(upload: Upload) -> Upload:
+    """The slices and the location turned by 90 degrees against the clock."""
     return replace(
         upload,
         stack=np.rot90(upload.stack, axes=(1, 2)),

@@ -7,11 +7,12 @@ Each nodule is read as the app reads an upload: its slices as one stack, and its
 makes all figures without any training. Answers of a finished run are kept in its folder and not made twice.
 """
 
-import argparse
 import csv
 import json
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,28 +23,36 @@ from models.inference.views import views
 from models.networks.blocks import zero_initialised
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES, malignancy_score, unscale_descriptors, unscale_diameter
-from training.data.dataset import centre, load
+from training.arguments import parser_of
+from training.data import save_arrays
+from training.data.dataset import Nodules, centre, load
 from training.data.splits import side_of
 
+Network = Callable[..., dict[str, Any]]  # of patches (n, rows, cols, 3): tensors by the name of the output
 HELD_OUT = Path(__file__).parent / "held_out.csv"
 SIDES = ("validation", "test")
 INPUTS = ("stack", "middle")
 
 
-def views_of(stack, spacing_mm, middle_only, row=None, col=None):
-    """The views of a stack as the app makes them; the nodule is in the middle where no place is given."""
+def views_of(
+    stack: np.ndarray,
+    spacing_mm: float,
+    middle_only: bool,
+    row: float | None = None,
+    col: float | None = None,
+) -> np.ndarray:
+    """The views of a stack as the app makes them; the nodule is in the middle where no location is given."""
     if middle_only:
         stack = stack[len(stack) // 2, None]
-    place = centre(stack) if row is None else (row, col)
-    return views(stack, spacing_mm, *place, len(stack) // 2)
+    location = centre(stack) if row is None or col is None else (row, col)
+    return views(stack, spacing_mm, *location, len(stack) // 2)
 
 
-def predict(model, batches):
+def predict(model: Network, batches: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
     """A network's answers, each averaged over the views of one nodule.
 
     Parameters
     ----------
-    model : keras.Model
     batches : iterable of ndarray of shape (views, rows, cols, 3)
 
     Returns
@@ -64,7 +73,7 @@ def predict(model, batches):
     }
 
 
-def trained_model(key, path):
+def trained_model(key: str, path: Path) -> keras.Model:
     """The Keras model of a key with the weights in a file."""
     with zero_initialised():
         model = ARCHITECTURES[key].build(PATCH.shape)
@@ -72,7 +81,7 @@ def trained_model(key, path):
     return model
 
 
-def load_network(key, path):
+def load_network(key: str, path: Path) -> Network:
     """A trained network; where the backend is TensorFlow, as quick as the app has it."""
     model = trained_model(key, path)
     if keras.backend.backend() != "tensorflow":
@@ -83,7 +92,7 @@ def load_network(key, path):
     return lambda patches, training=False: passing(patches)
 
 
-def rows_of(nodules, folder):
+def rows_of(nodules: Nodules, folder: Path) -> list[dict]:
     """Rows of ``held_out.csv`` of one split, whose runs are in `folder`."""
     split = split_seed_of(folder)
     side = {i: name for name in SIDES for i in side_of(nodules, name, split)}
@@ -98,7 +107,7 @@ def rows_of(nodules, folder):
     return rows
 
 
-def split_seed_of(folder):
+def split_seed_of(folder: Path) -> int:
     """The seed of the split that all five runs of a folder share; exits where they share none."""
     recipes = [recipe for key in ARCHITECTURES for recipe in recipes_of(folder / key)]
     if any(recipe.get("everyone") for recipe in recipes):
@@ -109,7 +118,7 @@ def split_seed_of(folder):
     return seeds.pop()
 
 
-def recipes_of(run):
+def recipes_of(run: Path) -> list[dict]:
     """The recipe of a run and of those that it began with: who trained these is not held out either."""
     try:
         recipe = json.loads((run / "run.json").read_text())
@@ -118,7 +127,7 @@ def recipes_of(run):
     return [recipe, *(recipes_of(Path(recipe["start"]).parent) if recipe.get("start") else ())]
 
 
-def is_fresh(kept, names, weights):
+def is_fresh(kept: Path, names: list[str], weights: Path) -> bool:
     """Whether a file of answers is of these nodules and no older than the weights."""
     if not kept.exists() or (weights.exists() and kept.stat().st_mtime < weights.stat().st_mtime):
         return False
@@ -126,18 +135,18 @@ def is_fresh(kept, names, weights):
         return "nodules" in file and file["nodules"].tolist() == names
 
 
-def answers_of(nodules, chosen, key, run):
+def answers_of(nodules: Nodules, chosen: list[int], key: str, run: Path) -> dict[str, dict[str, np.ndarray]]:
     """A run's answers on the chosen nodules, by input; kept in the run's folder once they are made."""
     names, weights = [nodules.name(i) for i in chosen], run / "final.weights.h5"
     kept = {kind: run / f"held_out_{kind}.npz" for kind in INPUTS}
     missing = [kind for kind, path in kept.items() if not is_fresh(path, names, weights)]
-    network = load_network(key, weights) if missing else None
     for kind in missing:
+        network = load_network(key, weights)
         batches = (
             views_of(nodules.stacks[i], float(nodules.spacing_mm[i]), kind == "middle")
             for i in tqdm(chosen, desc=f"{key} {kind}", file=sys.stderr)
         )
-        np.savez(kept[kind], nodules=names, **predict(network, batches))
+        save_arrays(kept[kind], {"nodules": names} | predict(network, batches))
     answers = {}
     for kind, path in kept.items():
         with np.load(path) as file:
@@ -145,7 +154,7 @@ def answers_of(nodules, chosen, key, run):
     return answers
 
 
-def _add(rows, key, kind, answers):
+def _add(rows: list[dict], key: str, kind: str, answers: dict[str, np.ndarray]) -> None:
     for position, row in enumerate(rows):
         row[f"{key}_{kind}"] = f"{answers['score'][position]:.6f}"
         if kind == "stack":
@@ -154,9 +163,8 @@ def _add(rows, key, kind, answers):
                 row[f"{key}_{name}"] = f"{value:.3f}"
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", required=True, help="patches.npz from training.data.prepare")
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "patches")
     parser.add_argument("--runs", required=True, nargs="+", type=Path, help="a folder of five runs a split")
     parser.add_argument("--out", type=Path, default=HELD_OUT)
     args = parser.parse_args(argv)

@@ -1,10 +1,10 @@
 """What a verdict adds to the size of a nodule, counted on held-out nodules: ``weights/reliability.json``."""
 
 import numpy as np
-from scipy.stats import binomtest
 
 from models.inference.reliability import SIZES_MM, group_of
 from training.evaluation.calibrate import Answers
+from training.intervals import clopper_pearson
 
 
 def reliability_table(
@@ -44,7 +44,9 @@ def reliability_table(
     }
 
 
-def _row(size, labels, called, deferred):
+def _row(
+    size: tuple[float, float | None], labels: np.ndarray, called: np.ndarray, deferred: np.ndarray
+) -> dict:
     """One size of one model: whom it called what, where it gave a verdict at all."""
     malignant = labels == 1
     share = float(malignant.mean()) if len(labels) else 0.0
@@ -54,13 +56,13 @@ def _row(size, labels, called, deferred):
         "nodules": len(labels),
         "malignant": int(malignant.sum()),
         "recognised": int((malignant & verdicts["malignant"]).sum()),
-        "verdicts": {name: _worth(name, malignant[chosen], share) for name, chosen in verdicts.items()},
+        "verdicts": {name: _verdict(name, malignant[chosen], share) for name, chosen in verdicts.items()},
     }
 
 
-def _worth(verdict, malignant, share):
-    """The exact interval of Clopper and Pearson (Biometrika 26, 404, 1934) against the share of the size."""
+def _verdict(verdict: str, malignant: np.ndarray, share: float) -> dict:
+    """Whether a verdict adds something: its exact interval against the share of the size."""
     n, k = len(malignant), int(malignant.sum())
-    low, high = binomtest(k, n).proportion_ci(method="exact") if n else (0.0, 1.0)
+    low, high = clopper_pearson(k, n)
     adds = high < share if verdict == "benign" else low > share
-    return {"nodules": n, "malignant": k, "low": float(low), "high": float(high), "adds": bool(adds)}
+    return {"nodules": n, "malignant": k, "low": low, "high": high, "adds": adds}

@@ -1,4 +1,4 @@
-"""How much the answers change with the place, the spacing, the export and the noise of an upload.
+"""How much the answers change with the location, the spacing, the export and the noise of an upload.
 
     python -m training.evaluation.robustness --data patches.npz --runs RUNS [--middle-only] [--resume]
 
@@ -10,37 +10,40 @@ about half an hour, with ``--middle-only`` less than ten minutes. The scores are
 runs after each perturbation; with ``--resume`` nothing is read twice, and new calibrations cost seconds.
 """
 
-import argparse
 import sys
 import zlib
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
+from numpy.random import Generator
 from tqdm import tqdm
 
 from models.inference.calibration import Abstention, Calibration
 from models.inference.classifier import CONSENSUS
 from models.networks.registry import ARCHITECTURES
-from models.trained import read_report
-from training.data.dataset import centre, load
+from models.weights import read_report
+from training.arguments import parser_of
+from training.data import save_arrays
+from training.data.dataset import Nodules, centre, load
 from training.data.splits import side_of
-from training.evaluation.calibrate import Choice, answer
+from training.evaluation.calibrate import Answers, Choice, answer
 from training.evaluation.metrics import auc
 from training.evaluation.perturb import PERTURBATIONS, Perturbation, Upload
-from training.evaluation.predict import load_network, predict, split_seed_of, views_of
+from training.evaluation.predict import Network, load_network, predict, split_seed_of, views_of
 from training.publish.reports import write_json
 
 UNPERTURBED = Perturbation("unperturbed", False, lambda upload, rng: upload)
 BENIGN, MALIGNANT, INDETERMINATE = 0, 1, -1
 
 
-def judged_test_nodules(nodules, split_seed, limit=None):
+def judged_test_nodules(nodules: Nodules, split_seed: int, limit: int | None = None) -> np.ndarray:
     """Indices of the first `limit` (default: all) benign and malignant nodules of the test patients."""
     chosen = side_of(nodules, "test", split_seed)
     return chosen[nodules.label[chosen] >= 0][:limit]
 
 
-def upload_of(nodules, i, middle_only):
+def upload_of(nodules: Nodules, i: int, middle_only: bool) -> Upload:
     """What a user sends of a nodule: all its slices, or the middle one alone."""
     stack = nodules.stacks[i]
     if middle_only:
@@ -48,15 +51,21 @@ def upload_of(nodules, i, middle_only):
     return Upload(stack, float(nodules.spacing_mm[i]), *centre(stack))
 
 
-def rng_of(nodules, i):
+def rng_of(nodules: Nodules, i: int) -> Generator:
     """A random generator of the nodule's own, fresh for each perturbation.
 
-    So the place moves in one direction at all distances, whatever else is read.
+    So the location moves in one direction at all distances, whatever else is read.
     """
     return np.random.default_rng(zlib.crc32(nodules.name(i).encode()))
 
 
-def read(networks, nodules, chosen, perturbation, middle_only):
+def read(
+    networks: list[Network],
+    nodules: Nodules,
+    chosen: np.ndarray,
+    perturbation: Perturbation,
+    middle_only: bool,
+) -> np.ndarray:
     """Scores of all networks under one perturbation.
 
     The views of a nodule are made once and shown to one network after the other, so that no more than
@@ -74,7 +83,7 @@ def read(networks, nodules, chosen, perturbation, middle_only):
     return np.array(scores)
 
 
-def read_choices(weights):
+def read_choices(weights: Path) -> list[Choice]:
     """Calibration, operating point and abstention of the five models and, last, the consensus."""
     return [
         Choice(
@@ -87,20 +96,19 @@ def read_choices(weights):
     ]
 
 
-def verdicts(answers):
+def verdicts(answers: Answers) -> np.ndarray:
     """Verdicts of the five models and the consensus, shape (n, 6), as the app gives them."""
     called = np.where(answers.balanced, MALIGNANT, BENIGN)
     return np.where(answers.deferred, INDETERMINATE, called)
 
 
-def changes(labels, before, after):
+def changes(labels: np.ndarray, before: Answers, after: Answers) -> dict:
     """What a perturbation changes.
 
     Parameters
     ----------
     labels : ndarray of shape (n,)
         0 benign, 1 malignant.
-    before, after : Answers
 
     Returns
     -------
@@ -123,7 +131,7 @@ def changes(labels, before, after):
     }
 
 
-def kept_scores(path, names):
+def kept_scores(path: Path, names: np.ndarray) -> dict[str, np.ndarray]:
     """Scores that a stopped run left in `path`, by perturbation; exits where they are of other nodules."""
     if not path.exists():
         return {}
@@ -134,7 +142,7 @@ def kept_scores(path, names):
     return kept
 
 
-def all_scores(args, nodules, chosen):
+def all_scores(args: Namespace, nodules: Nodules, chosen: np.ndarray) -> dict[str, np.ndarray]:
     """Scores of `read` unperturbed and under each perturbation, by name; kept in the folder of the runs."""
     path = args.runs / f"robustness_{'middle' if args.middle_only else 'stack'}.npz"
     names = np.array([nodules.name(i) for i in chosen])
@@ -143,11 +151,11 @@ def all_scores(args, nodules, chosen):
     networks = [load_network(key, args.runs / key / "final.weights.h5") for key in ARCHITECTURES if missing]
     for row in missing:
         scores[row.name] = read(networks, nodules, chosen, row, args.middle_only)
-        np.savez(path, nodules=names, **scores)
+        save_arrays(path, {"nodules": names} | scores)
     return scores
 
 
-def rows_of(labels, choices, scores):
+def rows_of(labels: np.ndarray, choices: list[Choice], scores: dict[str, np.ndarray]) -> list[dict]:
     """The unperturbed row and a row a perturbation, for ``evaluation.json``."""
     before = answer(choices, scores[UNPERTURBED.name])
     return [
@@ -156,11 +164,8 @@ def rows_of(labels, choices, scores):
     ]
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", required=True, help="patches.npz from training.data.prepare")
-    parser.add_argument("--runs", required=True, type=Path, help="a folder of five runs of one split")
-    parser.add_argument("--weights", default="weights", type=Path)
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "patches", "split-runs", "weights")
     parser.add_argument("--middle-only", action="store_true", help="read the middle slice alone")
     parser.add_argument("--limit", type=int, help="read only so many nodules, for a quick look")
     parser.add_argument("--resume", action="store_true", help="keep the scores that these runs already have")

@@ -3,10 +3,10 @@
 import numpy as np
 
 from models.clinical.mass import MASS_MM
+from models.inference.classifier import CONSENSUS
 from models.networks.scales import DESCRIPTOR_SCALES, unscale_descriptors
-from models.reports.evaluation import CONSENSUS
-from training.evaluation.baselines import auc_with_interval
-from training.evaluation.metrics import confusion
+from training.data.dataset import Nodules
+from training.evaluation.metrics import auc_if_defined, confusion
 
 DIAMETERS_MM = {  # from the first on, and up to the second or, where that is None, without end
     "below 6 mm": (0, 6),
@@ -17,7 +17,7 @@ DIAMETERS_MM = {  # from the first on, and up to the second or, where that is No
 }
 
 
-def subgroups(nodules):
+def subgroups(nodules: Nodules) -> dict[str, dict[str, np.ndarray]]:
     """Masks over all nodules, by heading and name.
 
     Diameter is the mean of the readers' outlines; texture the mean of their ratings (1 non-solid, 3
@@ -51,12 +51,13 @@ def subgroups(nodules):
     }
 
 
-def by_subgroup(nodules, indices, columns, called):
+def by_subgroup(
+    nodules: Nodules, indices: np.ndarray, columns: dict[str, np.ndarray], called: dict[str, np.ndarray]
+) -> list[dict]:
     """AUC of each column, and the operating point of each model, in each subgroup.
 
     Parameters
     ----------
-    nodules : Nodules
     indices : ndarray of int, shape (n,)
         Benign and malignant nodules.
     columns : dict of str to ndarray of shape (n,)
@@ -77,10 +78,10 @@ def by_subgroup(nodules, indices, columns, called):
     for heading, groups in subgroups(nodules).items():
         for name, mask in groups.items():
             chosen = np.flatnonzero(mask[indices])
-            row = {"heading": heading, "name": name, "n_nodules": len(chosen)}
+            row: dict = {"heading": heading, "name": name, "n_nodules": len(chosen)}
             row["n_malignant"] = int(labels[chosen].sum())
             row["auc"] = {
-                key: auc_with_interval(patients[chosen], labels[chosen], column[chosen])
+                key: auc_if_defined(patients[chosen], labels[chosen], column[chosen])
                 for key, column in columns.items()
             }
             if 0 < row["n_malignant"] < row["n_nodules"]:

@@ -9,9 +9,10 @@ there. With ``--weights`` the figures of the other half go into ``texture`` of `
 writes nothing. Takes a minute or two.
 """
 
-import argparse
+import math
 import sys
 import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -29,8 +30,9 @@ from models.inference.measurement.texture import (
     name_of,
     solid_share,
 )
-from models.trained import read_report
-from training.data.errors import PrepareError
+from models.weights import read_report
+from training.arguments import parser_of
+from training.data import PrepareError
 from training.data.pictures import Slices
 from training.data.prepare import read_labels
 from training.publish.reports import write_json
@@ -46,15 +48,15 @@ class Case:
     patient: str
     ratings: tuple[float, ...]
     diameter_mm: float
-    share: float | None
+    share: float  # NaN where it is not known
 
 
-def rated(ratings):
+def rated(ratings: Sequence[float] | np.ndarray | float) -> str:
     """What the readers' mean rating is called, cut midway between 1, 3 and 5."""
     return NAMES[int(np.digitize(np.mean(ratings), [2, 4]))]
 
 
-def case_of(row, stack, outlines):
+def case_of(row: dict[str, str], stack: np.ndarray, outlines: np.ndarray) -> Case | None:
     """A row of nodules.csv with its slices and outlines, each (n, rows, cols); None where nobody agrees."""
     inside = np.bitwise_count(outlines) * 2 >= int(row["n_readers"])
     largest = int(inside.sum(axis=(1, 2)).argmax())
@@ -65,40 +67,41 @@ def case_of(row, stack, outlines):
     slope, intercept = estimate_hu(pixels)
     spacing = float(row["pixel_spacing_mm"])
     share = solid_share(slope * pixels + intercept, inside, (spacing, spacing))
+    share = math.nan if share is None else share
     ratings = tuple(float(rating) for rating in row["texture"].split("|"))
     return Case(row["patient_id"], ratings, float(np.mean(axes(polygon * spacing))), share)
 
 
-def first_half(case):
+def first_half(case: Case) -> bool:
     """Whether the case's patient is one of those that choose."""
     return zlib.crc32(case.patient.encode()) % 2 == 0
 
 
-def choose(cases):
+def choose(cases: list[Case]) -> tuple[tuple[float, float], float]:
     """The two shares with the highest balanced accuracy on these cases, and that accuracy."""
     truth = [rated(case.ratings) for case in cases]
 
-    def accuracy(shares):
+    def accuracy(shares: tuple[float, float]) -> float:
         return balanced_accuracy(counts_of(truth, [name_of(case.share, *shares) for case in cases]))
 
     best = max(combinations(SHARES.tolist(), 2), key=accuracy)
     return best, accuracy(best)
 
 
-def counts_of(truth, called):
+def counts_of(truth: list[str], called: list[str]) -> np.ndarray:
     """Confusion table of shape (3, 3): a row for each name in truth, a column for each name called."""
     counts = np.zeros((3, 3), int)
     np.add.at(counts, ([NAMES.index(name) for name in truth], [NAMES.index(name) for name in called]), 1)
     return counts
 
 
-def balanced_accuracy(counts):
+def balanced_accuracy(counts: np.ndarray) -> float:
     """Mean over the rows that have cases of the share of them that is called so."""
     n = counts.sum(axis=1)
     return float((counts.diagonal()[n > 0] / n[n > 0]).mean()) if n.any() else float("nan")
 
 
-def weighted_kappa(counts):
+def weighted_kappa(counts: np.ndarray) -> float:
     """Agreement beyond chance, a neighbouring name half as wrong (Cohen, Psychol. Bull. 70, 213, 1968)."""
     weights = np.abs(np.subtract.outer(np.arange(3), np.arange(3)))
     expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / max(1, counts.sum())
@@ -106,7 +109,7 @@ def weighted_kappa(counts):
     return float(1 - (weights * counts).sum() / chance) if chance else float("nan")
 
 
-def agreement(truth, called):
+def agreement(truth: list[str], called: list[str]) -> dict[str, float]:
     """Number of nodules (or readings), share that agree, balanced accuracy, linearly weighted kappa."""
     counts = counts_of(truth, called)
     return {
@@ -117,7 +120,7 @@ def agreement(truth, called):
     }
 
 
-def table(truth, called):
+def table(truth: list[str], called: list[str]) -> Iterator[str]:
     """Agreement and the confusion table as lines, a row for each rating."""
     counts, found = counts_of(truth, called), agreement(truth, called)
     yield (
@@ -129,12 +132,12 @@ def table(truth, called):
         yield f"  {name:<14}" + "".join(f"{count:>14}" for count in row)
 
 
-def answers(cases):
+def answers(cases: list[Case]) -> tuple[list[str], list[str]]:
     """What the readers' mean says of each case, and what the app says."""
     return [rated(case.ratings) for case in cases], [name_of(case.share) for case in cases]
 
 
-def readings(cases):
+def readings(cases: list[Case]) -> tuple[list[str], list[str]]:
     """What the mean of the same nodule's other readers says, and what each reader says."""
     pairs = [
         (rated(np.delete(case.ratings, i)), rated(rating))
@@ -145,12 +148,12 @@ def readings(cases):
     return [other for other, _ in pairs], [own for _, own in pairs]
 
 
-def judged_cases(cases):
+def judged_cases(cases: list[Case]) -> list[Case]:
     """The cases that get an impression."""
-    return [case for case in cases if case.share is not None and case.diameter_mm >= LEAST_MM]
+    return [case for case in cases if not math.isnan(case.share) and case.diameter_mm >= LEAST_MM]
 
 
-def measured(cases):
+def measured(cases: list[Case]) -> dict:
     """For ``evaluation.json``: the app's agreement, and one reader's, on patients who chose nothing.
 
     Of each name how many nodules are ``called`` so (``n``), and how many of these rightly (``right``).
@@ -163,10 +166,10 @@ def measured(cases):
     return agreement(*answers(others)) | {"called": called, "reader": agreement(*readings(others))}
 
 
-def report(cases):
+def report(cases: list[Case]) -> Iterator[str]:
     """All that is printed, as lines."""
     judged = judged_cases(cases)
-    small = [case for case in cases if case.share is not None and case.diameter_mm < LEAST_MM]
+    small = [case for case in cases if not math.isnan(case.share) and case.diameter_mm < LEAST_MM]
     others = [case for case in judged if not first_half(case)]
     shares, accuracy = choose([case for case in judged if first_half(case)])
     n_large = sum(case.diameter_mm >= LEAST_MM for case in cases)
@@ -179,23 +182,21 @@ def report(cases):
     yield from table(*readings(others))
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--slices", required=True, help="folder or tar file of LIDC-IDRI-slices")
-    parser.add_argument("--labels", required=True, help="nodules.csv")
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "lidc-slices")
     parser.add_argument("--weights", type=Path, help="folder whose evaluation.json gets the figures")
     args = parser.parse_args(argv)
     try:
         slices = Slices(args.slices)
         rows = [row for row in read_labels(args.labels) if row["masks_match"] == "1"]
         keys = [(row["patient_id"], row["nodule"]) for row in rows]
-        cases = [
+        found = [
             case_of(row, slices.read(key), slices.read_outlines(key))
             for row, key in zip(tqdm(rows, desc="nodules", file=sys.stderr), keys, strict=True)
         ]
     except PrepareError as error:
         sys.exit(f"error: {error}")
-    cases = [case for case in cases if case is not None]
+    cases = [case for case in found if case is not None]
     print("\n".join(report(cases)))
     if args.weights:
         texture = {"texture": measured(cases)}

@@ -5,21 +5,21 @@
 Fills ``card.md`` and writes ``localiser.md``; every figure comes from ``localiser.json``.
 """
 
-import argparse
 import json
 from pathlib import Path
 from string import Template
 
 from models.imaging.field import GRID_MM, WINDOW_HU
 from models.inference.finding import DISCLAIMER
-from models.reports.localiser_table import localiser_table
+from models.reports.evaluation import localiser_table
+from training.arguments import parser_of
 from training.localiser.evaluate import CLICK_MM, WINDOW
 from training.publish.cards import markdown
 
 CARD = Path(__file__).with_name("card.md")
 
 
-def card(report):
+def card(report: dict) -> str:
     """The card as Markdown."""
     recipe = report["training"]
     start = recipe.get("start", {})
@@ -42,11 +42,10 @@ def card(report):
     )
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--weights", default="weights", help="folder of localiser.json (default: weights)")
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "weights")
     args = parser.parse_args(argv)
-    folder = Path(args.weights)
+    folder = args.weights
     report = json.loads((folder / "localiser.json").read_text())
     (folder / "localiser.md").write_text(card(report), encoding="utf-8")
     print(f"{folder / 'localiser.md'} written")

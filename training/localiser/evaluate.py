@@ -8,21 +8,22 @@ up to `CLICK_MM` beside its centre. The readers are measured alike: each against
 ``--side test`` (the default) the results go to ``localiser.json`` and the table to the screen.
 """
 
-import argparse
 import json
-from pathlib import Path
 
 import numpy as np
+from numpy.random import Generator
 
 from models.imaging.patch import adjacent_slices
 from models.imaging.scan import Roi, Scan
+from models.inference.detection.candidates import Candidate
 from models.inference.detection.localiser import Localiser
 from models.inference.detection.search import search
 from models.inference.measurement.outline import contour, within
 from models.inference.measurement.sizes import measure
-from training.data.outlines import load
+from training.arguments import parser_of
+from training.data.outlines import Outlines, load
 from training.data.splits import side_of
-from training.evaluation.metrics import bootstrap_by_patient
+from training.intervals import bootstrap_by_patient
 from training.localiser.outlining import ERRORS, agreed, agreements, dice, errors_of, readers_errors, sizes_of
 
 WINDOW = 80  # of the crop's 128 pixels a side
@@ -36,7 +37,7 @@ GROUPS = {
 }
 
 
-def measure_nodule(outlines, nodule, localiser, rng):
+def measure_nodule(outlines: Outlines, nodule: int, localiser: Localiser, rng: Generator) -> dict | None:
     """Everything about one nodule's middle slice; None where its readers do not agree on a pixel."""
     masks = outlines.masks(_middle(outlines, nodule))
     truth = agreed(masks, outlines.n_readers[nodule])
@@ -44,7 +45,7 @@ def measure_nodule(outlines, nodule, localiser, rng):
         return None
     hu = _slice_in_hu(outlines, nodule)
     sizes = [sizes_of(mask, hu) for mask in masks]
-    row = {
+    row: dict = {
         "patient": str(outlines.patient[nodule]),
         "n_readers": int(outlines.n_readers[nodule]),
         "size_mm": float(outlines.diameter_mm[nodule]),
@@ -53,38 +54,41 @@ def measure_nodule(outlines, nodule, localiser, rng):
     row |= _search(outlines, nodule, localiser, truth, rng)
     polygon = _polygon(outlines, nodule, localiser, truth, rng)
     if polygon is None:
-        row |= {"dice": 0.0} | dict.fromkeys(ERRORS)
+        row |= {"dice": 0.0, **dict.fromkeys(ERRORS)}
     else:
-        row |= {"dice": dice(within(polygon, truth.shape), truth)} | errors_of(measure(polygon, hu, 0), sizes)
+        row |= {"dice": dice(within(polygon, truth.shape), truth)}
+        row |= errors_of(measure(polygon, hu, 0), sizes)
     return row | readers_errors(masks, sizes)
 
 
-def _middle(outlines, nodule):
+def _middle(outlines: Outlines, nodule: int) -> int:
     return outlines.first[nodule] + outlines.n_slices[nodule] // 2
 
 
-def _scan(outlines, nodule, window=(slice(None), slice(None))):
-    """The middle slice and its neighbours, or a window of them, as an uploaded stack of pictures."""
+def _scan(outlines: Outlines, nodule: int, window: tuple[slice, slice] = (slice(None), slice(None))) -> Scan:
+    """The middle slice and the adjacent ones, or a window of them, as an uploaded stack of pictures."""
     first, n = outlines.first[nodule], outlines.n_slices[nodule]
     stack = outlines.grey[[first + i for i in adjacent_slices(n, n // 2)]]
     spacing = float(outlines.spacing_mm[nodule])
     return Scan(stack[:, *window].astype(np.float32), (spacing, spacing), False, False)
 
 
-def _slice_in_hu(outlines, nodule):
+def _slice_in_hu(outlines: Outlines, nodule: int) -> Scan:
     """The middle slice in estimated HU, the same for all outlines: so their densities can be compared."""
     spacing = float(outlines.spacing_mm[nodule])
     return Scan(outlines.slice_hu(_middle(outlines, nodule))[None], (spacing, spacing), False, True)
 
 
-def _search(outlines, nodule, localiser, truth, rng):
+def _search(
+    outlines: Outlines, nodule: int, localiser: Localiser, truth: np.ndarray, rng: Generator
+) -> dict[str, list]:
     """Candidates in a window that holds the nodule's centre, best first: score, hit, outside all outlines."""
     n = truth.shape[0]
     centre = np.array(np.nonzero(truth)).mean(axis=1).round().astype(int)
-    starts = [rng.integers(max(0, at - WINDOW + 1), min(n - WINDOW, at) + 1) for at in centre]
-    window = tuple(slice(start, start + WINDOW) for start in starts)
+    row, col = (int(rng.integers(max(0, at - WINDOW + 1), min(n - WINDOW, at) + 1)) for at in centre)
+    window = slice(row, row + WINDOW), slice(col, col + WINDOW)
     candidates = search(_scan(outlines, nodule, window), localiser, indices=[1])
-    anyone = outlines.masks(_middle(outlines, nodule)).any(axis=0)
+    anyone = np.any(outlines.masks(_middle(outlines, nodule)), axis=0)
     return {
         "scores": [c.score for c in candidates],
         "hits": [_at(truth[window], c) for c in candidates],
@@ -92,25 +96,26 @@ def _search(outlines, nodule, localiser, truth, rng):
     }
 
 
-def _at(mask, candidate):
-    place = np.rint([candidate.row, candidate.col]).astype(int).clip(0, np.array(mask.shape) - 1)
-    return bool(mask[tuple(place)])
+def _at(mask: np.ndarray, candidate: Candidate) -> bool:
+    location = np.rint([candidate.row, candidate.col]).astype(int).clip(0, np.array(mask.shape) - 1)
+    return bool(mask[tuple(location)])
 
 
-def _polygon(outlines, nodule, localiser, truth, rng):
+def _polygon(
+    outlines: Outlines, nodule: int, localiser: Localiser, truth: np.ndarray, rng: Generator
+) -> np.ndarray | None:
     """The outline after a click near the nodule's centre; None where there is none."""
     scan = _scan(outlines, nodule)
     angle, far = rng.uniform(0, 2 * np.pi), CLICK_MM * np.sqrt(rng.random()) / scan.spacing_mm[0]
-    at = np.array(np.nonzero(truth)).mean(axis=1) + far * np.array([np.sin(angle), np.cos(angle)])
-    outline = localiser.outline(scan, Roi(*at, 1, "given"))
+    row, col = np.array(np.nonzero(truth)).mean(axis=1) + far * np.array([np.sin(angle), np.cos(angle)])
+    outline = localiser.outline(scan, Roi(row, col, 1, "given"))
     return None if outline is None else contour(outline)
 
 
-def summary(rows, thresholds):
+def summary(rows: list[dict], thresholds: dict[str, float]) -> dict:
     """The results over some nodules; the finding at each threshold on the candidates' scores."""
     patients = np.array([row["patient"] for row in rows])
-
-    result = {"nodules": len(rows), "patients": len(set(patients.tolist()))}
+    result: dict = {"nodules": len(rows), "patients": len(set(patients.tolist()))}
     result |= {name: _finding(rows, patients, least) for name, least in thresholds.items()}
     overlap = np.array([row["dice"] for row in rows])
     result |= {
@@ -127,8 +132,8 @@ def summary(rows, thresholds):
     )
 
 
-def _finding(rows, patients, threshold):
-    result = {}
+def _finding(rows: list[dict], patients: np.ndarray, threshold: float) -> dict:
+    result: dict = {}
     for name, among in (("top_1", 1), ("top_3", 3)):
         hit = np.array([any(_shown(row, "hits", threshold)[:among]) for row in rows], float)
         result |= {name: float(hit.mean()), f"{name}_interval": bootstrap_by_patient(np.mean, patients, hit)}
@@ -137,11 +142,13 @@ def _finding(rows, patients, threshold):
     }
 
 
-def _shown(row, name, threshold):
+def _shown(row: dict, name: str, threshold: float) -> list[bool]:
     return [value for value, score in zip(row[name], row["scores"], strict=True) if score >= threshold]
 
 
-def evaluate(outlines, localiser, side, split_seed, seed=0):
+def evaluate(
+    outlines: Outlines, localiser: Localiser, side: str, split_seed: int, seed: int = 0
+) -> list[dict]:
     """Rows of all nodules of a side of the split."""
     rng = np.random.default_rng(seed)
     localiser.thresholds, kept = dict.fromkeys(localiser.thresholds, 0.0), localiser.thresholds
@@ -150,10 +157,8 @@ def evaluate(outlines, localiser, side, split_seed, seed=0):
     return [row for row in rows if row is not None]
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", required=True, help="outlines.npz from training.data.outlines")
-    parser.add_argument("--weights", default="weights", help="folder of localiser.json (default: weights)")
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "outlines", "weights")
     parser.add_argument("--side", choices=("validation", "test"), default="test")
     args = parser.parse_args(argv)
     localiser = Localiser(args.weights)
@@ -163,7 +168,7 @@ def main(argv=None):
     results = {name: summary(group, localiser.thresholds) for name, group in groups.items() if group}
     print(json.dumps(results, indent=2))
     if args.side == "test":
-        path = Path(args.weights) / "localiser.json"
+        path = args.weights / "localiser.json"
         path.write_text(json.dumps(localiser.report | {"measured": results}, indent=2) + "\n")
 
 

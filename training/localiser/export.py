@@ -3,17 +3,17 @@
 python -m training.localiser.export --runs runs [--part 0.2 --whole 0.75] [--measured localiser.json]
 """
 
-import argparse
 import json
 from pathlib import Path
 
 from models.networks.localiser import build_localiser
-from training.classifier.export import recipe_of, save_float16
+from training.arguments import parser_of
+from training.classifier.export import export_weights
 
 PART, WHOLE = 0.05, 0.6  # least score of a candidate, see training/README.md
 
 
-def export(run, weights, thresholds, measured=None):
+def export(run: Path, weights: Path, thresholds: dict[str, float], measured: str | None = None) -> dict:
     """Write the weights and the report of one run; returns the report.
 
     Parameters
@@ -27,17 +27,12 @@ def export(run, weights, thresholds, measured=None):
     """
     recipe = json.loads((run / "run.json").read_text())
     model = build_localiser(tuple(recipe["filters"]))
-    model.load_weights(run / "final.weights.h5")
-    path = weights / "localiser.weights.h5"
     report = {
         "title": "Localiser",
         "citation": "U-Net; Ronneberger et al., arXiv:1505.04597, 2015",
-        "sha256": save_float16(model, path),
         "filters": recipe["filters"],
         "thresholds": thresholds,
-        "bytes": path.stat().st_size,
-        "parameters": model.count_params(),
-        "training": recipe_of(run),
+        **export_weights(model, "localiser", run, weights),
     }
     if measured:
         report |= {"measured": json.loads(Path(measured).read_text())["measured"]}
@@ -45,18 +40,16 @@ def export(run, weights, thresholds, measured=None):
     return report
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--runs", default="runs", help="folder of the runs (default: runs)")
-    parser.add_argument("--weights", default="weights", help="folder to write (default: weights)")
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "runs", "weights")
     parser.add_argument("--part", type=float, default=PART, help="least score in a part of a slice")
     parser.add_argument("--whole", type=float, default=WHOLE, help="least score in a whole slice or series")
     parser.add_argument("--measured", help="localiser.json of the run without test patients, after evaluate")
     args = parser.parse_args(argv)
-    weights = Path(args.weights)
+    weights = args.weights
     weights.mkdir(exist_ok=True)
     thresholds = {"part": args.part, "whole": args.whole}
-    report = export(Path(args.runs) / "localiser", weights, thresholds, args.measured)
+    report = export(args.runs / "localiser", weights, thresholds, args.measured)
     print(f"localiser: {report['bytes'] / 1e6:.1f} MB, {report['training']['epochs']} epochs")
 
 

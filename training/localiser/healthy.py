@@ -5,28 +5,32 @@ file of one CT series; ``PATH:FIRST-LAST`` takes only these slices of it, counte
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
+from numpy.random import Generator
 
 from models.imaging.field import Grid, cut_field
 from models.imaging.lung import lung_mask
 from models.imaging.patch import adjacent_slices
+from models.imaging.scan import Scan
 from models.inference.detection.localiser import Localiser
 from models.inference.detection.search import search
 from models.ingest.read import read_scan
 
-MISTAKEN = 0.25  # score from which a place counts as taken for a nodule
-NEAR_MM = 15.0  # a field's middle lies no farther from such a place, in rows and in columns
+MISTAKEN = 0.25  # score from which a location counts as taken for a nodule
+NEAR_MM = 15.0  # a field's middle lies no farther from such a location, in rows and in columns
 
 
 class Untrained(Localiser):
     """A network in training as a localiser that suggests all it sees."""
 
-    def __init__(self, model):
+    def __init__(self, model: keras.Model) -> None:
         self.model, self.thresholds = model, {"part": MISTAKEN, "whole": MISTAKEN}
 
-    def maps(self, fields):
+    def maps(self, fields: np.ndarray) -> np.ndarray:
         """See `Localiser`; on any backend."""
         return self.model.predict(fields, verbose=0)[..., 0]
 
@@ -40,9 +44,9 @@ class HealthySlices:
         ``PATH`` or ``PATH:FIRST-LAST``.
     """
 
-    def __init__(self, sources):
-        self.slices = []  # (scan, index, rows, cols): the lung's pixels
-        self.mistaken = []  # (number in slices, row, col)
+    def __init__(self, sources: Sequence[str]) -> None:
+        self.slices: list[tuple[Scan, int, np.ndarray, np.ndarray]] = []  # rows and cols of the lung's pixels
+        self.mistaken: list[tuple[int, float, float]] = []  # number in slices, row, col
         for source in sources:
             scan, chosen = _read(source)
             for index in chosen:
@@ -50,15 +54,15 @@ class HealthySlices:
                 if len(rows):
                     self.slices.append((scan, index, rows, cols))
 
-    def mine(self, model):
+    def mine(self, model: keras.Model) -> None:
         """Remember what a network takes for nodules (hard negatives; Felzenszwalb et al., TPAMI 2010)."""
         localiser = Untrained(model)
         for number, (scan, index, _, _) in enumerate(self.slices):
             found = search(scan, localiser, indices=[index])
             self.mistaken += [(number, c.row, c.col) for c in found]
 
-    def random_field(self, size, scale, single_slice, rng):
-        """A random field of lung in HU, half of the time near a mistaken place: (size, size, 3)."""
+    def random_field(self, size: int, scale: float, single_slice: float, rng: Generator) -> np.ndarray:
+        """A random field of lung in HU, half of the time near a mistaken location: (size, size, 3)."""
         if self.mistaken and rng.random() < 0.5:
             number, row, col = self.mistaken[rng.integers(len(self.mistaken))]
             scan, index, _, _ = self.slices[number]
@@ -68,16 +72,16 @@ class HealthySlices:
             middle = rng.integers(len(rows))
             row, col = rows[middle], cols[middle]
         factor = float(np.exp(rng.uniform(-scale, scale)))
-        spacing = tuple(factor * mm for mm in scan.spacing_mm)
+        spacing = factor * scan.spacing_mm[0], factor * scan.spacing_mm[1]
         grid = Grid.around(row, col, size, spacing)
         order = (index,) * 3 if rng.random() < single_slice else adjacent_slices(len(scan.slices), index)
         return np.stack([cut_field(scan.slices[i], grid.box, grid.size) for i in order], axis=-1)
 
 
-def _read(source):
-    match = re.fullmatch(r"(.+?)(?::(\d+)-(\d+))?", str(source))
-    path = Path(match[1])
+def _read(source: str) -> tuple[Scan, range]:
+    part = re.search(r":(\d+)-(\d+)$", str(source))
+    path = Path(source[: part.start()] if part else source)
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     scan = read_scan([(file.name, file.read_bytes()) for file in files])
     chosen = range(len(scan.slices))
-    return scan, chosen[int(match[2]) : int(match[3]) + 1] if match[2] else chosen
+    return scan, chosen[int(part[1]) : int(part[2]) + 1] if part else chosen

@@ -4,11 +4,16 @@ The nodule may lie anywhere in a field, at its edge, or outside it, so that "in 
 learnt. What lies beyond the crop is its mirror image, nodules included.
 """
 
+from argparse import Namespace
+
 import keras
 import numpy as np
+from numpy.random import Generator
 
 from models.imaging.field import GRID_MM, cut_field, to_unit
 from models.imaging.patch import adjacent_slices
+from training.data.outlines import Outlines
+from training.localiser.healthy import HealthySlices
 
 FIELD = 80  # pixels a side, 60 mm
 OFF_MM = 36.0  # the field's middle is at most so far from the nodule's, in rows and in columns
@@ -22,7 +27,7 @@ WINDOWED = 0.25  # share of fields seen through a display window that saturates
 WINDOW_HU = ((-1350.0, -900.0), (150.0, 400.0))  # its lower and upper end are drawn from these
 
 
-def random_field(outlines, nodule, rng):
+def random_field(outlines: Outlines, nodule: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
     """A random field of a nodule's slices and what its readers say of each pixel.
 
     Returns
@@ -43,20 +48,22 @@ def random_field(outlines, nodule, rng):
     return other_view(np.stack(slices, axis=-1), share, rng)
 
 
-def healthy_field(healthy, rng):
+def healthy_field(healthy: HealthySlices, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
     """A random field of a slice without nodules and its truth, which is 0 everywhere."""
     field = healthy.random_field(FIELD, SCALE, SINGLE_SLICE, rng)
     return other_view(field, np.zeros((FIELD, FIELD, 1), np.float32), rng)
 
 
-def other_view(field, share, rng):
+def other_view(field: np.ndarray, share: np.ndarray, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
     """A field in HU and its truth, turned, mirrored and by another scanner; the field in [0, 1]."""
-    turns, mirror = rng.integers(4), rng.random() < 0.5
+    turns, mirror = int(rng.integers(4)), rng.random() < 0.5
     field, share = (np.rot90(a, turns)[:: -1 if mirror else 1] for a in (field, share))
     return to_unit(other_scanner(field, rng)), np.ascontiguousarray(share)
 
 
-def random_box(shape, spacing_mm, rng):
+def random_box(
+    shape: tuple[int, ...], spacing_mm: float, rng: Generator
+) -> tuple[float, float, float, float]:
     """Edges (top, left, bottom, right) of a random field in a crop's pixels; may reach beyond the crop."""
     size = FIELD * GRID_MM / spacing_mm * np.exp(rng.uniform(-SCALE, SCALE))
     off = NEAR_MM if rng.random() < 0.5 else OFF_MM
@@ -64,7 +71,7 @@ def random_box(shape, spacing_mm, rng):
     return row - size / 2, col - size / 2, row + size / 2, col + size / 2
 
 
-def other_scanner(hu, rng):
+def other_scanner(hu: np.ndarray, rng: Generator) -> np.ndarray:
     """The same field by another scanner or in another display, in HU."""
     hu = hu * np.exp(rng.uniform(-GAIN, GAIN)) + rng.uniform(-SHIFT_HU, SHIFT_HU)
     hu = hu + rng.normal(0, NOISE_HU * rng.random(), hu.shape)
@@ -73,7 +80,7 @@ def other_scanner(hu, rng):
     return hu
 
 
-def times(outlines):
+def times(outlines: Outlines) -> np.ndarray:
     """How often each nodule is drawn: subsolid and large ones are few and look unlike the rest."""
     subsolid, large = outlines.texture <= SUBSOLID, outlines.diameter_mm >= LARGE_MM
     return 1 + subsolid.astype(int) + large.astype(int)
@@ -88,17 +95,22 @@ class RandomFields(keras.utils.PyDataset):
 
     Parameters
     ----------
-    outlines : Outlines
     indices : ndarray of int
         The nodules that take part.
-    epoch : int
-    args : argparse.Namespace
+    args : Namespace
         ``seed``, ``views`` and ``batch``.
     healthy : HealthySlices, optional
         One field in `HEALTHY` is then one of these.
     """
 
-    def __init__(self, outlines, indices, epoch, args, healthy=None):
+    def __init__(
+        self,
+        outlines: Outlines,
+        indices: np.ndarray,
+        epoch: int,
+        args: Namespace,
+        healthy: HealthySlices | None = None,
+    ) -> None:
         super().__init__()
         self.outlines, self.seed, self.epoch, self.healthy = outlines, args.seed, epoch, healthy
         rng = np.random.default_rng((args.seed, epoch))
@@ -109,16 +121,16 @@ class RandomFields(keras.utils.PyDataset):
         self.batches = [order[i : i + args.batch] for i in range(0, len(order), args.batch)]
         self.weight = np.sqrt(np.minimum(outlines.n_readers, 4) / 4).astype(np.float32)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.batches)
 
-    def __getitem__(self, number):
+    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rng = np.random.default_rng((self.seed, self.epoch, number))
         chosen = self.batches[number]
         fields, shares = zip(*(self._field(i, rng) for i in chosen), strict=True)
         return np.stack(fields), np.stack(shares), np.where(chosen == NOBODY, 1, self.weight[chosen])
 
-    def _field(self, nodule, rng):
-        if nodule == NOBODY:
+    def _field(self, nodule: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
+        if nodule == NOBODY and self.healthy:
             return healthy_field(self.healthy, rng)
         return random_field(self.outlines, nodule, rng)

@@ -7,18 +7,20 @@ and the reports, from which every figure comes; needs neither images nor network
 same cards.
 """
 
-import argparse
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PureWindowsPath
 from string import Template
 
 from models.imaging.patch import PATCH
+from models.inference.classifier import CONSENSUS
 from models.inference.finding import DISCLAIMER
 from models.inference.views import SLICES
 from models.reports import evaluation as tables
-from models.reports.evaluation import CONSENSUS, FEW
-from models.reports.sentences import measured
-from models.reports.tables import part
+from models.reports.evaluation import FEW
+from models.reports.facts import nodules_measured
+from models.reports.tables import Table, part
+from training.arguments import parser_of
 from training.data.dataset import BENIGN_AT_MOST, MALIGNANT_AT_LEAST
 from training.data.splits import SHARES
 from training.publish.words import NUMBERS, SENTENCES, TABLES
@@ -27,12 +29,11 @@ CARD = Path(__file__).with_name("card.md")
 NOT_MEASURED = "Not measured."
 
 
-def card(key, reports, evaluation):
+def card(key: str, reports: dict[str, dict], evaluation: dict) -> str:
     """The card of one model, or of the consensus, as Markdown.
 
     Parameters
     ----------
-    key : str
     reports : dict of str to dict
         Of ``<key>.json``, of all six.
     evaluation : dict
@@ -46,14 +47,14 @@ def card(key, reports, evaluation):
         disclaimer=DISCLAIMER,
         model=consensus_text(reports) if key == CONSENSUS else model_text(key, report),
         training=training_text(key, report),
-        measured=SENTENCES.measured(measured(reports, evaluation)),
+        measured=SENTENCES.measured(nodules_measured(reports, evaluation)),
         choices=bullets(choices(report)),
         few=FEW,
         citation=f"- {report['citation']}\n" if "citation" in report else "",
     )
 
 
-def shown(key, reports, evaluation):
+def shown(key: str, reports: dict[str, dict], evaluation: dict) -> dict[str, Table | None]:
     """The tables of a card by placeholder: of its model; on the card of the consensus, next to the five."""
     own = {key: reports[key]["title"]}
     titles = {k: report["title"] for k, report in reports.items()} if key == CONSENSUS else own
@@ -68,7 +69,7 @@ def shown(key, reports, evaluation):
     }
 
 
-def data_values(data):
+def data_values(data: dict) -> dict[str, object]:
     """What the card says of data and preprocessing, by placeholder."""
     names = ("n_patients_in_all", "n_nodules", "n_patients", "n_benign", "n_malignant", "n_indeterminate")
     low, high = PATCH.percentiles
@@ -85,7 +86,7 @@ def data_values(data):
     }
 
 
-def model_text(key, report):
+def model_text(key: str, report: dict) -> str:
     """Network, file, size and checksum of one model."""
     parameters, size = (NUMBERS.count(report[name]) for name in ("parameters", "bytes"))
     return bullets(
@@ -100,7 +101,7 @@ def model_text(key, report):
     )
 
 
-def consensus_text(reports):
+def consensus_text(reports: dict[str, dict]) -> str:
     """What the consensus is made of."""
     rows = {
         r["title"]: f"`{k}.weights.h5`, SHA-256 `{r['sha256']}`" for k, r in reports.items() if "sha256" in r
@@ -109,7 +110,7 @@ def consensus_text(reports):
     return f"{head}\n\n{bullets(rows)}"
 
 
-def training_text(key, report):
+def training_text(key: str, report: dict) -> str:
     """How the weights came about, whatever the report holds of it."""
     if key == CONSENSUS:
         return "See the cards of the five models. Of its own, the consensus has the choices below."
@@ -119,7 +120,7 @@ def training_text(key, report):
     return f"Trained {side}; `training/README.md` explains the recipe.\n\n{bullets(recipe)}"
 
 
-def choices(report):
+def choices(report: dict) -> dict[str, str]:
     """Calibration, thresholds and rule of abstention, as the app uses them."""
     rows = {}
     for name in ("calibration", "abstention"):
@@ -131,7 +132,7 @@ def choices(report):
     return rows
 
 
-def bullets(values, indent=""):
+def bullets(values: Mapping, indent: str = "") -> str:
     """A dict as a Markdown list; a dict within it as a list within the list."""
     lines = []
     for name, value in values.items():
@@ -143,7 +144,7 @@ def bullets(values, indent=""):
     return "\n".join(lines)
 
 
-def plain(value):
+def plain(value: object) -> str:
     """A value of a recipe for people; of a path only its last part, which means something elsewhere."""
     if isinstance(value, bool) or value is None:
         return "yes" if value else "no"
@@ -153,7 +154,7 @@ def plain(value):
     return PureWindowsPath(text).name if text.startswith(("/", "\\")) or ":\\" in text else text
 
 
-def markdown(table):
+def markdown(table: Table | None) -> str:
     """A table as Markdown; None becomes a sentence."""
     if table is None:
         return NOT_MEASURED
@@ -169,14 +170,13 @@ def markdown(table):
     return "\n".join([f"{TABLES.caption(table)}.", "", *lines])
 
 
-def line(cells):
+def line(cells: Iterable[str]) -> str:
     """A line of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--weights", default="weights", type=Path)
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "weights")
     args = parser.parse_args(argv)
     evaluation = json.loads((args.weights / "evaluation.json").read_text())
     keys = sorted(evaluation["models"], key=lambda key: key != CONSENSUS)

@@ -6,20 +6,27 @@ Reads ``evaluation.json`` and the reports beside it; needs neither images nor ne
 as two SVG files, for light and for dark pages. The same matplotlib writes the same bytes.
 """
 
-import argparse
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import matplotlib.ticker
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from models.reports.evaluation import CONSENSUS, THRESHOLDS
+from models.inference.classifier import CONSENSUS
+from models.reports.evaluation import THRESHOLDS
+from training.arguments import parser_of
+from training.intervals import wilson
 from training.publish.words import NUMBERS
 
 # Okabe and Ito's colours, which the colour-blind can tell apart: https://jfly.uni-koeln.de/color/
+Colours = dict[str, str]
 LINES = ("#d55e00", "#009e73", "#cc79a7", "#e69f00")
 SCHEMES = {  # by the end of the file's name
     "": {"ink": "#16232b", "soft": "#51626c", "blue": "#0072b2", "orange": "#d55e00", "card": "#ffffff"},
@@ -42,7 +49,7 @@ RECIPE = {
 }
 
 
-def draw_roc(colours, evaluation, reports):
+def draw_roc(colours: Colours, evaluation: dict, reports: dict[str, dict]) -> Figure:
     """ROC curves of all models, the consensus in front with its band and its two operating points."""
     figure = Figure((5.4, 5.4), layout="constrained")
     axes = figure.subplots()
@@ -51,15 +58,15 @@ def draw_roc(colours, evaluation, reports):
     line_colours = iter((colours["ink"], *LINES))
     for dash, (key, model) in zip((None, *DASHES), _consensus_first(models), strict=False):
         roc, is_consensus = model["curves"]["roc"], key == CONSENSUS
-        style = {"color": colours["blue"], "linewidth": 2.6, "zorder": 4}
+        style: dict[str, Any] = {"color": colours["blue"], "linewidth": 2.6, "zorder": 4}
         if not is_consensus:
             style = {"color": next(line_colours), "linewidth": 1.1, "linestyle": dash, "zorder": 3}
         axes.plot(
             *_from_origin(roc), label=f"{reports[key]['title']}: {NUMBERS.interval(model['stack'])}", **style
         )
         if is_consensus:
-            band = {"color": colours["blue"], "alpha": 0.18, "linewidth": 0}
-            axes.fill_between(roc["false_positive"], roc["low"], roc["high"], **band)
+            band = roc["false_positive"], roc["low"], roc["high"]
+            axes.fill_between(*band, color=colours["blue"], alpha=0.18, linewidth=0)
     _mark_points(axes, models[CONSENSUS]["stack"], colours)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     axes.set_xlabel("1 − specificity (benign-rated nodules called malignant)")
@@ -68,15 +75,15 @@ def draw_roc(colours, evaluation, reports):
     return figure
 
 
-def _consensus_first(models):
+def _consensus_first(models: dict[str, dict]) -> list[tuple[str, dict]]:
     return sorted(models.items(), key=lambda item: item[0] != CONSENSUS)
 
 
-def _from_origin(roc):
+def _from_origin(roc: dict[str, list[float]]) -> tuple[list[float], list[float]]:
     return [0, *roc["false_positive"]], [0, *roc["true_positive"]]
 
 
-def _mark_points(axes, stack, colours):
+def _mark_points(axes: Axes, stack: dict, colours: Colours) -> None:
     for name, marker in MARKERS.items():
         at = 1 - stack[name]["specificity"], stack[name]["sensitivity"]
         axes.plot(*at, marker, markersize=8, color=colours["ink"], markeredgecolor=colours["card"], zorder=5)
@@ -84,7 +91,7 @@ def _mark_points(axes, stack, colours):
         axes.annotate(text, at, (14, -6), textcoords="offset points", va="top", fontsize=8)
 
 
-def draw_reliability(colours, evaluation, reports):
+def draw_reliability(colours: Colours, evaluation: dict, reports: dict[str, dict]) -> Figure:
     """Reliability diagrams: in bins of equal mass, the share of malignant ratings against the probability."""
     figure, panels = _panels(evaluation["models"], reports, (9, 6.4))
     for axes, _, model in panels:
@@ -103,14 +110,7 @@ def draw_reliability(colours, evaluation, reports):
     return figure
 
 
-def wilson(share, n, z=1.96):
-    """95 % interval of a share of n (Wilson, J. Am. Stat. Assoc. 22, 209, 1927)."""
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return min(share, middle - half), max(share, middle + half)
-
-
-def draw_histogram(colours, evaluation, reports):
+def draw_histogram(colours: Colours, evaluation: dict, reports: dict[str, dict]) -> Figure:
     """How many benign (upwards) and malignant nodules (downwards) got which probability."""
     figure, panels = _panels(evaluation["models"], reports, (9, 5.2))
     histograms = [model["curves"]["histogram"] for *_, model in panels]
@@ -131,7 +131,7 @@ def draw_histogram(colours, evaluation, reports):
     return figure
 
 
-def _mark_thresholds(axes, report, height, colours):
+def _mark_thresholds(axes: Axes, report: dict, height: float, colours: Colours) -> None:
     for name, marker in MARKERS.items():
         if (threshold := report.get(THRESHOLDS[name])) is not None:
             label = f"{name.replace('_', ' ')} operating point"
@@ -139,10 +139,11 @@ def _mark_thresholds(axes, report, height, colours):
             axes.plot(threshold, height, marker, color=colours["ink"], markersize=5, label=label)
 
 
-def _panels(models, reports, size):
+def _panels(
+    models: dict[str, dict], reports: dict[str, dict], size: tuple[float, float]
+) -> tuple[Figure, list[tuple[Axes, str, dict]]]:
     """A figure of two rows of three panels; each panel with its key and model, the consensus first."""
-    figure = Figure(size, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.09, h_pad=0.06)
+    figure = Figure(size, layout=ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.06))
     axes = figure.subplots(2, 3, sharex=True, sharey=True).flat
     panels = [(panel, *item) for panel, item in zip(axes, _consensus_first(models), strict=True)]
     for panel, key, _ in panels:
@@ -153,20 +154,27 @@ def _panels(models, reports, size):
 FIGURES = {"roc": draw_roc, "reliability": draw_reliability, "histogram": draw_histogram}
 
 
-def as_svg(draw, colours, evaluation, reports, path):
+def as_svg(
+    draw: Callable[[Colours, dict, dict[str, dict]], Figure],
+    colours: Colours,
+    evaluation: dict,
+    reports: dict[str, dict],
+    path: Path,
+) -> None:
     """Draw in the colours of one scheme and write the file."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         inked = ("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor")
         soft = ("axes.edgecolor", "xtick.color", "ytick.color")
-        matplotlib.rcParams.update(RECIPE | dict.fromkeys(inked, colours["ink"]))
-        matplotlib.rcParams.update(dict.fromkeys(soft, colours["soft"]))
+        settings: dict = matplotlib.rcParams
+        settings.update(RECIPE | dict.fromkeys(inked, colours["ink"]))
+        settings.update(dict.fromkeys(soft, colours["soft"]))
         figure = draw(colours, evaluation, reports)
         figure.savefig(path, metadata={"Date": None}, transparent=True)
     path.write_text(plain(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def plain(svg):
+def plain(svg: str) -> str:
     """The same SVG, smaller, and without inline styles, which the app's content security policy forbids."""
     svg = re.sub(r"\s*<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.S)
     svg = svg.replace("<svg ", '<svg stroke-linejoin="round" stroke-linecap="butt" ', 1)
@@ -178,14 +186,13 @@ def plain(svg):
     return re.sub(r'(?<= d=")[^"]+', lambda path: _shorter(path[0]), svg)
 
 
-def _shorter(path):
+def _shorter(path: str) -> str:
     rounded = re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), path)
     return " ".join(rounded.split())
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--weights", default="weights", type=Path)
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "weights")
     parser.add_argument("--out", default="static/figures", type=Path)
     args = parser.parse_args(argv)
     evaluation = json.loads((args.weights / "evaluation.json").read_text())

@@ -6,21 +6,17 @@
 To be run, and its result looked at and committed, whenever anything in the folder was made anew.
 """
 
-import argparse
 import hashlib
 import json
 import sys
 from pathlib import Path
 
-from models.trained import MANIFEST, WeightsError, listed, read_file
+from models.weights import MANIFEST, WeightsError, listed, read_file
+from training.arguments import parser_of
 
 
 def write_manifest(folder: Path) -> dict[str, str]:
     """Write ``manifest.json``: the SHA-256 of all other files of a folder, by name.
-
-    Parameters
-    ----------
-    folder : Path
 
     Returns
     -------
@@ -47,14 +43,13 @@ def problems(folder: Path) -> list[str]:
     return found
 
 
-def _files(folder):
+def _files(folder: Path) -> list[Path]:
     own = (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     return sorted(path for path in own if path.name != MANIFEST)
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--weights", default="weights", type=Path, help="folder (default: weights)")
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "weights")
     parser.add_argument("--check", action="store_true", help="change nothing")
     args = parser.parse_args(argv)
     if not args.check:

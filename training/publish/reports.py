@@ -1,9 +1,10 @@
-"""The files that the evidence goes into: reports and evaluation in weights/, the table in the README."""
+"""The files that results go into: reports and evaluation in weights/, the table in the README."""
 
 import json
 import math
+from pathlib import Path
 
-from models.inference.classifier import CONSENSUS, CONSENSUS_TITLE
+from models.inference.classifier import CONSENSUS
 from models.networks.registry import ARCHITECTURES
 from training.publish.words import NUMBERS
 
@@ -11,12 +12,12 @@ README_MARKS = ("<!-- results -->", "<!-- /results -->")
 DIGITS = 5
 
 
-def write_json(path, content):
+def write_json(path: Path, content: dict) -> None:
     """A dict as JSON with rounded numbers; NaN becomes null, which every reader of JSON understands."""
     path.write_text(json.dumps(_rounded(content), indent=1, allow_nan=False) + "\n")
 
 
-def _rounded(value):
+def _rounded(value: object) -> object:
     if isinstance(value, dict):
         return {name: _rounded(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -26,17 +27,17 @@ def _rounded(value):
     return value
 
 
-def write_report(folder, key, **changes):
+def write_report(folder: Path, key: str, **changes: object) -> None:
     """Change entries of ``<key>.json``."""
     path = folder / f"{key}.json"
     report = json.loads(path.read_text()) if path.exists() else {}
     path.write_text(json.dumps(report | changes, indent=2) + "\n")
 
 
-def table(weights):
+def table(weights: Path) -> str:
     """The results as a Markdown table, from ``evaluation.json`` in `weights`."""
     evaluation = json.loads((weights / "evaluation.json").read_text())
-    titles = {key: row.title for key, row in ARCHITECTURES.items()} | {CONSENSUS: CONSENSUS_TITLE}
+    titles = {key: row.title for key, row in ARCHITECTURES.items()} | {CONSENSUS: "Consensus"}
     lines = [
         "| | AUC (95 % interval) | middle slice alone | 3 or more readers | calibration error | sensitivity "
         "| specificity |",
@@ -55,16 +56,17 @@ def table(weights):
         lines.append(
             f"| {title} | {NUMBERS.interval(row)} | | {NUMBERS.interval(row['three_readers'])} | | | |"
         )
-    data = evaluation["data"]
+    data, measured = evaluation["data"], evaluation["models"][CONSENSUS]["stack"]
     lines += [
         "",
-        f"{data['n_benign'] + data['n_malignant']} nodules ({data['n_malignant']} malignant) of "
-        f"{data['n_patients']} patients who did not train.",
+        f"{measured['n_nodules']} nodules ({measured['n_malignant']} rated malignant) of "
+        f"{measured['n_patients']} patients who did not train. The other {data['n_indeterminate']} nodules",
+        f"of the {data['n_patients']} patients held out were rated in between and are left out.",
     ]
     return "\n".join(lines)
 
 
-def write_readme(path, weights):
+def write_readme(path: Path, weights: Path) -> None:
     """Put the table between the marks of a Markdown file."""
     begin, end = README_MARKS
     head, rest = path.read_text().split(begin)

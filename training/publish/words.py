@@ -1,15 +1,23 @@
 """The words of the pages, for cards, figures and the README: macros of templates/ as functions."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol, cast
 
 from jinja2 import Environment, FileSystemLoader
 
 TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parents[2] / "templates"))
 
 
-def macros(name):
+class Macros(Protocol):
+    """The macros of a template: functions that give what it would write."""
+
+    def __getattr__(self, name: str) -> Callable[..., str]: ...
+
+
+def macros(name: str) -> Macros:
     """The macros of a template, as attributes of one object."""
-    return TEMPLATES.get_template(name).module
+    return cast(Macros, TEMPLATES.get_template(name).module)
 
 
 NUMBERS = macros("_numbers.html")

@@ -1,1 +1,1 @@
-"""The network that tells a nodule from a place without one: its views, its training, its measurement."""
+"""The network that tells a nodule from a location without one: its views, its training, its measurement."""

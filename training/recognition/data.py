@@ -1,12 +1,20 @@
-"""Nodules and places of the patients who train, and how often each is drawn."""
+"""Nodules and locations of the patients who train, and how often each is drawn."""
 
+from argparse import Namespace
+from collections.abc import Callable, Iterable
+
+import keras
 import numpy as np
+from numpy.random import Generator
 
+from models.imaging.two_fields import SHAPE
+from training.data.outlines import Outlines
 from training.recognition.locations import KINDS
-from training.recognition.views import crop_place_view, nodule_view, source_place_view
+from training.recognition.sources import Source
+from training.recognition.views import OUTLINE, View, crop_view, nodule_view, source_view
 
-CROPS = 0.35  # share of places that lie beside a nodule in its crop
-SHARES = {  # of the other places, by kind
+CROPS = 0.35  # share of locations that lie beside a nodule in its crop
+SHARES = {  # of the other locations, by kind
     "air outside": 0.05,
     "chest wall": 0.2,
     "bone": 0.1,
@@ -15,7 +23,7 @@ SHARES = {  # of the other places, by kind
     "vessel": 0.25,
     "hilum": 0.15,
 }
-HARD = 0.5  # share of places that are drawn by how much they look like a nodule
+HARD = 0.5  # share of locations that are drawn by how much they look like a nodule
 
 
 class Data:
@@ -23,39 +31,44 @@ class Data:
 
     Parameters
     ----------
-    outlines : Outlines
-    sources : list of Source
-    crop_places, source_places : ndarray of Location
+    crop_locations, source_locations : ndarray of Location
     nodules : ndarray of int
         The nodules that take part.
     """
 
-    def __init__(self, outlines, sources, crop_places, source_places, nodules):
+    def __init__(
+        self,
+        outlines: Outlines,
+        sources: list[Source],
+        crop_locations: np.ndarray,
+        source_locations: np.ndarray,
+        nodules: np.ndarray,
+    ) -> None:
         self.outlines, self.sources, self.nodules = outlines, sources, nodules
-        self.crop_places, self.source_places = crop_places, source_places
+        self.crop_locations, self.source_locations = crop_locations, source_locations
         self.readers = np.sqrt(np.minimum(outlines.n_readers, 4) / 4).astype(np.float32)
         large = outlines.diameter_mm[nodules] >= 12
         self._nodule_share = _normal(1.0 + 1.0 * large)
-        self._crop_share = _normal(np.ones(len(crop_places)))
+        self._crop_share = _normal(np.ones(len(crop_locations)))
         by_kind = np.array([SHARES.get(kind, 0) for kind in KINDS])
-        counts = np.bincount(source_places["kind"], minlength=len(KINDS))
-        self._source_share = _normal((by_kind / np.maximum(counts, 1))[source_places["kind"]])
+        counts = np.bincount(source_locations["kind"], minlength=len(KINDS))
+        self._source_share = _normal((by_kind / np.maximum(counts, 1))[source_locations["kind"]])
 
-    def nodule(self, rng):
+    def nodule(self, rng: Generator) -> tuple[View, float]:
         """A view of a random nodule, and its weight: what one of four readers saw says less."""
         number = rng.choice(self.nodules, p=self._nodule_share)
         return nodule_view(self.outlines, number, rng), self.readers[number]
 
-    def place(self, rng):
-        """A view of a random place without a nodule."""
+    def negative(self, rng: Generator) -> View:
+        """A view of a random location without a nodule."""
         if rng.random() < CROPS:
-            chosen = self.crop_places[rng.choice(len(self.crop_places), p=self._crop_share)]
-            return crop_place_view(self.outlines, chosen, rng)
-        chosen = self.source_places[rng.choice(len(self.source_places), p=self._source_share)]
-        return source_place_view(self.sources[chosen["source"]], chosen, rng)
+            chosen = self.crop_locations[rng.choice(len(self.crop_locations), p=self._crop_share)]
+            return crop_view(self.outlines, chosen, rng)
+        chosen = self.source_locations[rng.choice(len(self.source_locations), p=self._source_share)]
+        return source_view(self.sources[chosen["source"]], chosen, rng)
 
-    def mine(self, score):
-        """Draw places that a network takes for nodules more often (Felzenszwalb et al., TPAMI 2010).
+    def mine(self, score: Callable[[Iterable[np.ndarray]], np.ndarray]) -> None:
+        """Draw locations that a network takes for nodules more often (Felzenszwalb et al., TPAMI 2010).
 
         Parameters
         ----------
@@ -63,14 +76,44 @@ class Data:
             From a list of views to probabilities, shape (n,).
         """
         rng = np.random.default_rng(0)
-        crops = score(crop_place_view(self.outlines, place, rng)[0] for place in self.crop_places)
+        crops = score(crop_view(self.outlines, location, rng)[0] for location in self.crop_locations)
         self._crop_share = (1 - HARD) * self._crop_share + HARD * _normal(crops)
         sources = score(
-            source_place_view(self.sources[place["source"]], place, rng)[0] for place in self.source_places
+            source_view(self.sources[location["source"]], location, rng)[0]
+            for location in self.source_locations
         )
         self._source_share = (1 - HARD) * self._source_share + HARD * _normal(sources)
 
 
-def _normal(weights):
+def _normal(weights: np.ndarray) -> np.ndarray:
     weights = np.asarray(weights, np.float64) + 1e-9
     return weights / weights.sum()
+
+
+class Views(keras.utils.PyDataset):
+    """One epoch of views, half of them nodules; the same ones whenever seed and epoch are the same.
+
+    Parameters
+    ----------
+    data : Data
+        See `training.recognition.data`.
+    args : Namespace
+        ``seed``, ``steps`` and ``batch``.
+    """
+
+    def __init__(self, data: Data, epoch: int, args: Namespace) -> None:
+        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
+        self.data, self.epoch, self.args = data, epoch, args
+
+    def __len__(self) -> int:
+        return self.args.steps
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
+        rng = np.random.default_rng((self.args.seed, self.epoch, number))
+        n = self.args.batch
+        views, shares = np.empty((n, *SHAPE), np.float32), np.empty((n, *OUTLINE), np.float32)
+        truth, weights = np.arange(n) % 2, np.ones(n, np.float32)
+        for i, is_nodule in enumerate(truth):
+            view, weights[i] = self.data.nodule(rng) if is_nodule else (self.data.negative(rng), 1)
+            views[i], shares[i] = view
+        return views, {"nodule": truth[:, None].astype(np.float32), "outline": shares}, weights

@@ -4,7 +4,7 @@
 
 Each fold's network (`training.recognition.train`) answers for what that fold held out, as the app asks: in
 eight views. A nodule is asked for in its largest section, about the middle of its outlines; every `EVERY`-th
-place without a nodule takes part. The thresholds of a fold are those of the other two, so that what is
+location without a nodule takes part. The thresholds of a fold are those of the other two, so that what is
 reported chose nothing; the shipped ones are those of all three. Writes thresholds and results into
 ``weights/recognition.json``, beside what `training.recognition.export` wrote.
 
@@ -12,10 +12,12 @@ The localiser, whose outline lowers the threshold, is the shipped one, which has
 on nodules of other patients it fails more often, and a few more are refused than is reported here.
 """
 
-import argparse
 import json
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from models.imaging.field import to_unit
@@ -25,12 +27,22 @@ from models.inference.detection.localiser import Localiser
 from models.inference.detection.recognition import KEY
 from models.inference.views import eight_views
 from models.networks.recognition import build_recognition
-from training.data.outlines import load
-from training.evaluation.metrics import bootstrap_by_patient
+from training.arguments import parser_of
+from training.data.outlines import Outlines, load
+from training.intervals import bootstrap_by_patient
 from training.recognition.locations import KINDS
-from training.recognition.sources import FOLDS, fold_of_patients, places_of, places_of_crops, read_sources
-from training.recognition.train import add_data, scores_of
+from training.recognition.sources import (
+    FOLDS,
+    Source,
+    fold_of_patients,
+    locations_in_crops,
+    locations_in_sources,
+    read_sources,
+)
+from training.recognition.train import add_sources, scores_of
 
+Query = tuple[list[np.ndarray], tuple[float, float], float, float]  # three slices in HU, spacing, row, col
+Columns = dict[str, np.ndarray]  # one value a nodule or location
 EVERY = 6
 SMALL_MM = 4.0
 REFUSED = {  # share of nodules of `SMALL_MM` or more, and of smaller ones, below each threshold
@@ -41,7 +53,7 @@ SIZES_MM = (0, 4, 6, 8, 10, 15, 20, 30, np.inf)
 TEXTURES = (("ground glass", 0, 2.5), ("part-solid", 2.5, 4), ("solid", 4, 5.1))
 
 
-def nodule_locations(outlines, nodules):
+def at_nodules(outlines: Outlines, nodules: np.ndarray) -> Iterator[Query]:
     """Slices in HU, spacing, row, col and slice of each nodule: the middle of its largest section."""
     for nodule in nodules:
         first, n = outlines.first[nodule], outlines.n_slices[nodule]
@@ -51,21 +63,23 @@ def nodule_locations(outlines, nodules):
         yield slices, (float(outlines.spacing_mm[nodule]),) * 2, *np.argwhere(outlined[index]).mean(axis=0)
 
 
-def crop_locations(outlines, places):
-    """The same of each place beside a nodule."""
-    for place in places:
-        slices = outlines.slices_hu(place["source"], int(place["slice"]))
-        yield slices, (float(outlines.spacing_mm[place["source"]]),) * 2, place["row"], place["col"]
+def at_crop_locations(outlines: Outlines, locations: np.ndarray) -> Iterator[Query]:
+    """The same of each location beside a nodule."""
+    for location in locations:
+        slices = outlines.slices_hu(location["source"], int(location["slice"]))
+        yield slices, (float(outlines.spacing_mm[location["source"]]),) * 2, location["row"], location["col"]
 
 
-def source_locations(sources, places):
-    """The same of each place in a series or picture."""
-    for place in places:
-        source = sources[place["source"]]
-        yield source.slices(int(place["slice"])), source.spacing_mm, place["row"], place["col"]
+def at_source_locations(sources: list[Source], locations: np.ndarray) -> Iterator[Query]:
+    """The same of each location in a series or picture."""
+    for location in locations:
+        source = sources[location["source"]]
+        yield source.slices(int(location["slice"])), source.spacing_mm, location["row"], location["col"]
 
 
-def asked(model, localiser, locations):
+def asked(
+    model: keras.Model, localiser: Localiser, locations: Iterable[Query]
+) -> tuple[np.ndarray, np.ndarray]:
     """What the app would see of each location.
 
     Returns
@@ -84,7 +98,7 @@ def asked(model, localiser, locations):
     return scores_of(model, views).reshape(-1, 8).mean(axis=1), np.array(outlined)
 
 
-def held_out(args):
+def held_out(args: Namespace) -> tuple[Columns, Columns]:
     """Each network's answers for what it has not seen.
 
     Returns
@@ -92,22 +106,28 @@ def held_out(args):
     nodules : dict of str to ndarray
         One value a nodule: ``score``, ``outlined``, ``fold``, ``patient``, ``diameter_mm``, ``texture`` and
         ``readers``.
-    places : dict of str to ndarray
-        One value a place: ``score``, ``outlined``, ``fold``, ``patient`` (or series, or picture), ``kind``
+    locations : dict of str to ndarray
+        One value a location: ``score``, ``outlined``, ``fold``, ``patient`` (or series, or picture), ``kind``
         and ``picture``.
     """
     outlines, localiser = load(args.data), Localiser(args.weights)
     patients = fold_of_patients(outlines)
     sources = read_sources(args.series, args.pictures, patients)
-    crop_places, source_places = places_of_crops(outlines)[::EVERY], places_of(sources)[::EVERY]
+    crop_locations, source_locations = (
+        locations_in_crops(outlines)[::EVERY],
+        locations_in_sources(sources)[::EVERY],
+    )
     fold = np.array([patients[str(patient)] for patient in outlines.patient])
     source_fold = np.array([source.fold for source in sources])
     parts = {  # fold of each, and what is asked of some of them
-        "nodules": (fold, lambda own: nodule_locations(outlines, np.flatnonzero(own))),
-        "crops": (fold[crop_places["source"]], lambda own: crop_locations(outlines, crop_places[own])),
+        "nodules": (fold, lambda own: at_nodules(outlines, np.flatnonzero(own))),
+        "crops": (
+            fold[crop_locations["source"]],
+            lambda own: at_crop_locations(outlines, crop_locations[own]),
+        ),
         "sources": (
-            source_fold[source_places["source"]],
-            lambda own: source_locations(sources, source_places[own]),
+            source_fold[source_locations["source"]],
+            lambda own: at_source_locations(sources, source_locations[own]),
         ),
     }
     score = {name: np.zeros(len(folds)) for name, (folds, _) in parts.items()}
@@ -115,9 +135,9 @@ def held_out(args):
     for number in range(FOLDS):
         model = build_recognition(SHAPE)
         model.load_weights(Path(args.out) / KEY / f"fold-{number}" / "final.weights.h5")
-        for name, (folds, locations) in parts.items():
+        for name, (folds, queries) in parts.items():
             own = folds == number
-            score[name][own], outlined[name][own] = asked(model, localiser, locations(own))
+            score[name][own], outlined[name][own] = asked(model, localiser, queries(own))
     nodules = {
         "score": score["nodules"],
         "outlined": outlined["nodules"],
@@ -127,20 +147,20 @@ def held_out(args):
         "texture": outlines.texture,
         "readers": np.minimum(outlines.n_readers, 4),
     }
-    names = np.array([source.name for source in sources])[source_places["source"]]
-    is_picture = np.array([source.step_mm is None for source in sources])[source_places["source"]]
-    places = {
+    names = np.array([source.name for source in sources])[source_locations["source"]]
+    is_picture = np.array([source.step_mm is None for source in sources])[source_locations["source"]]
+    locations = {
         "score": np.concatenate([score["crops"], score["sources"]]),
         "outlined": np.concatenate([outlined["crops"], outlined["sources"]]),
         "fold": np.concatenate([parts["crops"][0], parts["sources"][0]]),
-        "patient": np.concatenate([outlines.patient[crop_places["source"]], names]),
-        "kind": np.array(KINDS)[np.concatenate([crop_places["kind"], source_places["kind"]])],
-        "picture": np.concatenate([np.zeros(len(crop_places), bool), is_picture]),
+        "patient": np.concatenate([outlines.patient[crop_locations["source"]], names]),
+        "kind": np.array(KINDS)[np.concatenate([crop_locations["kind"], source_locations["kind"]])],
+        "picture": np.concatenate([np.zeros(len(crop_locations), bool), is_picture]),
     }
-    return nodules, places
+    return nodules, locations
 
 
-def thresholds_of(nodules, chosen):
+def thresholds_of(nodules: Columns, chosen: np.ndarray) -> dict[str, float]:
     """The largest thresholds that refuse no more real nodules than `REFUSED` allows.
 
     Returns
@@ -161,8 +181,8 @@ def thresholds_of(nodules, chosen):
     }
 
 
-def rates(nodules, places):
-    """How many real nodules and places are refused, by kind, with each fold's threshold from the others."""
+def rates(nodules: Columns, locations: Columns) -> dict:
+    """How many nodules and locations are refused, by kind; each fold's thresholds come from the others."""
     thresholds = [thresholds_of(nodules, nodules["fold"] != fold) for fold in range(FOLDS)]
     size, texture = nodules["diameter_mm"], nodules["texture"]
     groups = {"all": size > 0, f"{SMALL_MM:g} mm or more": size >= SMALL_MM}
@@ -171,17 +191,17 @@ def rates(nodules, places):
         groups[name] = (size >= low) & (size < high)
     groups |= {name: (texture >= low) & (texture < high) for name, low, high in TEXTURES}
     groups |= {f"seen by {n} of four readers": nodules["readers"] == n for n in (1, 2, 3, 4)}
-    series = {kind: (places["kind"] == kind) & ~places["picture"] for kind in KINDS}
-    pictures = {kind: (places["kind"] == kind) & places["picture"] for kind in KINDS}
+    series = {kind: (locations["kind"] == kind) & ~locations["picture"] for kind in KINDS}
+    pictures = {kind: (locations["kind"] == kind) & locations["picture"] for kind in KINDS}
     return {
         "thresholds": thresholds,
         "nodules": _rates(nodules, thresholds, groups),
-        "places": _rates(places, thresholds, series),
-        "places_in_pictures": _rates(places, thresholds, pictures),
+        "places": _rates(locations, thresholds, series),
+        "places_in_pictures": _rates(locations, thresholds, pictures),
     }
 
 
-def _rates(rows, thresholds, groups):
+def _rates(rows: Columns, thresholds: list[dict[str, float]], groups: dict[str, np.ndarray]) -> list[dict]:
     limits = np.array([[one["not_outlined"], one["outlined"]] for one in thresholds])
     refused = rows["score"] < limits[rows["fold"], rows["outlined"].astype(int)]
     return [
@@ -198,14 +218,14 @@ def _rates(rows, thresholds, groups):
     ]
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    add_data(parser)
-    parser.add_argument("--weights", default="weights", help="folder with recognition.json")
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "outlines", "weights")
+    add_sources(parser)
+    parser.add_argument("--out", default="runs", help="folder of the runs (default: runs)")
     args = parser.parse_args(argv)
-    nodules, places = held_out(args)
-    measured = rates(nodules, places)
-    path = Path(args.weights) / f"{KEY}.json"
+    nodules, locations = held_out(args)
+    measured = rates(nodules, locations)
+    path = args.weights / f"{KEY}.json"
     everyone = np.ones(len(nodules["score"]), bool)
     report = json.loads(path.read_text()) | {
         "thresholds": thresholds_of(nodules, everyone),

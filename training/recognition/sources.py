@@ -7,51 +7,48 @@ LIDC-IDRI patient is in the fold of its patient. ``nodules.csv`` beside a series
 
 import csv
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from models.errors import UserError
 from models.imaging.field import slice_in_hu
 from models.imaging.patch import adjacent_slices
+from models.imaging.scan import Scan
 from models.ingest.read import read_scan
 from training.data.outlines import Outlines
-from training.data.splits import SEED
+from training.data.splits import SEED, strata
 from training.recognition.locations import EACH, KINDS, OUTSIDE_LUNG, Location, beside_nodules, in_slice
 
 FOLDS = 3
 NEAR_MM = 15.0  # around a marked nodule, and so many slices in mm, nothing counts as free of nodules
-STEP_MM = 4.0  # between the slices of a series whose places are listed
+STEP_MM = 4.0  # between the slices of a series whose locations are listed
+
+
+class Marked(NamedTuple):
+    """A nodule that any reader marked in a series: its slices, middle and radius."""
+
+    first: int
+    last: int
+    row: float
+    col: float
+    reach_mm: float
 
 
 @dataclass(frozen=True)
 class Source:
-    """A series or picture without nodules, or with a list of them.
-
-    Attributes
-    ----------
-    name : str
-    fold : int
-        In which it is held out.
-    hu : ndarray of shape (slices, rows, cols), int16
-        Estimated where it is a picture.
-    spacing_mm : (float, float)
-    step_mm : float or None
-        Between slices; None for a picture.
-    nodules : list of (int, int, float, float, float)
-        First and last slice, row, col and reach in mm of each nodule that any reader marked.
-    lungs : bool
-        Whether its lungs are free of nodules elsewhere; else only what lies outside them is used.
-    """
+    """A series or picture without nodules, or with a list of them."""
 
     name: str
-    fold: int
-    hu: np.ndarray
+    fold: int  # in which it is held out
+    hu: np.ndarray  # estimated where it is a picture; int16, (slices, rows, cols)
     spacing_mm: tuple[float, float]
-    step_mm: float | None
-    nodules: list = field(default_factory=list)
-    lungs: bool = True
+    step_mm: float | None  # between slices; None for a picture
+    nodules: list[Marked] = field(default_factory=list)
+    lungs: bool = True  # whether they are free of other nodules; else only what lies outside them is used
 
     def slices(self, index: int) -> list[np.ndarray]:
         """A slice between its neighbours, in HU."""
@@ -71,14 +68,10 @@ class Source:
 
 def fold_of_patients(outlines: Outlines) -> dict[str, int]:
     """The fold of each patient, stratified by the most suspicious nodule."""
-    strata = {}
-    for patient, label in zip(outlines.patient, outlines.label, strict=True):
-        strata[str(patient)] = max(int(label), strata.get(str(patient), -1))
     rng, folds = np.random.default_rng(SEED), {}
-    for stratum in sorted(set(strata.values())):
-        members = sorted(patient for patient, value in strata.items() if value == stratum)
-        for place, number in enumerate(rng.permutation(len(members))):
-            folds[members[number]] = place % FOLDS
+    for members in strata(outlines.patient, outlines.label):
+        for position, number in enumerate(rng.permutation(len(members))):
+            folds[members[number]] = position % FOLDS
     return folds
 
 
@@ -98,29 +91,30 @@ def read_sources(series: list[str], pictures: str | None, patients: dict[str, in
     return sources + (_pictures(Path(pictures)) if pictures else [])
 
 
-def _series(entry, patients):
-    path, _, fold = entry.partition("@")
-    path, (fold, _, part) = Path(path), fold.partition(":")
+def _series(entry: str, patients: dict[str, int]) -> Source:
+    file, _, rest = entry.partition("@")
+    path, (fold, _, part) = Path(file), rest.partition(":")
     scan = read_scan([(path.name, path.read_bytes())])
     first, last = map(int, part.split("-")) if part else (0, len(scan.slices) - 1)
     name = path.stem
     patient = "LIDC-IDRI-" + name.split("-")[1] if name.startswith("lidc") else name
     marked = path.parent / "nodules.csv"
     nodules = _nodules(marked, name) if marked.exists() else []
-    fold = int(fold) if fold else patients[patient]
     hu = _in_hu(scan, range(first, last + 1))
-    return Source(name, fold, hu, scan.spacing_mm, scan.slice_spacing_mm, nodules)
+    return Source(
+        name, int(fold) if fold else patients[patient], hu, scan.spacing_mm, scan.slice_spacing_mm, nodules
+    )
 
 
-def _in_hu(scan, indices):
+def _in_hu(scan: Scan, indices: Iterable[int]) -> np.ndarray:
     return np.stack([np.clip(slice_in_hu(scan, i), -1024, 3071).astype(np.int16) for i in indices])
 
 
-def _nodules(path, name):
+def _nodules(path: Path, name: str) -> list[Marked]:
     with open(path, newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["series"] == name]
     return [
-        (
+        Marked(
             int(row["first_slice"]),
             int(row["last_slice"]),
             float(row["row"]),
@@ -131,7 +125,7 @@ def _nodules(path, name):
     ]
 
 
-def _pictures(folder):
+def _pictures(folder: Path) -> list[Source]:
     """Three folds of neighbouring numbers, each kind for itself."""
     sources = []
     for kind in ("normal", "malignant"):
@@ -149,29 +143,29 @@ def _pictures(folder):
     return sources
 
 
-def places_of(sources: list[Source], seed: int = 0) -> np.ndarray:
-    """Places without a nodule of all sources: an array of `Location`."""
+def locations_in_sources(sources: list[Source], seed: int = 0) -> np.ndarray:
+    """Locations without a nodule of all sources: an array of `Location`."""
     found = []
     for number, source in enumerate(sources):
         step = max(1, round(STEP_MM / source.step_mm)) if source.step_mm else 1
         each = EACH if len(source.hu) > 1 else 2 * EACH
         for index in range(0, len(source.hu), step):
             rng = np.random.default_rng((seed, number, index))
-            places = in_slice(source.hu[index], source.spacing_mm, source.forbidden(index), rng, each)
-            for kind, row, col in places:
+            locations = in_slice(source.hu[index], source.spacing_mm, source.forbidden(index), rng, each)
+            for kind, row, col in locations:
                 if source.lungs or kind in OUTSIDE_LUNG:
                     found.append((number, index, row, col, KINDS.index(kind)))
     return np.array(found, Location)
 
 
-def places_of_crops(outlines: Outlines, seed: int = 0, each: int = EACH) -> np.ndarray:
-    """Places beside the nodules of all crops, an array of `Location`; the source is the nodule."""
+def locations_in_crops(outlines: Outlines, seed: int = 0, each: int = EACH) -> np.ndarray:
+    """Locations beside the nodules of all crops, an array of `Location`; the source is the nodule."""
     found = []
     for nodule in range(len(outlines)):
         first, n = outlines.first[nodule], outlines.n_slices[nodule]
         rng = np.random.default_rng((seed, nodule))
         index = int(rng.integers(n))
-        outlined = outlines.readers[first : first + n].any(axis=0)
+        outlined = outlines.outlined(nodule)
         spacing = (float(outlines.spacing_mm[nodule]),) * 2
         for kind, row, col in beside_nodules(outlines.slice_hu(first + index), spacing, outlined, rng, each):
             found.append((nodule, index, row, col, KINDS.index(kind)))

@@ -1,16 +1,19 @@
 """Nodules that were shifted at random inside the patch, with their readers' outline on its grid.
 
 A map that always points at the middle must not score well, so the nodule's centre lies anywhere in the
-middle half of the patch. Else everything is as in serving: the middle slice with its neighbours, the same
+middle half of the patch. Else everything is as in serving: the middle slice with the adjacent ones, the same
 resampling, the same eight views.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 
 from models.imaging.patch import PATCH, adjacent_slices, resample
 from models.inference.views import views
+from training.data.outlines import Outlines
 from training.localiser.outlining import agreed
 
 SHIFT = 0.25  # of the patch's width, each way
@@ -19,26 +22,15 @@ LARGE_MM = 6.0
 
 @dataclass(frozen=True)
 class Case:
-    """One shifted nodule.
+    """One shifted nodule."""
 
-    Attributes
-    ----------
-    patches : ndarray of shape (8, pixels, pixels, 3), float32
-        The views of its middle slice, as it is first.
-    inside : ndarray of shape (pixels, pixels), bool
-        What at least half of the nodule's readers count to it.
-    patient : str
-    diameter_mm : float
-        Mean of the readers.
-    """
-
-    patches: np.ndarray
-    inside: np.ndarray
+    patches: np.ndarray  # views of its middle slice, first as it is; (8, pixels, pixels, 3), float32
+    inside: np.ndarray  # what at least half of its readers count to it; (pixels, pixels), bool
     patient: str
-    diameter_mm: float
+    diameter_mm: float  # mean of the readers
 
 
-def shifted_case(outlines, nodule, rng):
+def shifted_case(outlines: Outlines, nodule: int, rng: Generator) -> Case | None:
     """A nodule shifted at random; None where half of its readers agree on no pixel of the middle slice."""
     first, n = outlines.first[nodule], outlines.n_slices[nodule]
     shift = rng.uniform(-SHIFT, SHIFT, 2) * PATCH.field_mm
@@ -56,13 +48,13 @@ def shifted_case(outlines, nodule, rng):
     )
 
 
-def on_grid(mask, spacing_mm, row, col):
+def on_grid(mask: np.ndarray, spacing_mm: float, row: float, col: float) -> np.ndarray:
     """A mask of a slice on the grid of the patch that `cut_patch` cuts there, bool."""
     share, inside = resample(mask.astype(np.float32), spacing_mm, row, col)
     return (share >= 0.5) & inside
 
 
-def shifted_cases(outlines, nodules, seed=0):
+def shifted_cases(outlines: Outlines, nodules: Iterable[int], seed: int = 0) -> list[Case]:
     """The cases of some nodules; a nodule's shift depends on the seed and itself only."""
     cases = [shifted_case(outlines, i, np.random.default_rng((seed, int(i)))) for i in nodules]
     return [case for case in cases if case is not None]

@@ -1,4 +1,4 @@
-"""Choose a saliency method and layers for each network, and measure what its maps are worth.
+"""Choose a saliency method and layers for each network, and measure how good its maps are.
 
     python -m training.saliency.compare --data outlines.npz --runs runs/split-2026
 
@@ -9,38 +9,42 @@ that of the answer's forward pass (five slices, eight views). All nodules are sh
 `training.saliency.cases`.
 """
 
-import argparse
 import json
 import sys
 import time
+from argparse import Namespace
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 from tqdm import tqdm
 
 from models.imaging.patch import PATCH
+from models.inference.classifier import CONSENSUS
 from models.inference.saliency.gradients import INPUT
-from models.inference.saliency.saliency import METHODS, Explainer, joined
+from models.inference.saliency.saliency import METHODS, Explainer, Saliency, joined
 from models.inference.views import SLICES
 from models.networks.registry import ARCHITECTURES
+from training.arguments import parser_of
 from training.data.outlines import load
 from training.data.splits import side_of
 from training.evaluation.predict import split_seed_of
-from training.saliency.cases import LARGE_MM, shifted_cases
-from training.saliency.measure import mean_curves, pointing, points_at
-from training.saliency.methods import LAYERS, Published, Served, answering, explaining
+from training.saliency.cases import LARGE_MM, Case, shifted_cases
+from training.saliency.measure import Answering, mean_curves, pointing, points_at
+from training.saliency.methods import LAYERS, Explaining, Published, Served, answering, explaining
 
-CONSENSUS = "consensus"
 REPEATS = 10
 
 
-def compared(model, key, cases, n_published):
+def compared(model: keras.Model, key: str, cases: list[Case], n_published: int) -> list[dict]:
     """The table of one network: a row a method and layer, by falling share of hits.
 
     The literature's methods see the first `n_published` cases only, since some of them take long.
     """
     served, published = Served(model, [INPUT, *LAYERS[key]]), Published(model, LAYERS[key])
-    hits = {}
+    hits: dict[tuple[str, str | None], list[bool]] = {}
     for number, case in enumerate(tqdm(cases, desc=f"{key}, choosing", file=sys.stderr)):
         maps = served(case.patches) | (published(case.patches) if number < n_published else {})
         for name, one in maps.items():
@@ -53,7 +57,7 @@ def compared(model, key, cases, n_published):
     return sorted(rows, key=lambda row: (-row["pointing"], (row["layer"] or "").count("+")))
 
 
-def chosen_of(rows, layers):
+def chosen_of(rows: list[dict], layers: list[str]) -> dict[str, str]:
     """Method and layer that take the least time of those that point about as well as the best.
 
     About as well: not worse by more than the best one's standard error (Breiman et al., Classification and
@@ -71,16 +75,16 @@ def chosen_of(rows, layers):
     best = offered[0]["pointing"]
     enough = best - (best * (1 - best) / offered[0]["n_nodules"]) ** 0.5
 
-    def cost(row):
+    def cost(row: dict) -> tuple[int, int, int]:
         names = row["layer"].split("+")
-        return METHODS[row["method"]].shifts.any() * 1, -min(map(layers.index, names)), len(names)
+        return int(METHODS[row["method"]].shifts.any()), -min(map(layers.index, names)), len(names)
 
     cheapest = min((row for row in offered if row["pointing"] >= enough), key=cost)
     return {"method": cheapest["method"], "layer": cheapest["layer"]}
 
 
-def measured(cases, maps, answer, n_curves):
-    """What maps of some cases are worth.
+def measured(cases: list[Case], maps: list[Saliency], answer: Answering, n_curves: int) -> dict:
+    """How good the maps of some cases are.
 
     Returns
     -------
@@ -89,7 +93,7 @@ def measured(cases, maps, answer, n_curves):
         ``deletion`` and ``insertion`` of the first `n_curves` nodules of 6 mm or more, and ``turned``, the
         same of their maps turned by 180 degrees, which should be worse.
     """
-    result = {"empty": sum(one.is_empty for one in maps)}
+    result: dict[str, Any] = {"empty": sum(one.is_empty for one in maps)}
     large = [i for i, case in enumerate(cases) if case.diameter_mm >= LARGE_MM]
     small = [i for i, case in enumerate(cases) if case.diameter_mm < LARGE_MM]
     for name, group in (("pointing", large), ("pointing_below_6_mm", small)):
@@ -102,13 +106,13 @@ def measured(cases, maps, answer, n_curves):
     return result | mean_curves(answer, some, own) | {"turned": turned, "n_curves": len(some)}
 
 
-def seconds(explain, answer):
+def seconds(explain: Explaining, answer: Answering) -> tuple[float, float]:
     """Least time of several: of a map, and of the forward pass of an answer."""
     views = np.random.default_rng(0).random((8, *PATCH.shape), np.float32)
     return _least(explain, views), _least(answer, np.concatenate([views] * SLICES))
 
 
-def _least(function, argument):
+def _least(function: Callable[[np.ndarray], object], argument: np.ndarray) -> float:
     times = []
     for _ in range(REPEATS):
         start = time.perf_counter()
@@ -120,12 +124,15 @@ def _least(function, argument):
 class Report:
     """Table and entries of all networks, written anew after each."""
 
-    def __init__(self, args, choosing, reporting):
+    def __init__(self, args: Namespace, choosing: list[Case], reporting: list[Case]) -> None:
         self.args, self.choosing, self.reporting = args, choosing, reporting
-        self.table, self.entries = [], {}
-        self._maps, self._answers, self._seconds = [], [], []
+        self.table: list[dict] = []
+        self.entries: dict[str, dict] = {}
+        self._maps: list[list[Saliency]] = []
+        self._answers: list[Answering] = []
+        self._seconds: list[tuple[float, float]] = []
 
-    def add(self, key):
+    def add(self, key: str) -> None:
         """Choose for one network, measure it, and write."""
         model = ARCHITECTURES[key].build(PATCH.shape)
         model.load_weights(self.args.runs / key / "final.weights.h5")
@@ -135,33 +142,39 @@ class Report:
         shown = tqdm(self.reporting, desc=f"{key}, reporting", file=sys.stderr)
         maps = [explain(case.patches) for case in shown]
         took = seconds(explain, answer)
-        for kept, one in ((self._maps, maps), (self._answers, answer), (self._seconds, took)):
-            kept.append(one)
+        self._maps.append(maps)
+        self._answers.append(answer)
+        self._seconds.append(took)
         self.table += rows
         self._write(key, how, maps, answer, took)
 
-    def add_consensus(self):
+    def add_consensus(self) -> None:
         """Measure the mean of the networks' maps against the mean of their answers, and write."""
         maps = [joined(each) for each in zip(*self._maps, strict=True)]
 
-        def answer(patches):
+        def answer(patches: np.ndarray) -> np.ndarray:
             return np.mean([each(patches) for each in self._answers], axis=0)
 
         self._write(CONSENSUS, {"method": None, "layer": None}, maps, answer, np.sum(self._seconds, axis=0))
 
-    def _write(self, key, how, maps, answer, took):
+    def _write(
+        self,
+        key: str,
+        how: Mapping[str, str | None],
+        maps: list[Saliency],
+        answer: Answering,
+        took: tuple[float, float] | np.ndarray,
+    ) -> None:
         values = measured(self.reporting, maps, answer, self.args.curves)
-        self.entries[key] = how | values | {"seconds_ratio": round(float(took[0] / took[1]), 2)}
+        self.entries[key] = {**how, **values} | {"seconds_ratio": round(float(took[0] / took[1]), 2)}
         print(key, json.dumps(self.entries[key]), flush=True)
         head = json.dumps({"models": self.entries}, indent=2)
         rows = ",\n    ".join(json.dumps(row) for row in self.table)  # a line each
         self.args.out.write_text(f'{head[:-2]},\n  "table": [\n    {rows}\n  ]\n}}\n')
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", required=True, help="outlines.npz from training.data.outlines")
-    parser.add_argument("--runs", required=True, type=Path, help="the five runs that held patients out")
+def main(argv: list[str] | None = None) -> None:
+    parser = parser_of(__doc__, "outlines", "split-runs")
     parser.add_argument("--out", type=Path, default=Path("weights/saliency.json"))
     parser.add_argument("--choose-on", type=int, help="at most so many nodules choose (default: all)")
     parser.add_argument("--published", type=int, default=60, help="nodules for the literature's methods")

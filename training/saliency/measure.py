@@ -1,47 +1,55 @@
-"""What a saliency map is worth: the pointing game, deletion and insertion.
+"""How good a saliency map is: the pointing game, deletion and insertion.
 
-Pointing (Zhang et al., arXiv:1608.00507, 2016): the share of nodules in whose outline the strongest place of
+Pointing (Zhang et al., arXiv:1608.00507, 2016): the share of nodules in whose outline the strongest point of
 the map lies, without tolerance; an empty map misses. Deletion and insertion (Petsiuk et al.,
 arXiv:1806.07421, 2018): the probability of the rating that the network finds most likely, averaged while
-places are blurred, most salient first, or while they come back on the blurred patch in the same order.
+pixels are blurred, most salient first, or while they come back on the blurred patch in the same order.
 """
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from models.imaging.patch import PATCH
-from training.evaluation.metrics import bootstrap_by_patient
+from training.intervals import bootstrap_by_patient
+from training.saliency.cases import Case
 
+Answering = Callable[
+    [np.ndarray], np.ndarray
+]  # patches (n, rows, cols, 3) to distributions over ratings (n, 5)
 STEPS = 16
 BLUR_MM = 5.0  # standard deviation: a nodule of 6 mm is gone
 
 
-def points_at(saliency_map, inside):
-    """Whether the strongest place of a map (the first of several) lies in a mask."""
+def points_at(saliency_map: np.ndarray, inside: np.ndarray) -> bool:
+    """Whether the strongest point of a map (the first of several) lies in a mask."""
     return bool(saliency_map.any() and inside.flat[np.argmax(saliency_map)])
 
 
-def middle_points_at(inside):
+def middle_points_at(inside: np.ndarray) -> float:
     """How often a map scores that always points at the middle: its share of the four middle pixels."""
     half = len(inside) // 2
     return float(inside[half - 1 : half + 1, half - 1 : half + 1].mean())
 
 
-def pointing(hits, cases):
+def pointing(hits: Sequence[bool], cases: list[Case]) -> dict[str, float]:
     """Share of hits with its 95 % interval over patients."""
-    hits = np.asarray(hits, float)
-    low, high = bootstrap_by_patient(np.mean, np.array([case.patient for case in cases]), hits)
+    found, patients = np.asarray(hits, float), np.array([case.patient for case in cases])
+    low, high = bootstrap_by_patient(np.mean, patients, found)
     return {
-        "value": float(hits.mean()),
+        "value": float(found.mean()),
         "low": low,
         "high": high,
         "n_nodules": len(cases),
-        "n_patients": len({case.patient for case in cases}),
+        "n_patients": len(set(patients.tolist())),
         "centre": float(np.mean([middle_points_at(case.inside) for case in cases])),
     }
 
 
-def curves(answer, patch, saliency_map, steps=STEPS):
+def curves(
+    answer: Answering, patch: np.ndarray, saliency_map: np.ndarray, steps: int = STEPS
+) -> tuple[np.ndarray, np.ndarray]:
     """Deletion and insertion of one patch.
 
     Parameters
@@ -69,7 +77,7 @@ def curves(answer, patch, saliency_map, steps=STEPS):
     return top[: steps + 1], top[steps + 1 :]
 
 
-def mean_curves(answer, cases, maps):
+def mean_curves(answer: Answering, cases: list[Case], maps: list[np.ndarray]) -> dict[str, float]:
     """Mean areas under the curves over cases with their maps: deletion, insertion."""
     areas = [
         [curve.mean() for curve in curves(answer, case.patches[0], one)]

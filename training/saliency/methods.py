@@ -9,6 +9,7 @@ the eight views and smoothed alike. ``middle`` and ``brightness`` look at no net
 """
 
 import itertools
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -16,7 +17,7 @@ import tensorflow as tf
 
 from models.imaging.patch import PATCH
 from models.inference.runtime.folded_graph import FoldedGraph
-from models.inference.saliency.gradients import INPUT, log_odds, trace_with_evidence
+from models.inference.saliency.gradients import INPUT, log_odds, trace_evidence
 from models.inference.saliency.maps import (
     combined,
     enlarged,
@@ -24,10 +25,13 @@ from models.inference.saliency.maps import (
     scaled,
     shifted,
     smoothed,
-    turned_back,
 )
-from models.inference.saliency.saliency import METHODS
+from models.inference.saliency.saliency import METHODS, Explainer, Saliency
+from models.inference.views import turned_back
+from training.saliency.measure import Answering
 
+Explaining = Callable[[np.ndarray], Saliency]  # the eight views of one slice to its map
+Maps = dict[tuple[str, str | None], np.ndarray]  # by method and layer
 LAYERS = {
     "vgg16": [f"block{b}_conv{n}_relu" for b, n in enumerate((2, 2, 3, 3, 3), start=1)],
     "vgg19": [f"block{b}_conv{n}_relu" for b, n in enumerate((2, 2, 4, 4, 4), start=1)],
@@ -55,20 +59,20 @@ STEPS = 4  # of the path of integrated gradients, and noisy copies of SmoothGrad
 NOISE = 0.1
 BATCH = 64
 OCCLUDER_MM = 2.25  # standard deviation of what covers the patch
-OCCLUSIONS = 12  # places a side
+OCCLUSIONS = 12  # positions a side
 
 
 class Cams:
     """Grad-CAM, HiResCAM and LayerCAM of one network at several layers."""
 
-    def __init__(self, model, layers):
+    def __init__(self, model: keras.Model, layers: list[str]) -> None:
         self.layers = layers
         network = keras.Model(
             model.inputs, [*(model.get_layer(x).output for x in layers), model.output["rating"]]
         )
 
         @tf.function(input_signature=[tf.TensorSpec((None, *PATCH.shape), tf.float32)])
-        def cams(patches):
+        def cams(patches: tf.Tensor) -> list[dict[str, tf.Tensor]]:
             with tf.GradientTape() as tape:
                 tape.watch(patches)
                 *values, rating = network(patches, training=False)
@@ -87,7 +91,7 @@ class Cams:
 
         self._cams = cams
 
-    def __call__(self, patches):
+    def __call__(self, patches: np.ndarray) -> Maps:
         """Maps by (method, layer), LayerCAM's maximum over layers among them."""
         found = {}
         for layer, cams in zip(self.layers, self._cams(patches), strict=True):
@@ -100,11 +104,11 @@ class Cams:
 class Gradients:
     """Integrated gradients from a black patch, and SmoothGrad x input."""
 
-    def __init__(self, model, seed=0):
+    def __init__(self, model: keras.Model, seed: int = 0) -> None:
         self._rng = np.random.default_rng(seed)
 
         @tf.function(input_signature=[tf.TensorSpec((None, *PATCH.shape), tf.float32)])
-        def slopes(patches):
+        def slopes(patches: tf.Tensor) -> tf.Tensor:
             with tf.GradientTape() as tape:
                 tape.watch(patches)
                 target = log_odds(model(patches, training=False)["rating"])
@@ -112,7 +116,7 @@ class Gradients:
 
         self._slopes = slopes
 
-    def __call__(self, patches):
+    def __call__(self, patches: np.ndarray) -> Maps:
         path = ((np.arange(STEPS) + 0.5) / STEPS)[:, None, None, None, None]
         noise = self._rng.normal(0, NOISE, (STEPS, *patches.shape))
         copies = {"integrated_gradients": path * patches, "smoothgrad": patches + noise}
@@ -121,13 +125,13 @@ class Gradients:
             for name, images in copies.items()
         }
 
-    def _mean(self, images):
+    def _mean(self, images: np.ndarray) -> np.ndarray:
         flat = images.reshape(-1, *PATCH.shape).astype(np.float32)
         return self._slopes(flat).numpy().reshape(images.shape).mean(axis=0)
 
 
-def occlusion(answer, patch):
-    """How much the log odds move when a blot as dark as the patch's lower quartile covers a place."""
+def occlusion(answer: Answering, patch: np.ndarray) -> np.ndarray:
+    """How much the log odds move when a blot as dark as the patch's lower quartile covers a position."""
     at = (np.arange(OCCLUSIONS) + 0.5) * PATCH.field_mm / OCCLUSIONS
     grid = (np.arange(PATCH.pixels) + 0.5) * PATCH.field_mm / PATCH.pixels
     profile = np.exp(-((grid - at[:, None]) ** 2) / (2 * OCCLUDER_MM**2))
@@ -137,36 +141,38 @@ def occlusion(answer, patch):
     return scaled(smoothed(enlarged(np.abs(odds[1:] - odds[0]).reshape(OCCLUSIONS, OCCLUSIONS))))
 
 
-def finished(maps):
+def finished(maps: np.ndarray) -> np.ndarray:
     """Maps of eight views, (8, n, n), as one map: turned back, averaged, enlarged, smoothed, scaled."""
     return scaled(smoothed(enlarged(turned_back(maps).mean(axis=0))))
 
 
-def middle():
+def middle() -> np.ndarray:
     """A map that always points at the middle."""
     off = np.arange(PATCH.pixels) - (PATCH.pixels - 1) / 2
     return scaled(np.exp(-(off[:, None] ** 2 + off**2) / PATCH.pixels))
 
 
-def answering(model):
+def answering(model: keras.Model) -> Answering:
     """A function from patches (n, rows, cols, 3) to distributions over ratings (n, 5)."""
     spec = tf.TensorSpec((None, *PATCH.shape), tf.float32)
     rating = tf.function(lambda x: model(x, training=False)["rating"], input_signature=[spec])
 
-    def answer(patches):
+    def answer(patches: np.ndarray) -> np.ndarray:
         parts = [patches[i : i + BATCH].astype(np.float32) for i in range(0, len(patches), BATCH)]
         return np.concatenate([rating(part).numpy() for part in parts])
 
     return answer
 
 
-def evidence(model, layers, nets):
+def evidence(
+    model: keras.Model, layers: list[str], nets: Sequence[bool]
+) -> Callable[[np.ndarray], list[list[tf.Tensor]]]:
     """A function from patches to their evidence: for each of `nets` that of each layer."""
-    traced = trace_with_evidence(FoldedGraph(model), {}, layers, nets)
-    return lambda patches: traced(patches.astype(np.float32), tf.constant(True))[1]
+    traced = trace_evidence(FoldedGraph(model), layers, nets)
+    return lambda patches: traced(patches.astype(np.float32))
 
 
-def explaining(model, explainer):
+def explaining(model: keras.Model, explainer: Explainer) -> Explaining:
     """A function from the eight views of one slice to the `Saliency` that an `Explainer` makes of them."""
     found = evidence(model, explainer.layers, [explainer.how.net])
     return lambda views: explainer.map([one.numpy() for one in found(explainer.views(views))[0]])
@@ -175,12 +181,13 @@ def explaining(model, explainer):
 class Served:
     """All methods of `models.inference.saliency.saliency` at each layer and over each few layers."""
 
-    def __init__(self, model, layers):
+    def __init__(self, model: keras.Model, layers: list[str]) -> None:
         self.layers = layers
         self._evidence = evidence(model, layers, (False, True))
 
-    def __call__(self, patches):
-        found, evidence = {}, {}
+    def __call__(self, patches: np.ndarray) -> Maps:
+        found: Maps = {}
+        evidence: dict[bytes, list[list[tf.Tensor]]] = {}
         for method, how in METHODS.items():
             shifts = how.shifts.tobytes()
             if shifts not in evidence:
@@ -197,10 +204,10 @@ class Served:
 class Published:
     """The literature's methods, and the two that look at no network."""
 
-    def __init__(self, model, layers):
+    def __init__(self, model: keras.Model, layers: list[str]) -> None:
         self._cams, self._gradients, self._answer = Cams(model, layers), Gradients(model), answering(model)
 
-    def __call__(self, patches):
+    def __call__(self, patches: np.ndarray) -> Maps:
         found = {
             ("middle", None): middle(),
             ("brightness", None): scaled(smoothed(patches[0].mean(axis=-1))),

@@ -17,41 +17,43 @@ run could not begin or go on, and says why; 130 it was stopped.
 The table repeats the names in the list; nothing else about a patient, no header of a file, goes into it.
 """
 
-import argparse
 import hashlib
 import signal
 import sys
+from argparse import Namespace
 from collections import Counter
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from tqdm import tqdm
 
 from models import __version__
 from models.errors import UserError
+from models.inference.classifier import ModelRegistry
 from models.inference.runtime.parallel import CORES
 from models.networks.registry import ARCHITECTURES
-from models.trained import WeightsError, read_report
+from models.weights import WeightsError, read_report
+from training.arguments import parser_of
 from training.score.cluster import ROOT, OnRay, connect
-from training.score.journal import Journal, JournalError, refuse_other
-from training.score.manifest import ManifestError, read_manifest
-from training.score.reader import Reader
+from training.score.journal import Journal, JournalError, forget, refuse_other
+from training.score.manifest import Manifest, ManifestError, read_manifest
 from training.score.rows import failed_row
+from training.score.scorer import Scorer
 from training.score.table import check_format, read_state, write_table
-from training.score.worker import Scorer
-from training.score.workers import InOwnProcess, InProcess, rows_of
+from training.score.workers import InProcess, OwnProcess, Reader, Worker, rows_of
 
 COMPLETE, CANNOT, WITH_ERRORS, STOPPED = 0, 2, 3, 130
 LOST = UserError("worker_lost", "The process that read the file died, twice.")
 CANNOT_GO_ON = (ManifestError, JournalError, WeightsError, RuntimeError, OSError)
 
 
-def stamp_of(weights, manifest):
+def stamp_of(weights: Path, manifest: Manifest) -> dict[str, str]:
     """What makes two runs the same: the weights, the version of the app and the list."""
     reports = {key: read_report(weights, key)["sha256"] for key in (*ARCHITECTURES, "localiser")}
     localiser = reports.pop("localiser")
-    recognises = (Path(weights) / "recognition.json").exists()
+    recognises = (weights / "recognition.json").exists()
     return {
         "weights": hashlib.sha256("".join(reports.values()).encode()).hexdigest()[:12],
         "localiser": localiser[:12],
@@ -61,17 +63,18 @@ def stamp_of(weights, manifest):
     }
 
 
-def start(args, registry, stack):
+def start(args: Namespace, registry: ModelRegistry | None, stack: ExitStack) -> list[Worker]:
     """The workers that the arguments ask for; the stack closes them."""
     n_workers = args.workers
     threads = args.threads or max(1, CORES // n_workers)
+    workers: list[Worker]
     make = partial(Reader, args.weights.resolve(), threads)
     if args.ray:
         ray = connect(args.ray, n_workers, threads)
         stack.callback(ray.shutdown)
         workers = [OnRay(ray, make, threads) for _ in range(n_workers)]
     elif n_workers > 1 or args.threads:
-        workers = [InOwnProcess(make) for _ in range(n_workers)]
+        workers = [OwnProcess(make) for _ in range(n_workers)]
     else:
         workers = [InProcess(Scorer(args.weights, registry))]
     for worker in workers:
@@ -79,7 +82,7 @@ def start(args, registry, stack):
     return workers
 
 
-def fill(journal, manifest, workers):
+def fill(journal: Journal, manifest: Manifest, workers: list[Worker]) -> None:
     """Have all rows made that the journal lacks, with progress on stderr."""
     total, done = len(manifest.nodules), len(journal.done)
     with tqdm(total=total, initial=done, unit="nodule", file=sys.stderr, mininterval=1) as progress:
@@ -90,22 +93,14 @@ def fill(journal, manifest, workers):
             progress.update(len(rows))
 
 
-def finish(out, journal, n_rows, stamp):
+def finish(out: Path, journal: Journal, stamp: dict[str, str]) -> list[str | None]:
     """Write the table; returns the error codes of its rows, None where there is none."""
-    codes = []
-
-    def rows():
-        for index in range(n_rows):
-            row = journal.row(index) | stamp
-            codes.append(row.get("error_code"))
-            yield row
-
-    write_table(out, rows())
+    write_table(out, ({**row, **stamp} for row in journal.rows()))
     journal.close(remove=True)
-    return codes
+    return read_state(out)[1]
 
 
-def finished(out, stamp, n_rows):
+def finished(out: Path, stamp: dict[str, str], n_rows: int) -> list[str | None] | None:
     """Error codes of the table that an earlier run wrote; None where there is none."""
     if not out.exists():
         return None
@@ -119,7 +114,7 @@ def finished(out, stamp, n_rows):
     return codes
 
 
-def summarise(codes, out, begin):
+def summarise(codes: list[str | None], out: Path, begin: str) -> int:
     """Say how it went; returns the exit status."""
     errors = Counter(code for code in codes if code)
     print(f"{begin}{out}: {len(codes)} rows, {errors.total()} with an error", file=sys.stderr)
@@ -128,7 +123,7 @@ def summarise(codes, out, begin):
     return WITH_ERRORS if errors else COMPLETE
 
 
-def run(args, registry=None):
+def run(args: Namespace, registry: ModelRegistry | None = None) -> int:
     """Score the list; returns the exit status."""
     check_format(args.out)
     manifest = read_manifest(args.manifest)
@@ -136,7 +131,7 @@ def run(args, registry=None):
     unfinished = args.out.with_name(args.out.name + ".unfinished")
     if args.restart:
         args.out.unlink(missing_ok=True)
-        unfinished.unlink(missing_ok=True)
+        forget(unfinished)
     if (codes := finished(args.out, stamp, n_rows)) is not None:
         return summarise(codes, args.out, "Nothing to do. ")
     journal = Journal(unfinished, stamp)
@@ -144,7 +139,7 @@ def run(args, registry=None):
         if len(journal.done) < n_rows:
             with ExitStack() as stack:
                 fill(journal, manifest, start(args, registry, stack))
-        return summarise(finish(args.out, journal, n_rows, stamp), args.out, "")
+        return summarise(finish(args.out, journal, stamp), args.out, "")
     except KeyboardInterrupt:
         print(
             f"Stopped after {len(journal.done)} of {n_rows}; the same command goes on from there.",
@@ -155,11 +150,10 @@ def run(args, registry=None):
         journal.close()
 
 
-def arguments(argv):
+def arguments(argv: list[str] | None) -> Namespace:
     """The arguments of the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.score", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = parser_of(__doc__)
+    parser.prog = "python -m training.score"
     parser.add_argument("manifest", type=Path, metavar="MANIFEST.csv")
     parser.add_argument("--out", type=Path, required=True, help="the table: .parquet or .csv")
     parser.add_argument("--weights", type=Path, default=ROOT / "weights", help="default: the repository's")
@@ -181,7 +175,7 @@ def arguments(argv):
     return args
 
 
-def main(argv=None, registry=None):
+def main(argv: list[str] | None = None, registry: ModelRegistry | None = None) -> int:
     """Run the command; returns the exit status."""
     args = arguments(argv)
     try:
@@ -191,7 +185,7 @@ def main(argv=None, registry=None):
         return CANNOT
 
 
-def stop(*_):
+def stop(*_: object) -> NoReturn:
     """Treat a request to end as Ctrl-C."""
     raise KeyboardInterrupt
 

@@ -1,11 +1,15 @@
 """Workers on a Ray cluster; see `training.score.workers` for what a worker is."""
 
+import logging
 import os
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
+from types import ModuleType
 
-from training.score.workers import NEVER_BEGAN
+from training.score.manifest import Group, Row
+from training.score.workers import Reader, Worker
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRON = {
@@ -18,39 +22,29 @@ ALONE = {  # Ray runs whatever code it is sent: neither other machines nor other
 }
 
 
-class OnRay:
-    """An actor on a Ray cluster."""
+class OnRay(Worker):
+    """An actor on a Ray cluster, with `threads` cores; `make` is a partial of `Reader` with its arguments."""
 
-    def __init__(self, ray, make, threads):
+    def __init__(self, ray: ModuleType, make: "partial[Reader]", threads: int) -> None:
         self._ray, self.lost = ray, (ray.exceptions.RayError,)  # of a wrong file none comes
         self._make = partial(ray.remote(num_cpus=threads)(make.func).remote, *make.args)
         self._start()
 
-    def _start(self):
+    def _start(self) -> None:
         self._actor = self._make()
         self._ready = self._actor.ready.remote()
 
-    def renew(self):
-        """Start another actor; RuntimeError where the one that died had never begun."""
-        try:
-            problem = self._ray.get(self._ready)
-        except self._ray.exceptions.RayError:
-            problem = NEVER_BEGAN
-        if problem:
-            raise RuntimeError(problem)
-        self.close()
-        self._start()
-
-    def submit(self, group):
-        """Have a group read."""
+    def submit(self, group: Group) -> Future[list[Row]]:
         return self._actor.score.remote(group).future()
 
-    def close(self):
-        """Stop the actor, whatever it is doing."""
+    def _why_not_ready(self) -> str | None:
+        return self._ray.get(self._ready)
+
+    def close(self) -> None:
         self._ray.kill(self._actor)
 
 
-def connect(address, n_workers, threads):
+def connect(address: str, n_workers: int, threads: int) -> ModuleType:
     """Connect to a Ray cluster, or start one on this machine for the address ``local``.
 
     Returns
@@ -70,10 +64,15 @@ def connect(address, n_workers, threads):
         import ray
     except ImportError:
         raise RuntimeError("Ray is not installed: pip install -r training/score-requirements.txt") from None
-    options = {"num_cpus": n_workers * threads, "include_dashboard": False} if address == "local" else {}
-    where = {"env_vars": {"PYTHONPATH": str(ROOT)}}
     try:
-        ray.init(address, runtime_env=where, logging_level="ERROR", log_to_driver=False, **options)
+        ray.init(
+            address,
+            num_cpus=n_workers * threads if address == "local" else None,
+            include_dashboard=False,
+            runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+        )
     except ConnectionError as error:
         raise RuntimeError(f"There is no Ray cluster at {address}.") from error
     if (cores := ray.cluster_resources().get("CPU", 0)) < n_workers * threads:

@@ -1,12 +1,11 @@
-"""Rows that are finished, in the order in which they were, so that a stopped run goes on where it was."""
+"""Rows that are finished, so that a stopped run goes on where it was."""
 
 import json
-import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows, where nothing keeps two runs from one file
-    fcntl = None
+from training.score.manifest import Group, Row
 
 
 class JournalError(Exception):
@@ -14,80 +13,76 @@ class JournalError(Exception):
 
 
 class Journal:
-    """A file with a line for what the run is, and one for the rows of each group.
-
-    A line is written whole or, by a run that is killed at that moment, cut short: then it does not count.
+    """An SQLite file with the rows of a run and what the run is; one run at a time has it.
 
     Parameters
     ----------
     path : Path
         Made where missing.
-    stamp : dict
+    stamp : mapping
         What the run is; see `training.score.rows.STAMP`.
 
     Attributes
     ----------
-    done : dict of int to (int, int)
-        The line of each finished row, and the row's place in it.
+    done : set of int
+        Numbers of the finished rows.
 
     Raises
     ------
     JournalError
-        The file is of another run, or in use.
+        The file is of another run, in use, or no journal.
     """
 
-    def __init__(self, path, stamp):
-        self.done, self._path = {}, path
-        self._file = open(path, "a+b")  # noqa: SIM115 (closed by `close`)
-        self._lock()
-        self._file.seek(0)
-        head, end = self._file.readline(), 0
-        if head.endswith(b"\n"):
-            refuse_other(json.loads(head), stamp, path)
-            end = self._find_rows()
-        self._file.truncate(end)
-        if not end:
-            self._append(stamp)
+    def __init__(self, path: Path, stamp: Mapping[str, str]) -> None:
+        self._path = path
+        self._database = sqlite3.connect(path, timeout=0)
+        try:
+            self._begin(stamp)
+        except sqlite3.OperationalError as error:
+            raise JournalError(f"Another run is writing {path}, or it cannot be written: {error}.") from None
+        except sqlite3.DatabaseError:
+            raise JournalError(f"{path} is not of a run; --restart begins anew.") from None
+        self.done = {number for (number,) in self._database.execute("SELECT number FROM rows")}
 
-    def add(self, group, rows):
-        """Keep the rows of a group."""
-        at = self._append([[nodule.index for nodule in group.nodules], rows])
-        self.done |= {nodule.index: (at, n) for n, nodule in enumerate(group.nodules)}
+    def _begin(self, stamp: Mapping[str, str]) -> None:
+        with self._database as database:
+            database.execute("PRAGMA locking_mode = EXCLUSIVE")  # until it is closed
+            database.execute("BEGIN EXCLUSIVE")
+            database.execute("CREATE TABLE IF NOT EXISTS run (stamp TEXT)")
+            database.execute("CREATE TABLE IF NOT EXISTS rows (number INTEGER PRIMARY KEY, row TEXT)")
+            found = database.execute("SELECT stamp FROM run").fetchone()
+            if found:
+                refuse_other(json.loads(found[0]), stamp, self._path)
+            else:
+                database.execute("INSERT INTO run VALUES (?)", [json.dumps(dict(stamp))])
 
-    def row(self, index):
-        """A finished row."""
-        at, n = self.done[index]
-        self._file.seek(at)
-        return json.loads(self._file.readline())[1][n]
+    def add(self, group: Group, rows: list[Row]) -> None:
+        """Keep the rows of a group: all of them or, where the run is killed meanwhile, none."""
+        numbers = [nodule.index for nodule in group.nodules]
+        with self._database as database:
+            values = zip(numbers, map(json.dumps, rows), strict=True)
+            database.executemany("INSERT INTO rows VALUES (?, ?)", values)
+        self.done.update(numbers)
 
-    def close(self, remove=False):
+    def rows(self) -> Iterator[Row]:
+        """The finished rows in the order of the list."""
+        for (row,) in self._database.execute("SELECT row FROM rows ORDER BY number"):
+            yield json.loads(row)
+
+    def close(self, remove: bool = False) -> None:
         """Close the file; `remove` it where it is no longer needed."""
+        self._database.close()
         if remove:
             self._path.unlink()
-        self._file.close()
-
-    def _append(self, content):
-        at = self._file.seek(0, os.SEEK_END)
-        self._file.write(json.dumps(content).encode() + b"\n")
-        self._file.flush()
-        return at
-
-    def _find_rows(self):
-        """Fill `done`; returns where the last whole line ends."""
-        while (line := self._file.readline()).endswith(b"\n"):
-            at = self._file.tell() - len(line)
-            self.done |= {index: (at, n) for n, index in enumerate(json.loads(line)[0])}
-        return self._file.tell() - len(line)
-
-    def _lock(self):
-        if fcntl is not None:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise JournalError(f"Another run is writing {self._path}.") from None
 
 
-def refuse_other(found, stamp, path):
+def forget(path: Path) -> None:
+    """Remove the journal of an earlier run, if any, and what SQLite keeps beside one that was killed."""
+    for each in (path, path.with_name(path.name + "-journal")):
+        each.unlink(missing_ok=True)
+
+
+def refuse_other(found: Mapping[str, str], stamp: Mapping[str, str], path: Path) -> None:
     """JournalError where what lies at `path` is of another run: other list, weights or version."""
     names = {"manifest": "another list", "app": "another version of the app"}
     other = [names.get(name, "other weights") for name in stamp if found.get(name) != stamp[name]]

@@ -4,6 +4,7 @@ import codecs
 import csv
 import hashlib
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ COLUMNS = (*GIVEN, "spacing_mm")
 SEPARATORS = (",", ";", "\t")
 SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)  # with which Excel is told
 LINE_END = re.compile(r"\r\n|\r|\n")
+Row = dict[str, str | int | float | None]  # of the scores; see `training.score.rows.COLUMNS`
 WHOLE = re.compile(r"[.,]0+\Z")  # tables whose column has gaps write 12 as 12.0
 
 
@@ -24,23 +26,15 @@ class Nodule:
     """A row of the list: its number from 0, and its fields as given (empty where there is nothing)."""
 
     index: int
-    fields: dict
+    fields: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Group:
-    """Nodules of one file, which is read once for all of them.
-
-    Attributes
-    ----------
-    path : Path
-    spacing_mm : str
-        As given; empty where the file carries it.
-    nodules : tuple of Nodule
-    """
+    """Nodules of one file, which is read once for all of them."""
 
     path: Path
-    spacing_mm: str
+    spacing_mm: str  # as given; empty where the file carries it
     nodules: tuple[Nodule, ...]
 
 
@@ -52,9 +46,9 @@ class Manifest:
     checksum: str
     nodules: tuple[Nodule, ...]
 
-    def groups(self, done=()):
+    def groups(self, done: Container[int] = ()) -> list[Group]:
         """The nodules whose numbers are not in `done`, by file and spacing, in the order of the list."""
-        by_file = {}
+        by_file: dict[tuple[Path, str], list[Nodule]] = {}
         for nodule in self.nodules:
             if nodule.index not in done:
                 key = self.folder / nodule.fields["file"], nodule.fields["spacing_mm"]
@@ -62,7 +56,7 @@ class Manifest:
         return [Group(*key, tuple(nodules)) for key, nodules in by_file.items()]
 
 
-def read_manifest(path):
+def read_manifest(path: Path) -> Manifest:
     """Read a list of nodules.
 
     Parameters
@@ -91,7 +85,7 @@ def read_manifest(path):
     separator = declared[1] if declared else max(SEPARATORS, key=lines[first].count)
     reader = csv.reader(lines[first:], delimiter=separator, skipinitialspace=True)
     names = _columns(next(reader, []), path)
-    nodules = []
+    nodules: list[Nodule] = []
     for values in reader:
         values = [value.strip() for value in values]
         if not any(values):
@@ -110,12 +104,12 @@ def read_manifest(path):
     return Manifest(path.resolve().parent, hashlib.sha256(data).hexdigest()[:12], tuple(nodules))
 
 
-def _filled(lines, first):
+def _filled(lines: list[str], first: int) -> int:
     """Number of the first line from `first` on that is not empty; of the last one where all are."""
     return next((n for n in range(first, len(lines)) if lines[n].strip()), len(lines) - 1)
 
 
-def _text(data):
+def _text(data: bytes) -> str:
     """Text with or without a byte order mark; UTF-16 has one, or a zero in every other byte of its names."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16")
@@ -124,7 +118,7 @@ def _text(data):
     return data.decode("utf-8-sig")
 
 
-def _columns(header, path):
+def _columns(header: list[str], path: Path) -> list[str]:
     """The names of the columns; those without a name at the end, which spreadsheets leave, are dropped."""
     names = [name.strip().lower() for name in header]
     while names and not names[-1]:

@@ -12,22 +12,23 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 from PIL import Image
 
 from models.imaging.phantom import KINDS, draw_phantom
 from training.score.cluster import ROOT, OnRay, connect
 from training.score.manifest import Group, Nodule
-from training.score.reader import Reader
-from training.score.workers import InOwnProcess, InProcess, rows_of
+from training.score.workers import InProcess, OwnProcess, Reader, Worker, rows_of
 
 WEIGHTS = ROOT / "weights"
 
 
-def draw(folder, n):
+def draw(folder: Path, n: int) -> list[Group]:
     """Groups of one nodule each, of pictures that are drawn into a folder."""
     groups = []
     for index in range(n):
@@ -38,21 +39,21 @@ def draw(folder, n):
     return groups
 
 
-def ways(ray):
+def ways(ray: ModuleType) -> dict[str, Sequence[Worker]]:
     """Workers by the name of the way; all that run beside others have one core each."""
-    from training.score.worker import Scorer  # not above: a process imports this too, and shares cores first
+    from training.score.scorer import Scorer  # not above: a process imports this too, and shares cores first
 
     make = partial(Reader, WEIGHTS, 1)
     return {
         "the loop in one process": [InProcess(Scorer(WEIGHTS))],
-        "1 process, 1 thread": [InOwnProcess(make)],
-        "2 processes, 1 thread each": [InOwnProcess(make) for _ in range(2)],
+        "1 process, 1 thread": [OwnProcess(make)],
+        "2 processes, 1 thread each": [OwnProcess(make) for _ in range(2)],
         "Ray, 1 worker, 1 thread": [OnRay(ray, make, 1)],
         "Ray, 2 workers, 1 thread each": [OnRay(ray, make, 1) for _ in range(2)],
     }
 
 
-def rate(workers, groups):
+def rate(workers: Sequence[Worker], groups: list[Group]) -> float:
     """Nodules a second; RuntimeError where one could not be read."""
     start = time.perf_counter()
     for group, rows in rows_of(groups, workers):
@@ -61,7 +62,7 @@ def rate(workers, groups):
     return len(groups) / (time.perf_counter() - start)
 
 
-def main():
+def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(prog="python -m training.score.measure")
     parser.add_argument("--nodules", type=int, default=40, help="a round and way")

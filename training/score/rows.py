@@ -4,10 +4,11 @@ import traceback
 from pathlib import Path
 
 from models.errors import UserError
+from models.inference.finding import Finding
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
 from models.reports.as_json import finding_as_json
-from training.score.manifest import GIVEN
+from training.score.manifest import GIVEN, Nodule, Row
 
 STAMP = ("weights", "localiser", "recognition", "app", "manifest")  # the same in all rows of one run
 COLUMNS = {
@@ -32,34 +33,34 @@ COLUMNS = {
 }
 
 
-def row_of(nodule, finding):
+def row_of(nodule: Nodule, finding: Finding) -> Row:
     """The row of a nodule that was read; `STAMP` comes later."""
     answer = finding_as_json(finding)
-    place = answer["nodule"]
+    location = answer["nodule"]
     return {
         **_given(nodule),
-        **{f"used_{name}": place[name] for name in ("row", "col", "slice")},
-        "source": place["source"],
+        **{f"used_{name}": location[name] for name in ("row", "col", "slice")},
+        "source": location["source"],
         "spacing_mm": answer["image"]["spacing_mm"],
         **{name: answer[name] for name in ("verdict", "probability", "nodule_probability", "threshold")},
         **{f"probability_{model['key']}": model["probability"] for model in answer["models"]},
-        **{name: place[name] for name in ("long_axis_mm", "short_axis_mm")},
+        **{name: location[name] for name in ("long_axis_mm", "short_axis_mm")},
         **answer["characteristics"],
         "warnings": " ".join(warning["code"] for warning in answer["warnings"]),
     }
 
 
-def failed_row(nodule, error):
+def failed_row(nodule: Nodule, error: Exception) -> Row:
     """The row of a nodule that could not be read, with nothing but the reason."""
     code, message = _reason(error)
     return _given(nodule) | {"error_code": code, "error": message}
 
 
-def _given(nodule):
+def _given(nodule: Nodule) -> Row:
     return {name: nodule.fields[name] for name in GIVEN}
 
 
-def _reason(error):
+def _reason(error: Exception) -> tuple[str, str]:
     """Code and sentence; of an exception that nobody foresaw no text, which may quote a header."""
     if isinstance(error, UserError):
         return error.code, error.message
@@ -68,5 +69,5 @@ def _reason(error):
     if isinstance(error, OSError):
         return "unreadable", f"The file cannot be read: {error.strerror or type(error).__name__}."
     where = traceback.extract_tb(error.__traceback__)
-    place = f" in {Path(where[-1].filename).name}, line {where[-1].lineno}" if where else ""
-    return "failed", f"{type(error).__name__}{place}."
+    origin = f" in {Path(where[-1].filename).name}, line {where[-1].lineno}" if where else ""
+    return "failed", f"{type(error).__name__}{origin}."

@@ -2,34 +2,30 @@
 
 import csv
 import os
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
+from typing import IO
 
+from training.score.manifest import Row
 from training.score.rows import COLUMNS, STAMP
 
 AT_ONCE = 1000  # rows in memory
 
 
-def write_table(path, rows):
-    """Write rows; a table that is there is replaced in one step.
-
-    Parameters
-    ----------
-    path : Path
-    rows : iterable of dict
-        See `training.score.rows.COLUMNS`; what a row lacks is empty.
-    """
+def write_table(path: Path, rows: Iterable[Row]) -> None:
+    """Write rows, in which what is lacking is empty; a table that is there is replaced in one step."""
     draft = path.with_name(path.name + ".draft")
     (_write_csv if is_csv(path) else _write_parquet)(draft, rows)
     os.replace(draft, path)
 
 
-def is_csv(path):
+def is_csv(path: Path) -> bool:
     """Whether a table is CSV, by its name."""
-    return Path(path).suffix.lower() == ".csv"
+    return path.suffix.lower() == ".csv"
 
 
-def check_format(path):
+def check_format(path: Path) -> None:
     """RuntimeError where a table of that name cannot be written."""
     if not is_csv(path):
         try:
@@ -39,19 +35,8 @@ def check_format(path):
             raise RuntimeError(f"{needs}, or write a .csv file.") from None
 
 
-def read_state(path):
-    """What a table is.
-
-    Returns
-    -------
-    dict, list of (str or None)
-        The stamp of its first row, and the error codes of all rows.
-
-    Raises
-    ------
-    ValueError
-        The file is no table of scores.
-    """
+def read_state(path: Path) -> tuple[dict[str, str], list[str | None]]:
+    """The stamp of a table's first row and the error codes of all; ValueError where it is none of scores."""
     columns = [*STAMP, "error_code"]
     if is_csv(path):
         with open(path, newline="", encoding="utf-8") as file:
@@ -66,7 +51,7 @@ def read_state(path):
     return {name: values[name][0] for name in STAMP}, [code or None for code in values["error_code"]]
 
 
-def _write_csv(path, rows):
+def _write_csv(path: Path, rows: Iterable[Row]) -> None:
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
@@ -74,7 +59,7 @@ def _write_csv(path, rows):
         _settle(file)
 
 
-def _write_parquet(path, rows):
+def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
     import pyarrow
     import pyarrow.parquet
 
@@ -88,7 +73,7 @@ def _write_parquet(path, rows):
         _settle(file)
 
 
-def _settle(file):
+def _settle(file: IO) -> None:
     """Have the bytes on the disk before the name points at them."""
     file.flush()
     os.fsync(file.fileno())

@@ -5,21 +5,24 @@ import numpy as np
 import pytest
 
 from app import ROOT
-from models.inference.similar_cases import NEIGHBOURS, CaseTable
+from models.inference.similar_cases import SIMILAR, CaseTable
 from models.inference.views import views, views_of_chosen
 from models.networks.registry import ARCHITECTURES
 from tests.training.evaluation.test_predict import SPLIT, write_runs
 from training.cases import __main__ as cases
 from training.cases import made as made_module
 from training.cases.features import WAYS
-from training.cases.places import KINDS, patches_of_crops
+from training.cases.locations import KINDS, patches_of_crops
 from training.cases.space import COMPARED, limit
 from training.data.dataset import centre, load
 from training.data.outlines import load as load_outlines
 from training.data.outlines import main as make_outlines
 from training.data.splits import split_patients
 
-pytestmark = pytest.mark.filterwarnings("ignore:An input array is constant")  # so few share all neighbours
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:An input array is constant"),  # so few share all neighbours
+]
 
 
 def write_everything(folder, patches_file, lidc):
@@ -65,7 +68,7 @@ def test_a_nodule_is_found_where_the_app_places_it(written, app):
     near = found.nearest(answers)
     assert near.distances[0] < 0.01 < near.distances[1]
     assert near.means[0] == np.nanmean(nodules.malignancy[3])
-    assert len(near.means) == min(NEIGHBOURS, len(nodules))
+    assert len(near.means) == min(SIMILAR, len(nodules))
 
 
 def test_everything_is_measured(written):

@@ -5,8 +5,8 @@ from models.imaging.patch import PATCH
 from models.inference.views import eight_views, views
 from tests.training.data.made_nodules import make_nodules
 from training.cases.features import WAYS, patches_of
+from training.cases.locations import KINDS, locations_by_kind
 from training.cases.measure import agreement, flags, flags_by_kind, share
-from training.cases.places import KINDS, places
 from training.cases.space import Recipe, limit, make_table
 
 ONE = Recipe(networks=("a",), components=2, unit=False, whiten=False, k=2)
@@ -35,20 +35,20 @@ def test_distances_are_in_units_of_the_usual_one(recipe):
 
 def test_nodules_of_the_same_patient_are_no_neighbours():
     own = table()
-    far, near = own.neighbours(own.places, own.patients, k=5)
+    far, near = own.nearest_cases(own.embeddings, own.patients, k=5)
     assert (far[:, 0] > 0).all()
     assert not (own.patients[near] == own.patients[:, None]).any()
-    far, near = own.neighbours(own.places, k=5)
+    far, near = own.nearest_cases(own.embeddings, k=5)
     np.testing.assert_array_equal(near[:, 0], np.arange(60))
     assert (np.diff(far, axis=1) >= 0).all()
 
 
 def test_the_distance_is_the_mean_or_the_last_of_the_nearest():
     own, last = table(), table(Recipe(("a",), 2, whiten=False, unit=False, distance="last", k=2))
-    far, _ = own.neighbours(own.places[:4] + 1, k=2)
-    np.testing.assert_allclose(own.strangeness(own.places[:4] + 1), far.mean(axis=1))
-    far, _ = last.neighbours(last.places[:4] + 1, k=2)
-    np.testing.assert_allclose(last.strangeness(last.places[:4] + 1), far[:, 1])
+    far, _ = own.nearest_cases(own.embeddings[:4] + 1, k=2)
+    np.testing.assert_allclose(own.distances(own.embeddings[:4] + 1), far.mean(axis=1))
+    far, _ = last.nearest_cases(last.embeddings[:4] + 1, k=2)
+    np.testing.assert_allclose(last.distances(last.embeddings[:4] + 1), far[:, 1])
 
 
 def test_mahalanobis_is_to_the_nearest_class_with_one_covariance():
@@ -57,14 +57,14 @@ def test_mahalanobis_is_to_the_nearest_class_with_one_covariance():
     given = {"a": rng.normal(0, 1, (3000, 2)) * [5, 1] + np.array([[0, 0], [40, 0], [0, 30]])[labels]}
     recipe = Recipe(("a",), 2, whiten=False, unit=False, distance="mahalanobis")
     own = make_table(given, patients_of(3000), labels, recipe)
-    found = own.strangeness(own.space.place({"a": [[0, 0], [40, 2], [10, 0], [0, 33]]}))
+    found = own.distances(own.space.project({"a": [[0, 0], [40, 2], [10, 0], [0, 33]]}))
     np.testing.assert_allclose(found, np.array([0, 2, 2, 3]) * (found[1] / 2), atol=0.2 * found[1])
 
 
 def test_without_whitening_components_keep_their_variance():
     space = table().space
-    plain = np.std(space.place(features()), axis=0)
-    white = np.std(table(Recipe(("a",), 2, unit=False)).places, axis=0)
+    plain = np.std(space.project(features()), axis=0)
+    white = np.std(table(Recipe(("a",), 2, unit=False)).embeddings, axis=0)
     assert white[0] == pytest.approx(white[1], rel=0.01)
     assert plain[0] > 1.001 * plain[1]
 
@@ -140,8 +140,8 @@ def drawn_chest():
     return hu
 
 
-def test_places_are_where_their_kinds_are():
-    found = places(drawn_chest(), (0.7, 0.7), np.zeros((256, 256), bool))
+def test_locations_are_where_their_kinds_are():
+    found = locations_by_kind(drawn_chest(), (0.7, 0.7), np.zeros((256, 256), bool))
     assert list(found) == list(KINDS)
     assert found["vessel"] == [(62.5, 62.5)]
     rows, cols = np.array(found["heart and other soft tissue"]).T
@@ -150,11 +150,11 @@ def test_places_are_where_their_kinds_are():
     assert all(col < 128 for _, col in found["lung"])
 
 
-def test_places_keep_away_from_outlines_and_edges():
+def test_locations_keep_away_from_outlines_and_edges():
     outlined = np.zeros((256, 256), bool)
     outlined[62, 62] = True
     half = PATCH.field_mm / 0.7 / 2
-    found = places(drawn_chest(), (0.7, 0.7), outlined)
+    found = locations_by_kind(drawn_chest(), (0.7, 0.7), outlined)
     assert found["vessel"] == []
     for row, col in found["lung"]:
         assert min(row, col) >= half - 1

@@ -10,7 +10,7 @@ import pytest
 
 from models.imaging.patch import PATCH
 from models.networks.registry import ARCHITECTURES
-from models.trained import read_report
+from models.weights import read_report
 from training.classifier.export import RECIPE, export, main, recipe_of
 
 SECONDS = [60.0, 90.0, 30.0]

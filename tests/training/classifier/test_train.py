@@ -12,8 +12,10 @@ import pytest
 from models.imaging.patch import PATCH
 from models.networks.registry import ARCHITECTURES
 from training.classifier import train
-from training.classifier.batches import RandomViews, mix
+from training.classifier.views import RandomViews, mix
 from training.data.dataset import load
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
 TIMEOUT = 120  # s; on a free machine a checkpoint comes within some 10 s

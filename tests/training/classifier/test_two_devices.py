@@ -18,6 +18,8 @@ import pytest
 
 from training.classifier import devices
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 TIMEOUT = 600  # s; on a free machine the runs take some 15 s
 EPOCHS, BATCH = 2, 4

@@ -12,8 +12,7 @@ from pathlib import Path
 import jax
 import keras
 
-from models.networks.blocks import batch_norm, conv
-from models.networks.heads import add_heads
+from models.networks.blocks import add_heads, batch_norm, conv
 from models.networks.registry import ARCHITECTURES, Architecture
 from training.classifier import train
 from training.data.dataset import load
@@ -24,6 +23,10 @@ def build_tiny(shape):
     inputs = keras.Input(shape)
     features = keras.layers.ReLU()(batch_norm("bn")(conv(inputs, 8, 5, 4, "conv")))
     return keras.Model(inputs, add_heads(features, dropout=0.4))
+
+
+class TinyArchitecture(Architecture):
+    build = staticmethod(build_tiny)
 
 
 def keep(owner, name, say=lambda result: result):
@@ -53,7 +56,7 @@ def main(arguments, alone):
     train.main(arguments)
     variables = models[0].variables + models[0].optimizer.variables
     said = {
-        "losses": [row["loss"] for row in histories[0] if row["epoch"] != "average"],
+        "losses": [row["loss"] for row in histories[0] if "epoch" in row],
         "patches": [shapes for shapes in batches if len(shapes[0]) == 4],
         "copies": sorted({len(variable.value.sharding.device_set) for variable in variables}),
         "whole": all(variable.value.sharding.is_fully_replicated for variable in variables),
@@ -64,5 +67,5 @@ def main(arguments, alone):
 if __name__ == "__main__":
     sys.modules["tensorflow"] = None  # Keras would load it only to ask whether our views come from tf.data
     keras.config.set_floatx("float64")
-    ARCHITECTURES["tiny"] = Architecture("tiny", "Tiny", build_tiny, "")
+    ARCHITECTURES["tiny"] = TinyArchitecture("tiny", "Tiny", "", "")
     main(sys.argv[1:-1], sys.argv[-1])

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.training.data.annotation_files import reading, rectangle, scan, write_database
+from training.data import PrepareError
 from training.data.annotations import read_nodules
-from training.data.errors import PrepareError
 
 LABELS = Path(__file__).resolve().parents[3].parent / "shared" / "lidc" / "nodules.csv"
 HEIGHTS = [-20.0, -17.5, -15.0, -12.5, -10.0, -7.5]

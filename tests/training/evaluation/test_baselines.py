@@ -5,11 +5,11 @@ from models.networks.scales import DESCRIPTOR_SCALES
 from tests.training.data.made_nodules import make_nodules, share_of_pairs
 from training.evaluation.baselines import (
     against_diagnoses,
-    auc_with_interval,
     descriptor_scores,
     read_diagnoses,
     readers_against_others,
 )
+from training.evaluation.metrics import auc_if_defined, auc_with_interval
 
 pytestmark = pytest.mark.usefixtures("few_draws")
 PATIENTS = np.array([f"P{n}" for n in range(6)])
@@ -37,7 +37,7 @@ def test_an_auc_comes_with_its_interval():
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_one_class_has_no_auc(label):
-    assert auc_with_interval(PATIENTS, np.full(6, label), np.arange(6.0)) is None
+    assert auc_if_defined(PATIENTS, np.full(6, label), np.arange(6.0)) is None
 
 
 @pytest.mark.parametrize("name", READINGS)

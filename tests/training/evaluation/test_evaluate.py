@@ -17,7 +17,7 @@ from models.inference.pipeline import analyse
 from models.inference.views import views
 from models.ingest.read import read_scan
 from models.networks.registry import ARCHITECTURES
-from models.trained import read_report
+from models.weights import read_report
 from tests.conftest import encode
 from tests.training.conftest import label_row
 from tests.training.data.made_nodules import share_of_pairs
@@ -259,7 +259,7 @@ def test_what_is_measured_is_what_is_served(case, app, kind):
     }
     scan = read_scan([("a.png", encode(draw_phantom(kind)))], 0.7)
     served = analyse(scan, locate(scan), CONSENSUS, registry)
-    roi, spec = served.roi, replace(PATCH, field_mm=served.field_mm)
+    roi, spec = served.reading.roi, replace(PATCH, field_mm=served.reading.field_mm)
     patches = views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice, spec)
     scores = np.array([[registry.predict(key, patches).score for key in ARCHITECTURES]])
     measured = answer(read_choices(case.folder), scores)

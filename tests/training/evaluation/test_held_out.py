@@ -1,4 +1,4 @@
-"""The shipped evidence is what the shipped scores say, with labels read anew from the published ratings."""
+"""The shipped results are what the shipped scores say, with labels read anew from the published ratings."""
 
 import json
 from types import SimpleNamespace

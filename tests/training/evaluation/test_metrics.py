@@ -9,7 +9,7 @@ from training.evaluation.metrics import (
     calibration_noise,
     confusion,
     predictive_values,
-    reliability,
+    reliability_bins,
     sensitivity_threshold,
     youden_threshold,
 )
@@ -57,7 +57,7 @@ def test_the_brier_score_is_the_mean_squared_error():
     ],
 )
 def test_bins_of_the_reliability_hold_as_many_cases_each(bins, predicted, observed):
-    parts = reliability(*SIX, bins)
+    parts = reliability_bins(*SIX, bins)
     assert [part["n"] for part in parts] == [6 // len(predicted)] * len(predicted)
     np.testing.assert_allclose([part["predicted"] for part in parts], predicted)
     np.testing.assert_allclose([part["observed"] for part in parts], observed)

@@ -1,4 +1,5 @@
 import json
+import math
 import zlib
 
 import numpy as np
@@ -114,7 +115,7 @@ def test_what_is_measured_is_of_patients_who_chose_nothing():
         Case(other, (1, 1), 8.0, 0.0),
         Case(other, (3, 3), 8.0, 0.5),
         Case(other, (1, 1), 5.9, 1.0),
-        Case(other, (1, 1), 8.0, None),
+        Case(other, (1, 1), 8.0, math.nan),
     ]
     found = measured(cases)
     assert found["called"] == {

@@ -6,9 +6,11 @@ import pytest
 
 from models.inference.detection.localiser import Localiser
 from models.networks.localiser import build_localiser
-from models.trained import WeightsError
+from models.weights import WeightsError
 from training.localiser import card, evaluate, export, train
 from training.localiser.train import overlap_loss
+
+pytestmark = pytest.mark.slow
 
 SHORT = ["--views", "1", "--batch", "4", "--epochs", "2", "--average", "1", "--filters", "4", "6"]
 

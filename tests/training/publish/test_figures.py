@@ -8,7 +8,7 @@ import matplotlib
 import pytest
 
 from app import ROOT
-from training.publish.figures import SCHEMES, draw_histogram, draw_roc, main, plain, wilson
+from training.publish.figures import SCHEMES, draw_histogram, draw_roc, main, plain
 
 SHIPPED = ROOT / "static" / "figures"
 NAMES = [f"{name}{ending}.svg" for name in ("roc", "reliability", "histogram") for ending in ("", "-dark")]
@@ -116,9 +116,3 @@ def test_inline_styles_become_attributes_and_paths_are_rounded():
         '<svg stroke-linejoin="round" stroke-linecap="butt" width="2pt">'
         '<path d="M 1.23 2 L -0.5 3 z" fill="none" stroke="#07b" stroke-width="2"/></svg>'
     )
-
-
-def test_wilson_intervals():
-    assert wilson(0.5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
-    assert wilson(0.0, 26) == pytest.approx((0.0, 0.1287), abs=1e-4)
-    assert wilson(1.0, 26) == pytest.approx((0.8713, 1.0), abs=1e-4)

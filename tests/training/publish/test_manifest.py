@@ -6,7 +6,7 @@ import json
 import pytest
 
 from app import ROOT
-from models.trained import WeightsError, read_file
+from models.weights import WeightsError, read_file
 from training.publish.manifest import main, problems
 
 

@@ -58,13 +58,16 @@ def weights(tmp_path):
             "three_readers": interval(0.91 + shift),
             "calibration_error": 0.01 + shift,
             "balanced": point,
+            "n_nodules": 27,
+            "n_malignant": 7,
+            "n_patients": 9,
         }
         models[key] = {"stack": stack | interval(0.81 + shift), "middle": interval(0.71 + shift)}
     baselines = {
         name: interval(auc) | {"three_readers": interval(auc + 0.02)}
         for name, auc in (("diameter", 0.51), ("descriptors", 0.61))
     }
-    data = {"n_benign": 20, "n_malignant": 7, "n_patients": 9}
+    data = {"n_indeterminate": 5, "n_patients": 11}
     write_json(tmp_path / "evaluation.json", {"models": models, "baselines": baselines, "data": data})
     return tmp_path
 
@@ -76,12 +79,16 @@ def test_the_table_has_a_line_a_model_and_a_baseline(weights):
         "| 0.010 | 0.700 | 0.600 |"
     )
     assert lines[7] == (
-        "| Consensus of the five | 0.860 (0.760 to 0.910) | 0.760 (0.660 to 0.810) | 0.960 (0.860 to 1.010) "
+        "| Consensus | 0.860 (0.760 to 0.910) | 0.760 (0.660 to 0.810) | 0.960 (0.860 to 1.010) "
         "| 0.060 | 0.750 | 0.650 |"
     )
     assert lines[8] == ("| diameter alone | 0.510 (0.410 to 0.560) | | 0.530 (0.430 to 0.580) | | | |")
     assert lines[9].startswith("| readers' own descriptors | 0.610 ")
-    assert lines[10:] == ["", "27 nodules (7 malignant) of 9 patients who did not train."]
+    assert lines[10:] == [
+        "",
+        "27 nodules (7 rated malignant) of 9 patients who did not train. The other 5 nodules",
+        "of the 11 patients held out were rated in between and are left out.",
+    ]
 
 
 def test_all_lines_of_the_table_have_as_many_cells(weights):

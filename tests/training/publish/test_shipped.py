@@ -1,4 +1,4 @@
-"""The shipped evidence agrees with itself, with the README and with the weights."""
+"""The shipped results agree with each other, with the README and with the weights."""
 
 import json
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from tests.training.localiser.conftest import made, outlines_file  # noqa: F401
 from training.recognition.sources import Source
 
 SPACING = (1.4, 1.4)

@@ -8,21 +8,24 @@ import numpy as np
 import pytest
 
 from models.imaging.scan import Roi, Scan
+from models.imaging.two_fields import SHAPE
 from models.inference.detection.recognition import KEY, Recogniser
 from models.inference.weights_reports import RecognitionReport
-from models.trained import as_report
+from models.weights import as_report
 from training.recognition import evaluate, export, train
-from training.recognition.data import Data
+from training.recognition.data import Data, Views
 from training.recognition.evaluate import rates, thresholds_of
-from training.recognition.sources import FOLDS, fold_of_patients, places_of, places_of_crops
-from training.recognition.views import OUTLINE, SHAPE, Views
+from training.recognition.sources import FOLDS, fold_of_patients, locations_in_crops, locations_in_sources
+from training.recognition.views import OUTLINE
+
+pytestmark = pytest.mark.slow
 
 SHORT = ["--epochs", "1", "--steps", "1", "--batch", "8", "--average", "1"]
 
 
 @pytest.fixture(scope="module")
 def data(made, sources):
-    return Data(made, sources, places_of_crops(made), places_of(sources), np.arange(len(made)))
+    return Data(made, sources, locations_in_crops(made), locations_in_sources(sources), np.arange(len(made)))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +69,7 @@ def test_every_patient_is_in_one_fold_and_labels_are_spread(made):
 def test_mining_draws_what_is_mistaken_more_often(data):
     data.mine(lambda views: np.array([float(i == 0) for i, _ in enumerate(views)]))
     rng = np.random.default_rng(0)
-    drawn = rng.choice(len(data.crop_places), 2000, p=data._crop_share)
+    drawn = rng.choice(len(data.crop_locations), 2000, p=data._crop_share)
     assert (drawn == 0).mean() > 0.4
 
 
@@ -99,8 +102,8 @@ def made_scores(n=300):
         "texture": np.full(n, 5.0),
         "readers": np.full(n, 4),
     }
-    places = common | {"kind": np.full(n, "lung"), "picture": np.zeros(n, bool), "score": score / 100}
-    return nodules, places
+    locations = common | {"kind": np.full(n, "lung"), "picture": np.zeros(n, bool), "score": score / 100}
+    return nodules, locations
 
 
 def test_thresholds_let_so_many_nodules_be_refused():
@@ -111,13 +114,13 @@ def test_thresholds_let_so_many_nodules_be_refused():
 
 
 def test_each_fold_is_judged_by_the_thresholds_of_the_others():
-    nodules, places = made_scores()
+    nodules, locations = made_scores()
     nodules["score"] = nodules["score"] + (nodules["fold"] == 0)
-    found = rates(nodules, places)
+    found = rates(nodules, locations)
     assert found["thresholds"][0]["outlined"] == pytest.approx(0.005, abs=0.004)
     assert found["thresholds"][1]["outlined"] == pytest.approx(0.01, abs=0.004)
     (lung,) = found["places"]
     assert lung["kind"] == "lung"
     assert lung["n"] == 300
     outlined = nodules | {"outlined": np.zeros(300, bool)}
-    assert rates(outlined, places)["nodules"][0]["refused"] > found["nodules"][0]["refused"]
+    assert rates(outlined, locations)["nodules"][0]["refused"] > found["nodules"][0]["refused"]

@@ -1,4 +1,4 @@
-"""Stand-ins for `training.score.reader.Reader`; apart from tests: the processes of workers import them."""
+"""Stand-ins for `training.score.workers.Reader`; apart from tests: the processes of workers import them."""
 
 import os
 import signal

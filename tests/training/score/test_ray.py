@@ -19,7 +19,7 @@ from training.score.manifest import Group
 from training.score.workers import rows_of
 
 # not importorskip: Ray must not be imported before it is told whom to listen to
-pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")]
 
 
 def test_a_ray_cluster_goes_on_with_what_a_stopped_run_left(score, tmp_path, monkeypatch):

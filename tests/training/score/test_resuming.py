@@ -1,11 +1,13 @@
 """A run that was stopped goes on where it was; a finished one, or one of another list, is left alone."""
 
 import csv
-import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import psutil
+import pytest
 from PIL import Image
 
 from app import ROOT
@@ -13,7 +15,32 @@ from models.imaging.phantom import draw_phantom
 from tests.servers import wait_until
 from tests.training.score.lists import Stopped, write_list
 from training.score.__main__ import CANNOT, COMPLETE, STOPPED, WITH_ERRORS
-from training.score.worker import Scorer
+from training.score.scorer import Scorer
+
+
+def finished_rows(path):
+    """Numbers of the rows in a journal, whether or not a run has it; none where there is no journal yet."""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as database:
+            return {number for (number,) in database.execute("SELECT number FROM rows")}
+    except sqlite3.Error:
+        return set()
+
+
+def kill_while_it_writes(path):
+    """Leave a journal as a run that is killed in the middle of a row does."""
+    row = "x" * 100_000  # more than SQLite keeps in memory here
+    program = (
+        "import os, sqlite3, sys\n"
+        "database = sqlite3.connect(sys.argv[1])\n"
+        "database.execute('PRAGMA cache_size = 1')\n"
+        f"database.execute('INSERT INTO rows VALUES (2, ?)', [{row!r}])\n"
+        "os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program, path]).returncode == 9
+
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_finished_run_is_left_alone(score, crops, tmp_path):
@@ -59,7 +86,8 @@ def test_a_stopped_run_goes_on_where_it_was(score, mixed, tmp_path, monkeypatch)
     assert "Stopped after 5 of 12" in said  # the first file, and four nodules of the second
     assert not out.exists()
     unfinished = tmp_path / "scores.csv.unfinished"
-    unfinished.write_bytes(unfinished.read_bytes() + b'[[2], [{"fil')  # killed while it wrote a line
+    kill_while_it_writes(unfinished)
+    assert unfinished.with_name("scores.csv.unfinished-journal").exists()
     again = Stopped(-1)
     monkeypatch.setattr("training.score.__main__.tqdm", again)
     assert score(manifest, "--out", out)[0] == WITH_ERRORS
@@ -76,13 +104,12 @@ def test_a_killed_run_goes_on_and_reads_nothing_twice(score, tmp_path, monkeypat
     out, unfinished = tmp_path / "scores.csv", tmp_path / "scores.csv.unfinished"
     command = [sys.executable, "-m", "training.score", manifest, "--out", out, "--threads", "1"]
     process = psutil.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-    wait_until(lambda: unfinished.exists() and unfinished.read_bytes().count(b"\n") > 3, 120)
+    wait_until(lambda: len(finished_rows(unfinished)) > 2, 120)
     workers = process.children(recursive=True)
     process.kill()
     process.wait(30)
     assert psutil.wait_procs(workers, 30)[1] == []  # nobody is left behind
-    before = unfinished.read_bytes().splitlines(keepends=True)[1:]
-    finished = {index for line in before if line.endswith(b"\n") for index in json.loads(line)[0]}
+    finished = finished_rows(unfinished)
     read, real = [], Scorer.score
     monkeypatch.setattr(Scorer, "score", lambda self, group: read.append(group) or real(self, group))
     assert score(manifest, "--out", out)[0] == COMPLETE
@@ -103,3 +130,27 @@ def test_a_stopped_run_of_another_list_is_not_gone_on_with(score, crops, mixed, 
     status, said = score(crops, "--out", out)
     assert status == CANNOT
     assert "scores.csv.unfinished is of another list" in said
+
+
+def test_what_is_no_journal_is_left_alone(score, crops, tmp_path):
+    out, unfinished = tmp_path / "scores.csv", tmp_path / "scores.csv.unfinished"
+    unfinished.write_text("my notes, which are longer than a hundred bytes are. " * 3)
+    status, said = score(crops, "--out", out)
+    assert status == CANNOT
+    assert "scores.csv.unfinished is not of a run" in said
+    assert unfinished.read_text().startswith("my notes")
+
+
+def test_two_runs_do_not_write_one_table(score, crops, tmp_path, monkeypatch):
+    out, others = tmp_path / "scores.csv", []
+
+    class Second(Stopped):
+        def update(self, n):
+            others.append(score(crops, "--out", out))
+            super().update(n)
+
+    monkeypatch.setattr("training.score.__main__.tqdm", Second(1))
+    assert score(crops, "--out", out)[0] == STOPPED
+    ((status, said),) = others
+    assert status == CANNOT
+    assert "Another run is writing" in said

@@ -18,7 +18,7 @@ from tests.training.score.lists import KINDS, table
 from training.score.__main__ import CANNOT, COMPLETE, WITH_ERRORS
 from training.score.manifest import Group, Nodule, read_manifest
 from training.score.rows import COLUMNS, row_of
-from training.score.worker import Scorer
+from training.score.scorer import Scorer
 
 WEIGHTS = ROOT / "weights"
 
@@ -86,7 +86,7 @@ def test_a_file_is_read_once_for_all_its_nodules(score, mixed, tmp_path, monkeyp
         read.append(Path(sources[0].name).name if sources else None)
         return real(decoder, sources, *rest)
 
-    monkeypatch.setattr("training.score.worker.Decoder.read", counted)
+    monkeypatch.setattr("training.score.scorer.Decoder.read", counted)
     score(mixed[0], "--out", tmp_path / "scores.csv")
     assert read == ["cut.png", "crop.png", "0.dcm", "stack.zip", "letter.txt", None, "crop.png"]
 

@@ -7,11 +7,13 @@ import pytest
 
 from tests.training.score.fragile import Fragile, Hopeless, Stillborn
 from training.score.manifest import Group
-from training.score.workers import InOwnProcess, rows_of
+from training.score.workers import OwnProcess, rows_of
+
+pytestmark = pytest.mark.slow
 
 
 def read_by_processes(make, names):
-    workers = [InOwnProcess(make) for _ in range(2)]
+    workers = [OwnProcess(make) for _ in range(2)]
     try:
         groups = [Group(Path(name), "", ()) for name in names]
         return {group.path.name: rows for group, rows in rows_of(groups, workers)}

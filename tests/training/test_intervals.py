@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from training.evaluation.metrics import auc, bootstrap_by_patient
+from training.evaluation.metrics import auc
+from training.intervals import bootstrap_by_patient, clopper_pearson, wilson
 
 
 def test_one_patient_has_an_interval_of_one_value():
@@ -75,3 +76,17 @@ def test_draws_in_which_the_statistic_is_undefined_are_drawn_again():
 def test_the_interval_of_an_auc_over_few_patients_is_a_number():
     labels, scores = np.array([0, 0, 1]), np.array([0.1, 0.4, 0.8])
     assert bootstrap_by_patient(auc, np.arange(3), labels, scores, repeats=50) == (1.0, 1.0)
+
+
+def test_wilson_intervals():
+    assert wilson(0.5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    assert wilson(0.0, 26) == pytest.approx((0.0, 0.1287), abs=1e-4)
+    assert wilson(1.0, 26) == pytest.approx((0.8713, 1.0), abs=1e-4)
+
+
+def test_exact_intervals():
+    """Of 0, 1 and all of a few the bounds have closed forms."""
+    assert clopper_pearson(0, 10) == pytest.approx((0.0, 1 - 0.025**0.1))
+    assert clopper_pearson(10, 10) == pytest.approx((0.025**0.1, 1.0))
+    assert clopper_pearson(1, 2) == pytest.approx((1 - 0.975**0.5, 0.975**0.5))
+    assert clopper_pearson(0, 0) == (0.0, 1.0)

@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from training.evaluation.baselines import auc_with_interval
 from training.evaluation.metrics import (
     auc,
-    bootstrap_by_patient,
+    auc_with_interval,
     brier,
     calibration_error,
     calibration_noise,
     confusion,
     predictive_values,
-    reliability,
+    reliability_bins,
 )
+from training.intervals import bootstrap_by_patient
 
 SCREENING_PREVALENCE = 0.10
 GRID = np.linspace(0, 1, 51)  # false-positive rates of a ROC curve
@@ -20,7 +20,9 @@ HISTOGRAM_BINS = 20
 ROC_DRAWS = 500
 
 
-def performance(patients, labels, scores, probabilities):
+def performance(
+    patients: np.ndarray, labels: np.ndarray, scores: np.ndarray, probabilities: np.ndarray
+) -> dict[str, float]:
     """AUC of the scores with its interval; Brier score and calibration error of the probabilities; counts.
 
     Scores come before any calibration: ranked by probabilities of several cross-fitted calibrations, nodules
@@ -37,7 +39,7 @@ def performance(patients, labels, scores, probabilities):
     }
 
 
-def operating_point(patients, labels, called):
+def operating_point(patients: np.ndarray, labels: np.ndarray, called: np.ndarray) -> dict[str, float]:
     """Sensitivity and specificity with their intervals, accuracy, predictive values at two prevalences."""
     result = confusion(labels, called.astype(float), 0.5)
     for name, chosen in (("sensitivity", labels == 1), ("specificity", labels == 0)):
@@ -52,10 +54,12 @@ def operating_point(patients, labels, called):
     return result
 
 
-def abstention(patients, labels, scores, called, deferred):
+def abstention(
+    patients: np.ndarray, labels: np.ndarray, scores: np.ndarray, called: np.ndarray, deferred: np.ndarray
+) -> dict:
     """Coverage, and the figures of kept and deferred cases; `labels` may hold indeterminate nodules (-1)."""
     judged = labels >= 0
-    result = {
+    result: dict = {
         "coverage": float((~deferred[judged]).mean()),
         "deferred_of_indeterminate": float(deferred[~judged].mean()) if (~judged).any() else None,
     }
@@ -67,7 +71,7 @@ def abstention(patients, labels, scores, called, deferred):
     return result
 
 
-def curves(patients, labels, scores, probabilities):
+def curves(patients: np.ndarray, labels: np.ndarray, scores: np.ndarray, probabilities: np.ndarray) -> dict:
     """What the figures draw: ROC with a band, reliability, histograms of benign and malignant nodules.
 
     And the probabilities themselves, in order: among which of them another case lies.
@@ -79,14 +83,14 @@ def curves(patients, labels, scores, probabilities):
     histograms = {name: np.histogram(given, edges)[0].tolist() for name, given in ordered.items()}
     return {
         "roc": _roc(patients, labels, scores),
-        "reliability": reliability(labels, probabilities),
+        "reliability": reliability_bins(labels, probabilities),
         "histogram": {"edges": edges.tolist(), **histograms},
         "probabilities": {name: given.tolist() for name, given in ordered.items()},
     }
 
 
-def _roc(patients, labels, scores):
-    def sensitivities(labels, scores):
+def _roc(patients: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> dict[str, list[float]]:
+    def sensitivities(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
         auc(labels, scores)  # ValueError where a draw has one class only
         benign = np.sort(scores[labels == 0])[::-1]
         malignant = np.sort(scores[labels == 1])

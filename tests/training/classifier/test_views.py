@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.classifier.augment import random_patch
+from training.classifier.views import random_patch
 
 MIDDLE = 31.5
 

@@ -1,13 +1,17 @@
 """What reads the nodules of one file after the other, with the models in memory."""
 
 from functools import partial
+from pathlib import Path
+from typing import BinaryIO
 
+from models.imaging.scan import Scan
 from models.inference.classifier import CONSENSUS, ModelRegistry
 from models.inference.detection.search import find_location
 from models.inference.pipeline import analyse
 from models.ingest.fields import asked_location, number
 from models.ingest.sandbox.decoder import Decoder
 from models.ingest.source import Source
+from training.score.manifest import Group, Nodule, Row
 from training.score.rows import failed_row, row_of
 
 
@@ -21,8 +25,7 @@ class Scorer:
     registry : ModelRegistry, optional
         Loaded models, in place of those in `weights`.
     decoder : Decoder, optional
-        Reads files, each in a process of its own: one that crashes a library, or never ends, costs its own
-        rows.
+        Reads files in processes of their own: one that crashes a library, or never ends, costs its own rows.
 
     Raises
     ------
@@ -30,25 +33,17 @@ class Scorer:
         A model is unavailable: a list is not scored by fewer than five.
     """
 
-    def __init__(self, weights, registry=None, decoder=None):
+    def __init__(
+        self, weights: Path, registry: ModelRegistry | None = None, decoder: Decoder | None = None
+    ) -> None:
         self._decoder = decoder or Decoder(weights=weights)
         self._registry = registry or ModelRegistry(weights)
         if self._registry.problems or self._registry.localiser is None:
             problems = " ".join(self._registry.problems.values()) or "The localiser cannot be used."
             raise RuntimeError(f"Not all models are available: {problems}")
 
-    def score(self, group):
-        """The rows of a group's nodules, in their order; nothing that is wrong with the file is raised.
-
-        Parameters
-        ----------
-        group : Group
-
-        Returns
-        -------
-        list of dict
-            See `training.score.rows.COLUMNS`.
-        """
+    def score(self, group: Group) -> list[Row]:
+        """The rows of a group's nodules, in their order; nothing that is wrong with the file is raised."""
         try:
             spacing_mm = number({"spacing_mm": group.spacing_mm}, "spacing_mm")
             scan = self._decoder.read(sources_in(group.path), spacing_mm)
@@ -56,7 +51,7 @@ class Scorer:
             return [failed_row(nodule, error) for nodule in group.nodules]
         return [self._row(scan, nodule) for nodule in group.nodules]
 
-    def _row(self, scan, nodule):
+    def _row(self, scan: Scan, nodule: Nodule) -> Row:
         try:
             roi = find_location(scan, self._registry.localiser, *asked_location(nodule.fields))
             return row_of(nodule, analyse(scan, roi, CONSENSUS, self._registry))
@@ -64,9 +59,13 @@ class Scorer:
             return failed_row(nodule, error)
 
 
-def sources_in(path):
+def sources_in(path: Path) -> list[Source]:
     """The file or ZIP at a path, or the files of the folder there."""
     if not path.exists():
         raise FileNotFoundError
     paths = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    return [Source(str(file), partial(file.open, "rb")) for file in paths]
+    return [Source(str(file), partial(_open, file)) for file in paths]
+
+
+def _open(path: Path) -> BinaryIO:
+    return open(path, "rb")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.training.data.made_nodules import share_of_pairs
-from training.evaluation.evidence import abstention, curves, operating_point, performance
+from training.evaluation.performance import abstention, curves, operating_point, performance
 
 PATIENTS = np.array([f"P{n}" for n in range(10)])
 LABELS = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
