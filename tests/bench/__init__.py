@@ -5,15 +5,14 @@ does not. It is no test of the suite: it takes half an hour, and its figures are
 
     python -m tests.bench --out bench.json          all sections, and a file of the figures
     python -m tests.bench --only http,forward       some of them
-    python -m tests.bench --table bench.json        the table of such a file again
-    python -m tests.bench.series                    how long a series of 300 slices takes to read
 
 Sections
 --------
 http
     A verdict (PNG crop in, JSON with all five models out) against the bare forward passes of the same eight
-    views: at most 1.3; the result page, saliency maps included, against the JSON: at most 2.5. Server, bare
-    passes and all are one gunicorn with the configuration that is shipped; the client is another process.
+    views: at most 1.3; the result page, whose saliency maps come later, against the JSON: at most 1.2.
+    Server, bare passes and all are one gunicorn with the configuration that is shipped; the client is
+    another process.
 forward
     The forward pass of each model against ONNX Runtime on the same weights, patches and threads: at most 1.3
     for eight patches; one patch is reported, too. Needs ``pip install -r tests/bench/requirements.txt``.
@@ -24,7 +23,10 @@ load
 start, memory
     Until ready, and megabytes of all processes of the server before and after mixed requests.
 profile
-    Where the time of a verdict, of a page and of the saliency maps goes.
+    In which functions of the project a verdict and a page spend their time.
+series
+    How long a series of 300 slices takes to read, and how much memory: not compressed, at most 4 s on two
+    cores, and 2.2 times its pixel data.
 
 What is compared takes turns, warm, and medians of many turns are divided, so that other load on the machine
 hits all sides. Servers listen on 127.0.0.1 alone and are stopped at the end, and at Ctrl-C.

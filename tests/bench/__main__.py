@@ -1,6 +1,7 @@
 """The command; see `tests.bench`."""
 
 import argparse
+import json
 import os
 import platform
 import sys
@@ -13,71 +14,59 @@ from pathlib import Path
 import tests.bench
 from tests.bench.forward import forward
 from tests.bench.load import load
-from tests.bench.memory import LATE, memory, start
+from tests.bench.memory import memory, start
 from tests.bench.profile import profile
-from tests.bench.server import configuration, stoppable
-from tests.bench.table import as_json, as_text, from_json
+from tests.bench.series import series
+from tests.bench.server import stoppable
+from tests.bench.table import as_text, is_missed
 from tests.bench.verdict import plain, verdict
 
-SECTIONS = {  # name: what measures it, and the options that it takes
-    "http": (verdict, ["repeats"]),
-    "forward": (forward, ["repeats"]),
-    "plain": (plain, ["repeats"]),
-    "start": (start, ["starts"]),
-    "load": (load, ["seconds"]),
-    "memory": (memory, ["requests"]),
-    "profile": (profile, ["repeats"]),
+SECTIONS = {  # name: what measures it, and the option that it takes
+    "http": (verdict, "repeats"),
+    "forward": (forward, "repeats"),
+    "plain": (plain, "repeats"),
+    "start": (start, "starts"),
+    "load": (load, "seconds"),
+    "memory": (memory, "requests"),
+    "profile": (profile, "repeats"),
+    "series": (series, "slices"),
 }
 PACKAGES = ("tensorflow-cpu", "tensorflow", "keras", "numpy", "onnxruntime", "gunicorn")
 
 
-def main(arguments=None):
+def main():
     """Measure, print the table, and write the file; the exit status."""
-    options = _options(arguments)
-    if options.table:
-        rows, about = from_json(options.table.read_text())
-    else:
-        rows, about = _measured(options), about_here()
-        if options.out:
-            options.out.write_text(as_json(rows, about))
+    options = parser().parse_args()
+    rows, about = [], about_here()
+    for name in options.only.split(","):
+        print(f"measuring: {name}", file=sys.stderr, flush=True)
+        measure, option = SECTIONS[name]
+        with ProcessPoolExecutor(1, get_context("spawn"), initializer=stoppable) as process:
+            rows += process.submit(measure, getattr(options, option)).result()
+    if options.out:
+        noted = [row._asdict() | {"missed": is_missed(row)} for row in rows]
+        options.out.write_text(json.dumps({"about": about, "rows": noted}, indent=1) + "\n")
     print(as_text(rows), "", "; ".join(f"{name} {value}" for name, value in about.items()), sep="\n")
-    missed = [row for row in rows if row.holds is False]
-    print(f"{len(missed)} of {sum(row.holds is not None for row in rows)} bounds missed")
-    return 1 if missed else 0
+    missed = sum(is_missed(row) for row in rows)
+    print(f"{missed} of {sum(bool(row.at_most or row.at_least) for row in rows)} bounds missed")
+    return int(missed > 0)
 
 
-def _options(arguments):
-    parser = argparse.ArgumentParser(
+def parser():
+    """The command's options."""
+    options = argparse.ArgumentParser(
         "python -m tests.bench",
         description=tests.bench.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--only", type=_sections, default=list(SECTIONS), help=", ".join(SECTIONS))
-    parser.add_argument("--repeats", type=int, default=30, help="turns that medians are taken of")
-    parser.add_argument("--starts", type=int, default=3, help="starts of the server")
-    parser.add_argument("--seconds", type=float, default=30, help="of load, for each number of clients")
-    parser.add_argument("--requests", type=int, default=LATE, help="mixed requests, for the memory")
-    parser.add_argument("--out", type=Path, help="JSON file to write")
-    parser.add_argument("--table", type=Path, help="print the table of this file and measure nothing")
-    return parser.parse_args(arguments)
-
-
-def _sections(text):
-    names = text.split(",")
-    if unknown := set(names) - set(SECTIONS):
-        raise argparse.ArgumentTypeError(f"no such section: {', '.join(sorted(unknown))}")
-    return names
-
-
-def _measured(options):
-    """The rows of all sections that were asked for, each measured in a fresh process."""
-    rows = []
-    for name in options.only:
-        print(f"measuring: {name}", file=sys.stderr, flush=True)
-        measure, given = SECTIONS[name]
-        with ProcessPoolExecutor(1, get_context("spawn"), initializer=stoppable) as process:
-            rows += process.submit(measure, *(getattr(options, option) for option in given)).result()
-    return rows
+    options.add_argument("--only", default=",".join(SECTIONS), help="sections, with commas between them")
+    options.add_argument("--repeats", type=int, default=30, help="turns that medians are taken of")
+    options.add_argument("--starts", type=int, default=3, help="starts of the server")
+    options.add_argument("--seconds", type=float, default=30, help="of load, for each number of clients")
+    options.add_argument("--requests", type=int, default=2000, help="mixed requests, for the memory")
+    options.add_argument("--slices", type=int, default=300, help="of the series")
+    options.add_argument("--out", type=Path, help="JSON file to write")
+    return options
 
 
 def about_here():
@@ -94,7 +83,6 @@ def about_here():
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         **found,
-        "server": configuration(),
     }
 
 

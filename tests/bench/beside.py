@@ -1,10 +1,7 @@
-"""The application, and beside it in the same process what it is compared with.
-
-For gunicorn: ``tests.bench.beside:create()``. Under ``/beside`` it answers the bare forward passes, timed
-within the process and run by the same kind of thread as a request. It is no part of the application.
-"""
+"""What the application is compared with, for gunicorn; no part of the application."""
 
 import time
+from functools import cache
 
 import numpy as np
 from flask import Flask, jsonify, request
@@ -15,17 +12,13 @@ from app import create_app
 from models.imaging.patch import PATCH
 from models.inference.views import eight_views
 from models.networks.registry import ARCHITECTURES
-from tests.bench.inputs import crop_patches
+from tests.bench.forward import keras_model
+from tests.bench.server import crop_patches
 
 
 def create():
-    """The WSGI application."""
-    app = create_app()
-    return DispatcherMiddleware(app, {"/beside": _beside(app)})
-
-
-def _beside(app):
-    beside = Flask("beside")
+    """The application, and under ``/beside`` its bare forward passes, timed within the process."""
+    app, beside = create_app(), Flask("beside")
 
     @beside.get("/bare")
     def bare():
@@ -42,7 +35,28 @@ def _beside(app):
             return jsonify(app.registry.predict(*keys, patches).score)
         return jsonify({key: answer.score for key, answer in app.registry.predict_all(patches).items()})
 
-    return beside
+    return DispatcherMiddleware(app, {"/beside": beside})
+
+
+def create_plain():
+    """What the usual tutorial on Flask and Keras does: open, resize, and `predict` with each model.
+
+    TensorFlow is as it comes; a model is loaded when it is first asked for, and then kept.
+    """
+    plain = Flask("plain")
+    model = cache(keras_model)
+
+    @plain.get("/healthz")
+    def healthz():
+        return "ready"
+
+    @plain.post("/plain")
+    def predict():
+        patches, keys = asked()
+        answers = {key: model(key).predict(patches, verbose=0)["rating"].mean(axis=0) for key in keys}
+        return jsonify({key: answer.tolist() for key, answer in answers.items()})
+
+    return plain
 
 
 def asked():

@@ -1,75 +1,89 @@
-"""Throughput and latency under 1, 4, 16 and 64 clients at once, and how quickly the surplus is refused."""
+"""Throughput and latency under 1, 4, 16 and 64 clients at once, and how quickly the surplus is refused.
 
-import json
-import subprocess
-import sys
+Each client is a thread with one connection that asks for a verdict as soon as it has the last one (a closed
+loop). Who is refused waits `BACK_OFF_S` and asks again: a server's Retry-After of some seconds would leave
+places empty that a real crowd fills, and no wait at all would measure the client's own hunger for the
+processor.
+"""
+
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
-from tests.bench.client import Client, form, must
-from tests.bench.inputs import crop_png
-from tests.bench.load_client import BACK_OFF_S
-from tests.bench.server import ROOT, configuration, running
+import numpy as np
+from urllib3.exceptions import HTTPError
+
+from tests.bench.server import Client, crop_png, form, running
 from tests.bench.table import Row
-from tests.bench.timing import percentile
 
 CLIENTS = (1, 4, 16, 64)
+BACK_OFF_S = 0.2
 AT_16, REFUSED_MS = 0.95, 250  # of the best throughput; a refusal "at once", on cores that are all busy
-EXPECTED = {200, 503}
 
 
-def load(seconds, clients=CLIENTS):
+class Seen(NamedTuple):
+    """One answer: its status (0 is a broken connection), seconds, whether it was in time, Retry-After."""
+
+    status: int
+    seconds: float
+    in_time: bool
+    retry_after: str | None
+
+
+def load(seconds):
     """Rows for each number of clients; `seconds` each."""
-    with running() as server:
-        client, sent = Client(server.port), form(crop_png())
+    rows, throughput = [], {}
+    with running() as (server, _):
         for _ in range(3):
-            must(client.post("/api/v1/predict", sent))
-        client.close()
-        seen = {n: _ask(server.port, n, seconds) for n in clients}
-    return rows_of(seen, seconds)
-
-
-def rows_of(seen, seconds):
-    """Rows for what numbers of clients saw: begin, status, duration and Retry-After of each answer."""
-    rows = [row for n in seen for row in _rows(n, seen[n], seconds)]
-    return rows + _best({n: _throughput(answers, seconds) for n, answers in seen.items()})
-
-
-def _ask(port, n_clients, seconds):
-    command = [sys.executable, "-m", "tests.bench.load_client", *map(str, (port, n_clients, seconds))]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=seconds + 300)
-    return json.loads(done.stdout)
-
-
-def _throughput(seen, seconds):
-    """Verdicts a second, of those that came before the time was up."""
-    return sum(status == 200 and begun + taken <= seconds for begun, status, taken, _ in seen) / seconds
-
-
-def _rows(n_clients, seen, seconds):
-    section = f"load: {n_clients} client{'s' * (n_clients > 1)} for {seconds:g} s"
-    taken = {code: [1000 * t for _, status, t, _ in seen if status == code] for code in EXPECTED}
-    counts = Counter(status for _, status, *_ in seen)
-    by_status = ", ".join(f"{status}: {n}" for status, n in sorted(counts.items()))
-    yield Row(section, "verdicts a second", _throughput(seen, seconds), "/s", detail=by_status)
-    for percent in (50, 95, 99):
-        yield Row(section, f"p{percent} of a verdict", percentile(taken[200], percent))
-    errors = sum(n for status, n in counts.items() if status not in EXPECTED)
-    detail = f"{configuration()}; 0 is a broken connection"
-    yield Row(section, "errors but 503", errors, "", at_most=0, detail=detail)
-    if not taken[503]:
-        return
-    detail = f"refused clients ask again after {BACK_OFF_S} s"
-    yield Row(section, "refusals (503) a second", len(taken[503]) / seconds, "/s", detail=detail)
-    yield Row(section, "p50 of a refusal", percentile(taken[503], 50), at_most=REFUSED_MS)
-    yield Row(section, "p99 of a refusal", percentile(taken[503], 99))
-    told = sum(wait is not None for _, status, _, wait in seen if status == 503)
-    yield Row(section, "refusals with Retry-After", told / len(taken[503]), "", at_least=1)
-
-
-def _best(throughput):
-    section, best = "load: all", max(throughput, key=throughput.get)
-    if 16 not in throughput:
-        return []
+            Client(server.port).must("/api/v1/predict", form(crop_png()))
+        for clients in CLIENTS:
+            with ThreadPoolExecutor(clients) as crowd:
+                asking = [crowd.submit(ask_for, server.port, seconds) for _ in range(clients)]
+            seen = [each for asked in asking for each in asked.result()]
+            throughput[clients] = sum(each.status == 200 and each.in_time for each in seen) / seconds
+            rows += rows_of(f"load: clients {clients}, {seconds:g} s", seen, throughput[clients], seconds)
+    best = max(throughput, key=throughput.get)
     share = throughput[16] / throughput[best] if throughput[best] else 0.0
     detail = f"best: {throughput[best]:.2f} /s at {best}"
-    return [Row(section, "throughput at 16 / the best", share, "x", at_least=AT_16, detail=detail)]
+    return [*rows, Row("load: all", "throughput at 16 / the best", share, "x", at_least=AT_16, detail=detail)]
+
+
+def ask_for(port, seconds):
+    """What one client sees in so many seconds."""
+    client, sent, seen, end = Client(port), form(crop_png()), [], time.perf_counter() + seconds
+    while (begun := time.perf_counter()) < end:
+        try:
+            answer = client.ask("/api/v1/predict", sent)
+            status, wait = answer.status, answer.headers.get("Retry-After")
+        except HTTPError:
+            status, wait = 0, None
+        now = time.perf_counter()
+        seen.append(Seen(status, now - begun, now <= end, wait))
+        if status != 200:
+            time.sleep(BACK_OFF_S)
+    return seen
+
+
+def rows_of(section, seen, throughput, seconds):
+    """Rows of one number of clients."""
+    counts = Counter(each.status for each in seen)
+    by_status = ", ".join(f"{status}: {n}" for status, n in sorted(counts.items()))
+    yield Row(section, "verdicts a second", throughput, "/s", detail=by_status)
+    for percent in (50, 95, 99):
+        yield Row(section, f"p{percent} of a verdict", percentile_ms(seen, 200, percent))
+    errors = sum(counts.values()) - counts[200] - counts[503]
+    yield Row(section, "errors but 503", errors, "", at_most=0, detail="0 is a broken connection")
+    if counts[503]:
+        detail = f"refused clients ask again after {BACK_OFF_S} s"
+        yield Row(section, "refusals (503) a second", counts[503] / seconds, "/s", detail=detail)
+        yield Row(section, "p50 of a refusal", percentile_ms(seen, 503, 50), at_most=REFUSED_MS)
+        yield Row(section, "p99 of a refusal", percentile_ms(seen, 503, 99))
+        told = sum(each.status == 503 and each.retry_after is not None for each in seen)
+        yield Row(section, "refusals with Retry-After", told / counts[503], "", at_least=1)
+
+
+def percentile_ms(seen, status, percent):
+    """A percentile of the times of answers of a status; nan of none."""
+    taken = [1000 * each.seconds for each in seen if each.status == status]
+    return float(np.percentile(taken, percent)) if taken else float("nan")

@@ -1,95 +1,62 @@
-"""The server that is measured: gunicorn in processes of its own, with the configuration that is shipped.
+"""The server that is measured, gunicorn with the configuration that is shipped, and a client of it."""
 
-JAX, which the tests need and TensorFlow imports where it finds it, is hidden: users' servers have none.
-"""
-
+import io
 import os
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+from PIL import Image
+from urllib3 import HTTPConnectionPool
+from urllib3.filepost import encode_multipart_formdata
 
-from models.inference.runtime.serving import FOR_SERVING
+from models.imaging.phantom import draw_phantom
+from models.inference.runtime.process import FOR_SERVING
 from tests import WITHOUT_JAX
-from tests.bench.client import get
+from tests.servers import HOST, ROOT, ask, free_port, started, wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = ROOT / ".deploy" / "gunicorn.conf.py"
-PLAIN = ("--threads", "80", "--timeout", "300")  # where no configuration is shipped
-READY_S, STOP_S = 180, 30
-APP, BESIDE = "app:create_app()", "tests.bench.beside:create()"
-PLAIN_WAY = "tests.bench.plain:create()"
-AS_IT_COMES = dict.fromkeys(FOR_SERVING, "0")  # no setting of ours
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running server.
-
-    Attributes
-    ----------
-    port : int
-    ready_s : float
-        From the start of its process to the first 200 of ``/healthz``.
-    process : psutil.Process
-        Its master.
-    """
-
-    port: int
-    ready_s: float
-    process: psutil.Process
-
-    def memory_mb(self):
-        """Megabytes of the master and all below it: resident sets added up, and proportional sets (PSS).
-
-        Resident sets count pages that processes share once each; proportional sets share them out, so that
-        their sum is what the server takes of the machine. Without PSS (not Linux) both are the same.
-        """
-        resident = proportional = 0
-        for process in (self.process, *self.process.children(recursive=True)):
-            try:
-                taken = process.memory_full_info()
-            except psutil.NoSuchProcess:  # a child that has just done its work
-                continue
-            resident += taken.rss
-            proportional += getattr(taken, "pss", taken.rss)
-        return resident / 1e6, proportional / 1e6
+APP, BESIDE, PLAIN_WAY = (
+    "app:create_app()",
+    "tests.bench.beside:create()",
+    "tests.bench.beside:create_plain()",
+)
+READY_S, ANSWER_S = 180, 120
 
 
 @contextmanager
-def running(app=APP, **settings):
-    """Start the server on a free port of 127.0.0.1, wait until it is ready, and stop it whatever happens.
+def running(app=APP):
+    """A server on a free port, from the first 200 of ``/healthz`` until it has ended.
 
-    Parameters
-    ----------
-    app : str
-        `APP`, `BESIDE` with what is compared in the same process, or `PLAIN_WAY`.
-    **settings
-        Of the application, by name.
+    JAX, which the tests need and TensorFlow imports where it finds it, is hidden: users' servers have none.
+    The plain way runs without our settings of TensorFlow.
 
-    Raises
+    Yields
     ------
-    RuntimeError
-        It ended, or was not ready in time; with the end of what it wrote.
+    server : tests.servers.Server
+    ready_s : float
+        From the start of its process until it was ready.
     """
-    port = _free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        log, start = Path(folder, "log"), time.perf_counter()
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                _command(app, port), cwd=ROOT, stdout=out, stderr=out, env=_environment(app, folder, settings)
-            )
-        try:
-            yield Server(port, _wait(process, port, start, log), psutil.Process(process.pid))
-        finally:
-            _stop(process)
+    for name in [name for name in os.environ if name.startswith(("NODULE_", "GUNICORN_"))]:
+        del os.environ[name]
+    os.environ["PYTHONPATH"] = os.pathsep.join([WITHOUT_JAX, str(ROOT)])
+    os.environ.update(dict.fromkeys(FOR_SERVING, "0") if app == PLAIN_WAY else {})
+    port, start = free_port(), time.perf_counter()
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-c",
+        ".deploy/gunicorn.conf.py",
+        "--bind",
+        f"{HOST}:{port}",
+        app,
+    ]
+    with tempfile.TemporaryDirectory() as folder, started(command, Path(folder), port, {}) as server:
+        wait_until(lambda: ask(port, "/healthz").status == 200, READY_S)
+        yield server, time.perf_counter() - start
 
 
 def stoppable():
@@ -97,53 +64,52 @@ def stoppable():
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def configuration():
-    """Which configuration of gunicorn is used."""
-    return ".deploy/gunicorn.conf.py" if SHIPPED.exists() else f"gunicorn {' '.join(PLAIN)}"
+class Client:
+    """Sends one request after the other on a connection that is kept open, as a page of the server does."""
+
+    def __init__(self, port):
+        self._pool = HTTPConnectionPool(HOST, port, maxsize=1, timeout=ANSWER_S, retries=False)
+        self._headers = {"Sec-Fetch-Site": "same-origin", "Origin": f"http://{HOST}:{port}"}
+
+    def ask(self, path, form=None):
+        """The answer to a GET, or to a POST of what `form` made; its `seconds` are a further attribute."""
+        body, media_type = form or (None, None)
+        headers = self._headers | ({"Content-Type": media_type} if form else {})
+        start = time.perf_counter()
+        answer = self._pool.request(
+            "POST" if form else "GET", path, body=body, headers=headers, redirect=False
+        )
+        answer.seconds = time.perf_counter() - start
+        if given := answer.headers.get("Set-Cookie"):
+            self._headers["Cookie"] = given.partition(";")[0]
+        return answer
+
+    def must(self, path, form=None, statuses=(200,)):
+        """An answer with an expected status; RuntimeError where it is another one."""
+        answer = self.ask(path, form)
+        if answer.status not in statuses:
+            raise RuntimeError(f"Expected {statuses}. Received: {answer.status} {answer.data[:300]!r}")
+        return answer
 
 
-def _command(app, port):
-    how = ("-c", str(SHIPPED)) if SHIPPED.exists() else PLAIN
-    return [sys.executable, "-m", "gunicorn", *how, "--bind", f"127.0.0.1:{port}", app]
+def form(data, name="image.png", **fields):
+    """A form with one file, encoded once for many requests."""
+    return encode_multipart_formdata({"image": (name, data), **{key: str(fields[key]) for key in fields}})
 
 
-def _environment(app, folder, settings):
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("NODULE_", "GUNICORN_"))
-    }
-    as_it_comes = AS_IT_COMES if app == PLAIN_WAY else {}
-    own = {f"NODULE_{name}": str(value) for name, value in settings.items()}
-    path = os.pathsep.join([WITHOUT_JAX, str(ROOT)])
-    return kept | {"NODULE_STORE": f"{folder}/store", "PYTHONPATH": path} | as_it_comes | own
+def crop_png():
+    """A nodule crop of 128 x 128 pixels."""
+    stream = io.BytesIO()
+    Image.fromarray(draw_phantom("spiculated")).save(stream, "PNG")
+    return stream.getvalue()
 
 
-def _free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+def crop_patches():
+    """The eight views of the crop: shape (8, pixels, pixels, 3), float32."""
+    from models.imaging.scan import locate
+    from models.inference.views import views
+    from models.ingest.read import read_scan
 
-
-def _wait(process, port, start, log):
-    while time.perf_counter() - start < READY_S:
-        if process.poll() is not None:
-            break
-        if get(port, "/healthz") == 200:
-            return time.perf_counter() - start
-        time.sleep(0.05)
-    raise RuntimeError(f"The server did not become ready:\n{log.read_text(errors='replace')[-2000:]}")
-
-
-def _stop(process):
-    """Ask the master to stop; then end what is left of it and of its children."""
-    family = []
-    if process.poll() is None:
-        family = psutil.Process(process.pid).children(recursive=True)
-        process.terminate()
-    try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    for child in family:
-        if child.is_running():  # psutil knows a process by its start time, too: never a stranger's
-            child.kill()
+    scan = read_scan([("crop.png", crop_png())])
+    roi = locate(scan)
+    return views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)

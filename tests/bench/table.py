@@ -1,24 +1,16 @@
-"""What was measured, row by row: each with its bound, and whether it holds."""
+"""What was measured, row by row, each with its bound; and times side by side."""
 
-import json
-from dataclasses import asdict, dataclass
+import time
+from itertools import groupby
+from statistics import median
+from typing import NamedTuple
+
+PAUSE_S = 0.1  # between two turns: threads of ONNX Runtime spin for work some time after their last
+WARM = 3  # turns before the first that counts
 
 
-@dataclass(frozen=True)
-class Row:
-    """One measured value.
-
-    Attributes
-    ----------
-    section, name : str
-    value : float
-    unit : str
-        ``x`` for a ratio.
-    at_most, at_least : float, optional
-        The bound; a row without one is there to be read.
-    detail : str
-        What the value was made of.
-    """
+class Row(NamedTuple):
+    """One measured value; without a bound it is there to be read. The unit of a ratio is ``x``."""
 
     section: str
     name: str
@@ -28,47 +20,41 @@ class Row:
     at_least: float | None = None
     detail: str = ""
 
-    @property
-    def holds(self):
-        """Whether the bound is kept; None where there is none."""
-        if self.at_most is None and self.at_least is None:
-            return None
-        fits_below = self.at_most is None or self.value <= self.at_most
-        return fits_below and (self.at_least is None or self.value >= self.at_least)
 
-    @property
-    def bound(self):
-        """The bound in words; empty where there is none."""
-        words = {"at most": self.at_most, "at least": self.at_least}
-        return ", ".join(f"{word} {limit:g}" for word, limit in words.items() if limit is not None)
+def is_missed(row):
+    """Whether a value is beyond its bound."""
+    too_much = row.at_most is not None and row.value > row.at_most
+    return too_much or (row.at_least is not None and row.value < row.at_least)
 
 
 def as_text(rows):
     """The rows as lines of a table, a heading a section."""
-    width = max((len(row.name) for row in rows), default=0)
-    lines, section = [], None
-    for row in rows:
-        if row.section != section:
-            section = row.section
-            lines += ["", section]
-        verdict = {None: "", True: "holds", False: "MISSED"}[row.holds]
-        value = f"{_rounded(row.value):>9} {row.unit:<5}"
-        lines.append(f"  {row.name:<{width}} {value} {row.bound:<14} {verdict:<6} {row.detail}".rstrip())
+    width, lines = max((len(row.name) for row in rows), default=0), []
+    for section, those in groupby(rows, lambda row: row.section):
+        lines += ["", section]
+        for row in those:
+            bound = "" if row.at_most is None else f"at most {row.at_most:g}"
+            bound = bound if row.at_least is None else f"at least {row.at_least:g}"
+            verdict = "" if not bound else "MISSED" if is_missed(row) else "holds"
+            value = f"{row.value:.0f}" if abs(row.value) >= 100 else f"{row.value:.2f}"
+            line = f"  {row.name:<{width}} {value:>9} {row.unit:<5} {bound:<14} {verdict:<6} {row.detail}"
+            lines.append(line.rstrip())
     return "\n".join(lines)
 
 
-def _rounded(value):
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2f}"
+def medians_ms(sides, repeats):
+    """Median milliseconds of each of `sides` (functions by name), which take turns, so many each.
 
-
-def as_json(rows, about):
-    """The rows and what they were measured on, as the text of a JSON file; see `from_json`."""
-    noted = [asdict(row) | {"holds": row.holds} for row in rows]
-    return json.dumps({"about": about, "rows": noted}, indent=1) + "\n"
-
-
-def from_json(text):
-    """(rows, about) of a file that `as_json` made."""
-    kept = json.loads(text)
-    rows = [Row(**{name: row[name] for name in row if name != "holds"}) for row in kept["rows"]]
-    return rows, kept["about"]
+    A side may return its own seconds; else the call is timed. The order rotates from turn to turn.
+    """
+    names, seconds = list(sides), {name: [] for name in sides}
+    for turn in range(-WARM, repeats):
+        shift = turn % len(names)
+        for name in names[shift:] + names[:shift]:
+            time.sleep(PAUSE_S)
+            start = time.perf_counter()
+            own = sides[name]()
+            taken = time.perf_counter() - start
+            if turn >= 0:
+                seconds[name].append(own if isinstance(own, float) else taken)
+    return {name: 1000 * median(taken) for name, taken in seconds.items()}

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from models.errors import STATUS
+from models.web.errors import STATUS
 from tests.fuzz.inputs import JSON
 
 SECONDS = 10.0
@@ -28,12 +28,12 @@ class Answer:
     seconds: float
 
 
-def faults(asked, answer):
+def faults(url, answer):
     """What is wrong with an answer: sentences, none for a good one."""
-    return [*_faults(asked, answer)]
+    return [*_faults(url, answer)]
 
 
-def _faults(asked, answer):
+def _faults(url, answer):
     if answer.seconds > SECONDS:
         yield f"It took {answer.seconds:.1f} s."
     if answer.status >= 500 and answer.status != 503:
@@ -43,9 +43,9 @@ def _faults(asked, answer):
     if found := TRACES.search(answer.text):
         yield f"It tells of the program: {found[0]!r}."
     elif answer.status == 200:
-        yield from _faults_of_finding(answer.text) if asked.url == JSON else _faults_of_page(answer.text)
+        yield from _faults_of_finding(answer.text) if url == JSON else _faults_of_page(answer.text)
     elif answer.status:
-        yield from _faults_of_error(asked, answer)
+        yield from _faults_of_error(url, answer)
 
 
 def _faults_of_finding(text):
@@ -75,8 +75,8 @@ def _faults_of_page(text):
         yield "A page of status 200 is cut short or shows an error."
 
 
-def _faults_of_error(asked, answer):
-    code, message = error_of(asked.url, answer)
+def _faults_of_error(url, answer):
+    code, message = error_of(url, answer)
     if KNOWN.get(code) != answer.status:
         yield f"The code {code!r} does not go with the status {answer.status}."
     if not message.endswith((".", "!")):

@@ -1,12 +1,14 @@
-"""The inputs: each is made from a seed and its number alone, as the body of a request."""
+"""Broken uploads as Hypothesis draws them: whole files of every flavour, edited in a few places."""
 
 import io
-import random
+import re
+import struct
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tests.fuzz.mutations import mutate, truncate
+from hypothesis import strategies as st
+
 from tests.fuzz.seeds import packed, seeds
 
 JSON, HTML = "/api/v1/predict", "/predict"
@@ -15,111 +17,139 @@ HUGE = "9" * 5000  # digits: more than Python converts
 NUMBERS = ("NaN", "inf", "-inf", "1e308", "-1e308", "1e-320", "", " ", "0", "-0", "-1", "0,5", "1e9", HUGE)
 NUMBERS += ("0x10", "1_0", "٣", "½", "x", "\0", "null", "[1]", "1;2", "9" * 400, "\ud800", "<b>")
 MODELS = ("vgg16", "consensus", "", "VGG16", "../vgg16", "nosuch", "vgg16\0", "𝔳", "<script>", "m" * 10_000)
+FIELDS = ("row", "col", "slice", "spacing_mm", "model", "job", "click.x", "\0", "image")
 NAMES = ("", " ", ".", "..", "../../etc/passwd", "C:\\a\\b.dcm", "x.dcm", "DICOMDIR", ".hidden", "a" * 5000)
 NAMES += ("__MACOSX/._a.png", "ä ö.png", "\ud800.png", 'quo"te.png', "semi;colon.png", "new\nline.png")
 NAMES += ("٣.png", "²", "%00.png", "\0.png", HUGE, "a\r\nX-Evil: 1", "..\\..\\x.zip", "-rf", "|id")
 NAMES += ("<img src=x onerror=alert(1)>", "slice-{}.png", "%s%n")
+ENTRIES = re.compile(  # where the parts of a file begin, of ZIP, PNG, DICOM and JPEG: lengths stand near
+    rb"PK[\1\3\5][\2\4\6]|....(?:IHDR|PLTE|tRNS|IDAT|IEND)|[\2\x08\x18\x20\x28\x52\xe0\xfe\x7f]\0..[A-Z]{2}"
+    rb"|\xfe\xff[\0\r\xdd]\xe0|\xff[\xc0-\xfe]",
+    re.DOTALL,
+)
+EDGES = (0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
+DEFLATED = b"1.2.840.10008.1.2.1.99"
 
 
 @dataclass(frozen=True)
-class Input:
-    """A request.
+class Upload:
+    """A request: where it goes, its multipart/form-data body, and how it was made."""
 
-    Attributes
-    ----------
-    seed, number : int
-        From which it is made.
-    url : str
-        `JSON` or `HTML`.
-    body : bytes
-        multipart/form-data with `BOUNDARY`.
-    story : str
-        What it was made from, and how.
-    whole : bool
-        Whether it asks for an answer; the others name a place outside the image, so that all is decoded
-        and no model is asked.
-    """
-
-    seed: int
-    number: int
     url: str
-    body: bytes
+    body: bytes = field(repr=False)
     story: str
-    whole: bool
+
+    def _repr_pretty_(self, printer, _):
+        """What Hypothesis shows of it: not the body, which is long."""
+        printer.text(repr(self))
 
 
-def make_input(seed, number, every=8):
-    """Input `number` of a campaign, of which each `every`-th asks for an answer: JSON and HTML by turns."""
-    chance = random.Random(f"{seed}-{number}")
-    whole = number % every == 0
-    url = (JSON, HTML)[number // every % 2] if whole else chance.choice((JSON, HTML))
-    name, files = chance.choice(sorted(seeds().items()))
-    other = chance.choice(sorted(seeds().items()))[1]
-    files, ways = broken(files, chance, other[0][1])
-    fields = [] if whole else [("row", "-1"), ("col", "0")]
-    if chance.random() < 0.15:
-        files = [(chance.choice(NAMES), data) for _, data in files]
-        ways.append("names")
-    if chance.random() < 0.08:
-        fields = _odd_fields(chance) + fields
-        ways.append("fields")
+@st.composite
+def uploads(draw, wants_verdict):
+    """A request with broken files.
+
+    One that wants no verdict names a location outside the image: all is decoded, and no model is asked.
+    """
+    name = draw(st.sampled_from(sorted(seeds())))
+    files, other = list(seeds()[name]), seeds()[draw(st.sampled_from(sorted(seeds())))][0][1]
+    at = draw(st.integers(0, len(files) - 1))
+    files[at] = files[at][0], draw(broken(files[at][1], other))
+    fields = [] if wants_verdict else [("row", "-1"), ("col", "0")]
+    if draw(one_in(7)):
+        files = [(draw(st.sampled_from(NAMES)), data) for _, data in files]
+    if draw(one_in(12)):
+        odd = draw(st.lists(st.sampled_from(FIELDS), min_size=1, max_size=4))
+        fields = [(key, draw(st.sampled_from(MODELS if key == "model" else NUMBERS))) for key in odd] + fields
+    if len(files) > 1 and draw(one_in(10)):
+        files *= 2
     body = multipart(files, fields)
-    if chance.random() < 0.02:
-        body = truncate(body, chance)
-        ways.append("body")
-    return Input(seed, number, url, body, f"{name}: {', '.join(ways)}", whole)
+    if draw(one_in(50)):
+        body = body[: -draw(st.integers(1, 200))]
+    names = [name[:40] for name, _ in files]
+    return Upload(draw(st.sampled_from((JSON, HTML))), body, f"{name}, file {at} of {names}; {fields}"[:400])
 
 
-def broken(files, chance, other):
-    """The files of a request, one of them broken; and the names of the ways."""
-    files = list(files)
-    at = chance.randrange(len(files))
-    name, data = files[at]
-    inside = INSIDE.get(data[:2]) or INSIDE.get(data[128:132])
-    if inside and chance.random() < 0.5:
-        data, ways = inside(data, chance, other)
-    else:
-        data, ways = mutate(data, chance, other)
-    files[at] = name, data
-    if len(files) > 1 and chance.random() < 0.1:
-        files = files * 2
-        ways.append("twice")
-    return files, ways
+def one_in(n):
+    """True that often."""
+    return st.integers(0, n - 1).map(lambda number: number == n - 1)
 
 
-def _in_zip(data, chance, other):
-    """A member broken, and packed again as if nothing had happened."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        files = [(entry.filename, archive.read(entry)) for entry in archive.infolist()]
-        method = archive.infolist()[0].compress_type
-    at = chance.randrange(len(files))
-    changed, ways = mutate(files[at][1], chance, other)
-    name = chance.choice(NAMES[3:]) if chance.random() < 0.1 else files[at][0]
-    files[at] = name.encode("utf-8", "replace").decode(), changed
-    return packed(files, method), ["in ZIP", *ways]
+@st.composite
+def broken(draw, data, other):
+    """An edited file; half the time the edits are within what a ZIP or a deflated DICOM file packs."""
+    if data[:2] == b"PK" and draw(st.booleans()):
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            method = archive.infolist()[0].compress_type
+            files = [(entry.filename, archive.read(entry)) for entry in archive.infolist()]
+        at = draw(st.integers(0, len(files) - 1))
+        name = draw(st.sampled_from(NAMES[3:])) if draw(one_in(10)) else files[at][0]
+        files[at] = name.encode("utf-8", "replace").decode(), draw(edited(files[at][1], other))
+        return packed(files, method)
+    if DEFLATED in data[:400] and draw(st.booleans()):
+        end = 144 + int.from_bytes(data[140:144], "little")
+        deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        inner = draw(edited(zlib.decompress(data[end:], -zlib.MAX_WBITS), other))
+        return data[:end] + deflater.compress(inner) + deflater.flush()
+    return draw(edited(data, other))
 
 
-def _in_deflated(data, chance, other):
-    """The data set of a deflated DICOM file broken, and deflated again; other DICOM files just broken."""
-    end = 144 + int.from_bytes(data[140:144], "little")
-    if b"1.2.840.10008.1.2.1.99" not in data[:end]:
-        return mutate(data, chance, other)
-    inner = bytes(128) + b"DICM" + zlib.decompress(data[end:], -zlib.MAX_WBITS)
-    changed, ways = mutate(inner, chance, other)
-    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    return data[:end] + deflater.compress(changed[132:]) + deflater.flush(), ["in deflated", *ways]
+@st.composite
+def edited(draw, data, other):
+    """One to three edits: bits, numbers, ends, and whole stretches dropped, repeated, moved or exchanged."""
+    entries = [found.start() for found in ENTRIES.finditer(data)] or [0]
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(data)) | st.sampled_from(entries))
+        at = min(at + draw(st.integers(0, 12)), max(len(data) - 1, 0))
+        size = draw(st.sampled_from((1, 2, 4)) | st.integers(1, 2000))
+        piece, rest = data[at : at + size], data[at + size :]
+        way = draw(st.sampled_from((*WAYS, "number", "number")))
+        if way == "bits":
+            mask = draw(st.integers(1, 255))
+            data = data[:at] + bytes(byte ^ mask for byte in piece[:16]) + piece[16:] + rest
+        elif way == "number":
+            data = data[:at] + draw(number(data[at : at + min(size, 4)])) + data[at + min(size, 4) :]
+        elif way == "cut":
+            data = draw(st.sampled_from((data[:at], data[: -min(size, 16)])))
+        elif way == "head":
+            data = other[:size] + draw(st.sampled_from((data[size:], data)))
+        else:
+            start = draw(st.integers(0, max(len(other) - size, 0)))
+            to = draw(st.sampled_from(entries))
+            moved = rest[:to] + piece + rest[to:]
+            data = (
+                data[:at]
+                + {
+                    "drop": rest,
+                    "repeat": piece * draw(st.sampled_from((2, 3, 50))) + rest,
+                    "move": moved,
+                    "splice": other[start : start + size] + draw(st.sampled_from((rest, piece + rest))),
+                }[way]
+            )
+    return mended(data) if data[:4] == b"\x89PNG" and not draw(one_in(5)) else data
 
 
-INSIDE = {b"PK": _in_zip, b"DICM": _in_deflated}
+WAYS = ("bits", "number", "cut", "head", "drop", "repeat", "move", "splice")
 
 
-def _odd_fields(chance):
-    """Up to four form fields that make no sense."""
-    names = ("row", "col", "slice", "spacing_mm", "model", "job", "click.x", "\0", "image")
-    return [
-        (name, chance.choice(MODELS if name == "model" else NUMBERS))
-        for name in chance.choices(names, k=chance.randint(1, 4))
-    ]
+def number(old):
+    """Bytes of the same length that are another number, in either byte order."""
+    order = st.sampled_from(("little", "big"))
+    near = order.flatmap(
+        lambda name: st.sampled_from((1, -1)).map(lambda step: (int.from_bytes(old, name) + step, name))
+    )
+    far = st.tuples(st.sampled_from(EDGES) | st.integers(0, 2**32 - 1), order)
+    return (near | far).map(lambda pair: (pair[0] % (1 << (8 * len(old)))).to_bytes(len(old), pair[1]))
+
+
+def mended(data):
+    """A PNG file whose checksums are right, lest every change end at them."""
+    changed, at = bytearray(data), 8
+    while at + 12 <= len(changed):
+        end = at + 8 + int.from_bytes(changed[at : at + 4], "big")
+        if end + 4 <= len(changed):
+            changed[end : end + 4] = struct.pack(">I", zlib.crc32(changed[at + 4 : end]))
+        at = end + 4
+    return bytes(changed)
 
 
 def multipart(files, fields):

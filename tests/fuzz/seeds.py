@@ -107,7 +107,7 @@ def _pictures():
         ("pages.tif", encode(grey, "TIFF", save_all=True, append_images=[image, image])),
         ("deep.tif", encode(deep, "TIFF")),
         ("float.tif", encode(grey.astype(np.float32), "TIFF")),
-        ("big-endian.tif", big_endian_tiff(deep)),
+        ("big-endian.tif", tiff(deep, byteorder=">")),
         ("big.tif", tiff(deep, bigtiff=True)),
         ("double.tif", tiff(deep.astype(np.float64), compression="zlib", predictor=True)),
         ("white.tif", tiff(65535 - deep, photometric="miniswhite", compression="lzw")),
@@ -121,11 +121,10 @@ def _pictures():
     ]
 
 
-def tiff(pixels, bigtiff=False, **options):
+def tiff(pixels, **options):
     """A TIFF file as tifffile writes it."""
     buffer = io.BytesIO()
-    with tifffile.TiffWriter(buffer, bigtiff=bigtiff) as writer:
-        writer.write(pixels, metadata=None, **options)
+    tifffile.imwrite(buffer, pixels, metadata=None, **options)
     return buffer.getvalue()
 
 
@@ -204,11 +203,6 @@ def encode(pixels, kind="PNG", **options):
     return buffer.getvalue()
 
 
-def png_chunk(kind, data):
-    """A chunk of a PNG file, its checksum right."""
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
 def interlaced(grey):
     """A grey picture as a PNG file in the seven passes of Adam7, which Pillow reads but does not write."""
     lines = b"".join(
@@ -216,15 +210,7 @@ def interlaced(grey):
     )
     header = struct.pack(">IIBBBBB", grey.shape[1], grey.shape[0], 8, 0, 0, 0, 1)
     chunks = (b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks)
-
-
-def big_endian_tiff(deep):
-    """A 16-bit picture as a TIFF file of the other byte order, which Pillow does not write from arrays."""
-    pixels = deep.astype(">u2").tobytes()
-    rows, cols = deep.shape
-    entries = [(256, cols), (257, rows), (258, 16), (259, 1), (262, 1), (273, 8), (277, 1), (278, rows)]
-    entries += [(279, len(pixels))]
-    table = b"".join(struct.pack(">HHII", tag, 4, 1, value) for tag, value in entries)
-    directory = struct.pack(">H", len(entries)) + table + bytes(4)
-    return b"MM\0*" + struct.pack(">I", 8 + len(pixels)) + pixels + directory
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
