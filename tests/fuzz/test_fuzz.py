@@ -14,14 +14,15 @@ from tests.fuzz.seeds import seeds
 
 
 @pytest.mark.slow
-def test_two_thousand_broken_uploads_are_refused_or_answered_and_leave_nothing(capsys):
-    status = main(["--inputs", "2000", "--seed", "6", "--every", "80"])
+def test_five_hundred_broken_uploads_are_refused_or_answered_and_leave_nothing(capsys):
+    status = main(["--inputs", "500", "--seed", "6", "--every", "80"])
     said = capsys.readouterr().out
     assert status == 0, said
     assert "200 answered" in said
     assert "422 corrupt_file" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", seeds())
 def test_each_flavour_is_answered_while_it_is_whole(app, name):
     body, kind = multipart(seeds()[name], []), f"multipart/form-data; boundary={BOUNDARY}"

@@ -20,6 +20,8 @@ from training.evaluation.predict import INPUTS, answers_of, main, predict, views
 
 SPLIT = 7
 
+pytestmark = pytest.mark.slow
+
 
 def write_runs(folder, **changes):
     """Runs of one split whose final weights are the shipped ones; `changes` of the recipe of the last one."""
