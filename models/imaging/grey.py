@@ -50,12 +50,23 @@ def estimate_hu(pixels: np.ndarray, dark: np.ndarray | None = None) -> tuple[flo
 
 def otsu(values: np.ndarray) -> int:
     """The largest value of the dark class of uint8 values."""
-    counts = np.bincount(values, minlength=256)
-    share = counts.cumsum()[:-1] / counts.sum()
-    moment = (counts * np.arange(256)).cumsum()[:-1] / counts.sum()
+    return int(np.argmax(between_classes(np.bincount(values, minlength=256))))
+
+
+def between_classes(counts: np.ndarray) -> np.ndarray:
+    """The variance between the two classes for each of 255 thresholds (Otsu, IEEE Trans. SMC 9, 62, 1979).
+
+    Parameters
+    ----------
+    counts : ndarray of shape (256,)
+        How many values in each bin.
+    """
+    counts = counts / counts.sum()
+    share, moment = counts.cumsum()[:-1], (counts * np.arange(256)).cumsum()[:-1]
+    mean = (counts * np.arange(256)).sum()
     with np.errstate(divide="ignore", invalid="ignore"):
-        between = (values.mean() * share - moment) ** 2 / (share * (1 - share))
-    return int(np.argmax(np.nan_to_num(between, posinf=0)))
+        between = (mean * share - moment) ** 2 / (share * (1 - share))
+    return np.nan_to_num(between, posinf=0)
 
 
 def picture_as_hu(pixels: np.ndarray, whole_slice: bool = False) -> np.ndarray:

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from models.errors import UserError
 from models.ingest.sandbox.fair_share import Shares
+from models.ingest.sandbox.result import busy
 
 
 class Queue:
@@ -35,7 +35,7 @@ class Queue:
             By what a visitor is known, each of which has a share.
         """
         if not (self._has_place or self._shares.has_place(visitor)):
-            raise UserError("busy", "The server is busy with other images; try again in a few seconds.")
+            raise busy()
 
     @contextmanager
     def place(self, visitor: tuple[str, ...] = ()) -> Iterator[None]:

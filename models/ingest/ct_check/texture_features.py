@@ -6,6 +6,8 @@ Each function takes values from 0 to 1 of shape (rows, cols) and returns feature
 import numpy as np
 from scipy import ndimage
 
+from models.imaging.grey import between_classes
+
 Features = dict[str, float]
 LAGS = (1, 2, 4, 8, 16)
 BLOCK = 8
@@ -119,12 +121,7 @@ def _legendre(length: int) -> np.ndarray:
 
 def otsu(values: np.ndarray) -> float:
     """The threshold of Otsu, the middle of where several are equally good."""
-    found = counts(values) / values.size
-    share, moment = found.cumsum()[:-1], (found * np.arange(256)).cumsum()[:-1]
-    mean = (found * np.arange(256)).sum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = (mean * share - moment) ** 2 / (share * (1 - share))
-    between = np.nan_to_num(between, posinf=0)
+    between = between_classes(counts(values))
     best = np.flatnonzero(between >= between.max() * (1 - 1e-9))
     return (best.mean() + 0.5) / 255
 
