@@ -149,9 +149,10 @@ def grey():
     return pixels
 
 
-SLOWER = {  # folders and files whose tests need networks or servers
+SLOWER = {  # folders and files whose tests need networks, servers or other processes
     *("app", "browser", "deploy", "fuzz", "networks", "runtime", "saliency", "sandbox", "training"),
-    *("test_classifier.py", "test_recognition.py"),
+    *("test_as_pdf.py", "test_classifier.py", "test_codec.py", "test_recognition.py"),
+    *("test_request_timeouts.py", "test_server.py", "test_structured_report.py"),
 }
 WITH_MODELS = {"app", "client", "finder", "registry", "server"}  # fixtures
 
@@ -168,7 +169,7 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_collection_modifyitems(items):
-    """Tests that need neither networks nor servers are `fast`."""
+    """Tests that need no networks, servers or other processes are `fast`."""
     for item in items:
         if not is_slower(item.path) and WITH_MODELS.isdisjoint(item.fixturenames):
             item.add_marker("fast")
