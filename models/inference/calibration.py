@@ -37,7 +37,7 @@ class Abstention:
 
     Attributes
     ----------
-    intercept, distance, spread : float
+    intercept, distance, disagreement : float
         Coefficients: of 1, of the distance in log odds, of the disagreement.
     limit : float
         A case with a higher chance of a wrong verdict is indeterminate.
@@ -45,13 +45,15 @@ class Abstention:
 
     intercept: float
     distance: float
-    spread: float
+    disagreement: float
     limit: float
 
     def doubt(self, probability: ArrayLike, threshold: ArrayLike, disagreement: ArrayLike) -> Values:
         """Chance of a wrong verdict."""
         distance = np.abs(logit(probability) - logit(threshold))
-        return sigmoid(self.intercept + self.distance * distance + self.spread * np.asarray(disagreement))
+        return sigmoid(
+            self.intercept + self.distance * distance + self.disagreement * np.asarray(disagreement)
+        )
 
     def defers(self, probability: ArrayLike, threshold: ArrayLike, disagreement: ArrayLike) -> Values:
         """Whether the case is indeterminate."""

@@ -48,7 +48,7 @@ class AbstentionRule(Struct):
 
     intercept: Number
     distance: Number
-    spread: Number
+    disagreement: Number
     limit: Share
 
 

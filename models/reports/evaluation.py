@@ -208,7 +208,7 @@ def recognition_table(report: Report) -> Table | None:
     measured = part(report, "measured")
     rows = tuple(
         Row(row["kind"][0].upper() + row["kind"][1:], _refused(row), group=group)
-        for group in ("nodules", "places", "places_in_pictures")
+        for group in ("nodules", "locations", "locations_in_pictures")
         for row in measured.get(group, ())
     )
     return Table("recognition", ("kind", "number", "refused"), rows) if rows else None

@@ -71,7 +71,7 @@ def test_the_consensus_is_the_geometric_mean_of_the_odds(scores, expected):
 
 
 def test_doubt_of_a_case_worked_out_by_hand():
-    rule = Abstention(intercept=-1.0, distance=-0.5, spread=4.0, limit=0.3)
+    rule = Abstention(intercept=-1.0, distance=-0.5, disagreement=4.0, limit=0.3)
     # log odds of 0.8 are ln 4, those of the operating point 0
     expected = 1 / (1 + np.exp(1 + 0.5 * np.log(4) - 4 * 0.1))
     assert rule.doubt(0.8, 0.5, 0.1) == pytest.approx(expected)

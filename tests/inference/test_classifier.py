@@ -172,7 +172,7 @@ def test_the_consensus_is_calibrated_by_its_report(spoilt):
     [(0.2, 0.0, True), (0.21, 0.0, False), (0.21, 0.1, True), (0.9, 0.1, False), (0.9, 4.0, True)],
 )
 def test_doubt_is_measured_from_the_operating_point_of_the_report(spoilt, probability, spread, deferred):
-    rule = {"intercept": 0.01, "distance": -1.0, "spread": 1.0, "limit": 0.5}
+    rule = {"intercept": 0.01, "distance": -1.0, "disagreement": 1.0, "limit": 0.5}
     registry = with_reports(spoilt, vgg16={"threshold": 0.2, "abstention": rule})
     assert registry.defers("vgg16", probability, spread) is deferred
     assert registry.defers("vgg19", probability, spread) is False

@@ -18,7 +18,7 @@ from models.networks.scales import DESCRIPTOR_SCALES
 from tests.conftest import encode
 from tests.inference.measurement.shapes import BlindLocaliser, DiscLocaliser
 
-ALWAYS = {"intercept": 0.0, "distance": 0.0, "spread": 0.0, "limit": 0.0}  # a doubt of 0.5
+ALWAYS = {"intercept": 0.0, "distance": 0.0, "disagreement": 0.0, "limit": 0.0}  # a doubt of 0.5
 NEVER = ALWAYS | {"limit": 1.0}
 
 
@@ -93,7 +93,7 @@ def test_a_case_of_too_much_doubt_is_indeterminate_for_that_model_alone(registry
 @pytest.mark.parametrize(("off", "indeterminate"), [(-1e-6, True), (1e-6, False)])
 def test_doubt_comes_from_the_disagreement_of_the_five_whichever_is_asked(registry, off, indeterminate):
     spread = disagreement([answer.probability for answer in finding_of(registry).models])
-    rule = {"intercept": 0.0, "distance": 0.0, "spread": 1.0, "limit": float(sigmoid(spread + off))}
+    rule = {"intercept": 0.0, "distance": 0.0, "disagreement": 1.0, "limit": float(sigmoid(spread + off))}
     registry.reports = {key: report | {"abstention": rule} for key, report in registry.reports.items()}
     finding = finding_of(registry)
     for answer in (finding, *finding.models, finding_of(registry, model="vgg16")):

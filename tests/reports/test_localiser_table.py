@@ -47,9 +47,9 @@ def test_without_results_there_is_no_table():
 def test_what_is_refused_has_a_line_a_kind():
     nodule = {"kind": "all", "n": 2010, "refused": 20, "low": 0.0051, "high": 0.0149}
     lung = {"kind": "lung", "n": 400, "refused": 360, "low": 0.86, "high": 0.93}
-    table = recognition_table({"measured": {"thresholds": [], "nodules": [nodule], "places": [lung]}})
+    table = recognition_table({"measured": {"thresholds": [], "nodules": [nodule], "locations": [lung]}})
     assert [(row.group, row.heading, *map(TABLES.cell, row.cells)) for row in table.rows] == [
         ("nodules", "All", "2,010", "1 % (1 to 1 %)"),
-        ("places", "Lung", "400", "90 % (86 to 93 %)"),
+        ("locations", "Lung", "400", "90 % (86 to 93 %)"),
     ]
     assert recognition_table({}) is None

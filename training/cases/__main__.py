@@ -91,7 +91,7 @@ def ship(
         "threshold": beyond,
         "n_nodules": len(nodules),
         "n_patients": len(set(nodules.patient.tolist())),
-        "neighbours": SIMILAR,
+        "similar": SIMILAR,
         "nearest": NEAREST,
         "recipe": described(CHOSEN),
         "shipped": {

@@ -196,8 +196,8 @@ def rates(nodules: Columns, locations: Columns) -> dict:
     return {
         "thresholds": thresholds,
         "nodules": _rates(nodules, thresholds, groups),
-        "places": _rates(locations, thresholds, series),
-        "places_in_pictures": _rates(locations, thresholds, pictures),
+        "locations": _rates(locations, thresholds, series),
+        "locations_in_pictures": _rates(locations, thresholds, pictures),
     }
 
 

@@ -85,7 +85,7 @@ def doubtful():
 def test_abstention_learns_that_disagreement_means_error(doubtful):
     labels, probabilities, spread, coin = doubtful
     rule = fit_abstention(labels, probabilities, 0.5, spread)
-    assert rule.spread > 0
+    assert rule.disagreement > 0
     np.testing.assert_array_equal(rule.defers(probabilities, 0.5, spread), coin)
 
 

@@ -43,7 +43,7 @@ def test_a_report_has_what_a_verdict_needs(key):
     assert min(report["calibration"]["a"], report["calibration"]["b"]) >= 0
     assert 0 < report["threshold"] < 1
     assert 0 < report["high_sensitivity_threshold"] < 1
-    assert set(report["abstention"]) == {"intercept", "distance", "spread", "limit"}
+    assert set(report["abstention"]) == {"intercept", "distance", "disagreement", "limit"}
     assert 0 < report["abstention"]["limit"] < 1
     assert report["abstention"]["distance"] < 0  # the nearer the operating point, the more doubt
 

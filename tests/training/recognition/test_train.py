@@ -89,8 +89,10 @@ def test_the_application_reads_what_is_exported(exported):
 def test_what_is_measured_has_all_kinds(exported):
     measured = json.loads((exported / f"{KEY}.json").read_text())["measured"]
     assert [row["kind"] for row in measured["nodules"]][:2] == ["all", "4 mm or more"]
-    assert {row["kind"] for row in measured["places"]} >= {"lung", "vessel", "bone", "beside a nodule"}
-    assert all(0 <= row["low"] <= row["refused"] / row["n"] <= row["high"] <= 1 for row in measured["places"])
+    assert {row["kind"] for row in measured["locations"]} >= {"lung", "vessel", "bone", "beside a nodule"}
+    assert all(
+        0 <= row["low"] <= row["refused"] / row["n"] <= row["high"] <= 1 for row in measured["locations"]
+    )
 
 
 def made_scores(n=300):
@@ -119,7 +121,7 @@ def test_each_fold_is_judged_by_the_thresholds_of_the_others():
     found = rates(nodules, locations)
     assert found["thresholds"][0]["outlined"] == pytest.approx(0.005, abs=0.004)
     assert found["thresholds"][1]["outlined"] == pytest.approx(0.01, abs=0.004)
-    (lung,) = found["places"]
+    (lung,) = found["locations"]
     assert lung["kind"] == "lung"
     assert lung["n"] == 300
     outlined = nodules | {"outlined": np.zeros(300, bool)}
