@@ -97,8 +97,9 @@ def test_weights_that_are_spoilt_are_refused_by_the_next_processes_alone(gunicor
     assert gunicorn.ask("/")[0] == 200
 
 
-def test_two_hundred_that_stop_half_way_hold_nobody_up_in_python_app(server, crop_png):
-    stalled = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(200)]
+def test_a_hundred_and_fifty_that_stop_half_way_hold_nobody_up_in_python_app(server, crop_png):
+    # 75 with whole headers, and what waits without: fewer than an address may have open
+    stalled = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(150)]
     body = f"Content-Type: {KIND['Content-Type']}\r\nContent-Length: 100000\r\n\r\n--{BOUNDARY}\r\n"
     for i, connection in enumerate(stalled):
         connection.sendall(f"POST {JSON} HTTP/1.1\r\nHost: localhost\r\n{body if i % 2 else ''}".encode())
