@@ -1,9 +1,10 @@
 """What the models answer without, though worse."""
 
 from models.inference import weights_reports
+from models.inference.evaluation_report import EvaluationReport
 
 PARTS: dict[str, tuple[type, str]] = {  # by name: the form of its report, and what is lost with it
-    "evaluation": (weights_reports.EvaluationReport, "There are no measured results"),
+    "evaluation": (EvaluationReport, "There are no measured results"),
     "saliency": (weights_reports.SaliencyReport, "Answers cannot be explained"),
     "cases": (weights_reports.CasesReport, "Similar cases cannot be told"),
     "localiser": (weights_reports.LocaliserReport, "Nodules cannot be looked for or outlined"),

@@ -2,8 +2,10 @@
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import BinaryIO
 
 from models.ingest.dicom import looks_like_dicom
@@ -98,3 +100,13 @@ def _counted(digits: str) -> tuple[int, str]:
     """Orders whole numbers without converting them: Python refuses to convert thousands of digits."""
     digits = digits.lstrip("0")
     return len(digits), digits
+
+
+def sources_at(paths: Iterable[Path]) -> list[Source]:
+    """The files among paths, and those in folders among them."""
+    found = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*")))]
+    return [Source(str(file), partial(_open, file)) for file in found if file.is_file()]
+
+
+def _open(path: Path) -> BinaryIO:
+    return open(path, "rb")

@@ -9,7 +9,6 @@ from models.inference.finding import Finding, FindingSummary
 from models.inference.pipeline import analyse, check_model, finding_of, read_nodule
 from models.inference.reading import Reading
 from models.web.queue import Queue
-from models.web.reading_json import note_of, reading_of
 from models.web.store import ScanStore
 from models.web.telemetry import stage
 
@@ -56,7 +55,7 @@ class Answers:
         reading = self._read(scan, roi)
         finding = finding_of(scan, reading, model, self._registry, anyway)
         index = self._store.append(token, owner, NOTES, msgspec.to_builtins(finding.summary))
-        self._store.write(token, owner, f"reading{index}", note_of(reading))
+        self._store.write(token, owner, f"reading{index}", msgspec.to_builtins(reading))
         return index, finding
 
     def listed(self, token: str, owner: str) -> list[FindingSummary]:
@@ -79,10 +78,10 @@ class Answers:
         scan, name = self._store.get(token, owner), f"reading{index}"
         note = self._store.read(token, owner, name)
         if note and note["weights"] == self._registry.checksum:
-            reading = reading_of(note)
+            reading = msgspec.convert(note, Reading)
         else:  # never finished, or of other weights
             reading = self._read(scan, listed.roi)
-            self._store.write(token, owner, name, note_of(reading))
+            self._store.write(token, owner, name, msgspec.to_builtins(reading))
         return finding_of(scan, reading, model or listed.model, self._registry, anyway)
 
     def _read(self, scan: Scan, roi: Roi) -> Reading:

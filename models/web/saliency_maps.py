@@ -48,23 +48,21 @@ class SaliencyMaps:
         if found.saliency is not None or not self.can_explain(finding):
             return found
         with self._queue.place(), self._computing:
-            found = self.with_kept(token, owner, index, finding)
-            if found.saliency is None:
+            kept = self._kept(token, owner, index)  # by another one meanwhile
+            if finding.model not in kept:
                 with stage("explain"):
-                    self._compute(token, owner, index, finding)
-                found = self.with_kept(token, owner, index, finding)
-        return found
+                    kept = self._computed(finding, kept)
+                note = {"weights": self._registry.checksum, "maps": kept}
+                self._store.write(token, owner, f"saliency{index}", note)
+        return replace(finding, saliency=_map_of(kept[finding.model]))
 
-    def _compute(self, token: str, owner: str, index: int, finding: Finding) -> None:
-        """Keep the map of a finding's model; of the consensus with those of all models."""
-        kept = self._kept(token, owner, index)
-        maps = {key: _map_of(note) for key, note in kept.items()}
+    def _computed(self, finding: Finding, kept: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """What is kept, and the map of a finding's model; of the consensus with those of all models."""
         keys = self._registry.explained_by(finding.model)
-        maps |= self._registry.explain([key for key in keys if key not in maps], finding.patch)
+        maps = self._registry.explain([key for key in keys if key not in kept], finding.patch)
         if finding.model == CONSENSUS:
-            maps[CONSENSUS] = joined(maps[key] for key in keys)
-        note = {"weights": self._registry.checksum, "maps": {key: _note_of(one) for key, one in maps.items()}}
-        self._store.write(token, owner, f"saliency{index}", note)
+            maps[CONSENSUS] = joined(maps[key] if key in maps else _map_of(kept[key]) for key in keys)
+        return kept | {key: _note_of(one) for key, one in maps.items()}
 
     def _kept(self, token: str, owner: str, index: int) -> dict[str, dict[str, Any]]:
         """The maps that were computed with these weights, by model, as JSON values."""

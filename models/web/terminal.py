@@ -1,10 +1,7 @@
 """The terminal: the command ``predict``, which gives the answer of the pages, and how the start shows."""
 
-import io
 import json
 import sys
-from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 
 import click
@@ -13,7 +10,7 @@ from flask.cli import with_appcontext
 from models.errors import UserError
 from models.inference.classifier import CONSENSUS
 from models.inference.pipeline import MODEL_KEYS
-from models.ingest.source import Source
+from models.ingest.source import sources_at
 from models.reports.as_json import finding_as_json
 from models.reports.as_text import finding_as_text
 from models.web.predict import Upload, answer, decode
@@ -68,14 +65,8 @@ def predict_command(
 ) -> None:
     """Say whether the nodule in FILES (image, folder or ZIP of a series) looks benign or malignant."""
     try:
-        scan = decode(sources(files), spacing_mm)
+        scan = decode(sources_at(files), spacing_mm)
         finding = answer(Upload(scan, (row, col, index), model, anyway))
     except UserError as error:
         raise click.ClickException(f"{error.message} ({error.code})") from error
     click.echo(json.dumps(finding_as_json(finding), indent=2) if as_json else finding_as_text(finding))
-
-
-def sources(paths: Iterable[Path]) -> list[Source]:
-    """The files among paths, and those in folders among them."""
-    found = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*")))]
-    return [Source(str(file), partial(io.FileIO, file)) for file in found if file.is_file()]

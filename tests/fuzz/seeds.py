@@ -16,23 +16,16 @@ from PIL import Image
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
-    JPEG2000,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
     HTJ2KLossless,
-    ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
     JPEGLSLossless,
-    JPEGLSNearLossless,
     RLELossless,
 )
 
 from models.imaging.phantom import draw_phantom
-from tests.ingest.dicom.test_syntaxes import HIGH_THROUGHPUT
+from tests.ingest.dicom.test_syntaxes import HIGH_THROUGHPUT, LOSSLESS
 from tests.ingest.dicom_files import chest_slice, make_ct, transcoded, with_text, without_meta
 from tests.ingest.series_files import make_enhanced, make_slice, marked
 from tests.ingest.volumes.test_volumes import meta, nrrd_file
@@ -40,18 +33,6 @@ from tests.ingest.volumes.test_volumes import meta, nrrd_file
 EDGE = 64  # of the pictures, in pixels: a crop, quick to decode
 LONG_AGO = (2020, 1, 1, 0, 0, 0)
 ADAM7 = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1))
-LOSSLESS = (
-    ImplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    DeflatedExplicitVRLittleEndian,
-    RLELossless,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-    JPEG2000Lossless,
-    JPEG2000,
-)
 
 
 @functools.cache

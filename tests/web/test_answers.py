@@ -7,14 +7,10 @@ import numpy as np
 import pytest
 
 from models.errors import UserError
-from models.imaging.phantom import draw_phantom
 from models.imaging.scan import locate
 from models.inference.pipeline import MODEL_KEYS, analyse
-from models.ingest.read import read_scan
 from models.web.answers import Answers
 from models.web.queue import Queue
-from models.web.store import ScanStore
-from tests.conftest import encode
 from tests.web.test_queue import in_another_thread
 
 OWNER = "the-cookie-of-one-browser"
@@ -34,21 +30,9 @@ class Counting:
         return self._registry.begin(*arguments)
 
 
-@pytest.fixture(scope="module")
-def scan():
-    return read_scan([("a.png", encode(draw_phantom("spiculated")))], 0.7)
-
-
 @pytest.fixture
 def registry(app):
     return Counting(app.registry)
-
-
-@pytest.fixture
-def store(tmp_path):
-    store = ScanStore(tmp_path / "store")
-    yield store
-    store.close()
 
 
 @pytest.fixture

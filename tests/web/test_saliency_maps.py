@@ -7,14 +7,10 @@ import numpy as np
 import pytest
 
 from models.errors import UserError
-from models.imaging.phantom import draw_phantom
 from models.imaging.scan import locate
 from models.inference.pipeline import MODEL_KEYS, analyse
-from models.ingest.read import read_scan
 from models.web.queue import Queue
 from models.web.saliency_maps import SaliencyMaps
-from models.web.store import ScanStore
-from tests.conftest import encode
 from tests.web.test_queue import in_another_thread
 
 OWNER = "the-cookie-of-one-browser"
@@ -35,11 +31,6 @@ class Counting:
 
 
 @pytest.fixture(scope="module")
-def scan():
-    return read_scan([("a.png", encode(draw_phantom("spiculated")))], 0.7)
-
-
-@pytest.fixture(scope="module")
 def finding(scan, app):
     return analyse(scan, locate(scan), "consensus", app.registry)
 
@@ -47,13 +38,6 @@ def finding(scan, app):
 @pytest.fixture
 def registry(app):
     return Counting(app.registry)
-
-
-@pytest.fixture
-def store(tmp_path):
-    store = ScanStore(tmp_path / "store")
-    yield store
-    store.close()
 
 
 @pytest.fixture

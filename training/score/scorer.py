@@ -1,8 +1,6 @@
 """What reads the nodules of one file after the other, with the models in memory."""
 
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 from models.imaging.scan import Scan
 from models.inference.classifier import CONSENSUS, ModelRegistry
@@ -10,7 +8,7 @@ from models.inference.detection.search import find_location
 from models.inference.pipeline import analyse
 from models.ingest.fields import asked_location, number
 from models.ingest.sandbox.decoder import Decoder
-from models.ingest.source import Source
+from models.ingest.source import sources_at
 from training.score.manifest import Group, Nodule, Row
 from training.score.rows import failed_row, row_of
 
@@ -46,7 +44,9 @@ class Scorer:
         """The rows of a group's nodules, in their order; nothing that is wrong with the file is raised."""
         try:
             spacing_mm = number({"spacing_mm": group.spacing_mm}, "spacing_mm")
-            scan = self._decoder.read(sources_in(group.path), spacing_mm)
+            if not group.path.exists():
+                raise FileNotFoundError
+            scan = self._decoder.read(sources_at([group.path]), spacing_mm)
         except Exception as error:
             return [failed_row(nodule, error) for nodule in group.nodules]
         return [self._row(scan, nodule) for nodule in group.nodules]
@@ -57,15 +57,3 @@ class Scorer:
             return row_of(nodule, analyse(scan, roi, CONSENSUS, self._registry))
         except Exception as error:
             return failed_row(nodule, error)
-
-
-def sources_in(path: Path) -> list[Source]:
-    """The file or ZIP at a path, or the files of the folder there."""
-    if not path.exists():
-        raise FileNotFoundError
-    paths = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    return [Source(str(file), partial(_open, file)) for file in paths]
-
-
-def _open(path: Path) -> BinaryIO:
-    return open(path, "rb")

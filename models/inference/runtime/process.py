@@ -48,9 +48,7 @@ def one_thread_an_operation() -> None:
 @contextmanager
 def building() -> Iterator[None]:
     """Build networks without looking for garbage all the while; then return the memory that it took."""
-    _of_glibc(
-        "mallopt", M_ARENA_MAX, CORES
-    )  # pools of memory, where the C library has one for each thread else
+    _of_glibc("mallopt", M_ARENA_MAX, CORES)  # pools of memory; the C library has one for each thread else
     gc.disable()
     try:
         yield

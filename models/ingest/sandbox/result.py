@@ -160,7 +160,7 @@ def scan_in(answer: Message, result: IO[bytes]) -> Scan:
     UserError
         Where they do not fit each other.
     ContentDoubted
-        Where the child doubts that it is a CT of the chest.
+        Where it does not look like a CT of the chest.
     """
     try:
         slices = _slices(result, np.dtype(answer["dtype"]), [int(length) for length in answer["shape"]])

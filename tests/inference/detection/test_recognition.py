@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import msgspec
 import pytest
 
 from app import ROOT
@@ -11,9 +12,8 @@ from models.imaging.scan import Notice, locate
 from models.inference.classifier import ModelRegistry
 from models.inference.finding import Finding
 from models.inference.pipeline import MODEL_KEYS, analyse, finding_of, read_nodule
-from models.inference.reading import Recognition
+from models.inference.reading import Reading, Recognition
 from models.ingest.read import read_scan
-from models.web.reading_json import note_of, reading_of
 from tests.conftest import encode
 from tests.inference.detection.with_recognition import NONE, SOME, WithRecognition
 from training.publish.manifest import write_manifest
@@ -68,7 +68,7 @@ def test_without_the_network_for_it_nothing_is_refused(app):
 
 def test_a_kept_reading_knows_what_was_recognised(app):
     scan, registry = scan_of(), WithRecognition(app.registry, NONE, 12)
-    reading = reading_of(note_of(read_nodule(scan, locate(scan), registry)))
+    reading = msgspec.convert(msgspec.to_builtins(read_nodule(scan, locate(scan), registry)), Reading)
     assert reading.recognition == NONE
     assert finding_of(scan, reading, "vgg16", registry).probability is None
     again = finding_of(scan, reading, "vgg16", registry, anyway=True)
