@@ -14,8 +14,8 @@ from tests.fuzz.seeds import seeds
 
 
 @pytest.mark.slow
-def test_five_hundred_broken_uploads_are_refused_or_answered_and_leave_nothing(capsys):
-    status = main(["--inputs", "500", "--seed", "6", "--every", "80"])
+def test_two_thousand_broken_uploads_are_refused_or_answered_and_leave_nothing(capsys):
+    status = main(["--inputs", "2000", "--seed", "6", "--every", "80"])
     said = capsys.readouterr().out
     assert status == 0, said
     assert "200 answered" in said
