@@ -32,6 +32,7 @@ from models.web.access.access_control import LOG_IN, next_path
 from models.web.access.cookies import form_token
 from models.web.answers import Answers
 from models.web.application import Application
+from models.web.corrections import asked_correction
 from models.web.errors import add_errors
 from models.web.fields import asked_anyway, chosen_location, refuse_odd_fields, window
 from models.web.openapi import contract
@@ -203,6 +204,15 @@ def add_scan_pages(app: Application) -> None:
     @app.route("/scan/<token>/finding/<int:index>", methods=["GET", "POST"], queued=False)
     def finding(token: str, index: int) -> ResponseReturnValue:
         return finding_page(token, index, kept_finding(token, index))
+
+    @app.post("/scan/<token>/finding/<int:index>/outline", queued=False)
+    def correct(token: str, index: int) -> ResponseReturnValue:
+        """The outline as a reader corrects it, or as it was drawn again."""
+        finding = kept_finding(token, index)
+        correction = asked_correction(request.form, finding.scan, finding.reading)
+        app.answers.correct(token, browser(), index, correction)
+        query = f"model={finding.model}{'&anyway=1' if finding.is_anyway else ''}"
+        return redirect(f"/scan/{token}/finding/{index}?{query}#outline", 303)
 
     @app.get("/scan/<token>/finding/<int:index>/saliency/<model>.png")
     def saliency(token: str, index: int, model: str) -> ResponseReturnValue:

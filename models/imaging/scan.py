@@ -11,6 +11,7 @@ from models.errors import UserError
 
 ASSUMED_SPACING_MM = 0.7
 SPACING_BOUNDS_MM = (0.1, 5.0)
+STEP_BOUNDS_MM = (0.1, 20.0)  # of neighbouring slices
 CROP_AT_MOST = 160  # pixels a side: an image this small is taken for a nodule crop
 WHOLE_SLICE_MM = 200.0  # only a field this wide shows a chest from side to side
 Number = TypeVar("Number", int, float)
@@ -127,6 +128,8 @@ class Scan:
         Turns the file's pixels for display.
     positions_mm
         Of each slice along the slice normal, feet to head; None where the files do not say (pictures).
+    given_step_mm
+        Distance of neighbouring slices, as the user gave it for a stack of pictures.
     thickness_mm
         Nominal slice thickness.
     references
@@ -145,6 +148,7 @@ class Scan:
     thickness_mm: float | None = None
     references: tuple[Reference, ...] | None = None
     contrast: bool | None = None
+    given_step_mm: float | None = None
 
     @property
     def rows(self) -> int:
@@ -159,9 +163,16 @@ class Scan:
     @property
     def slice_spacing_mm(self) -> float | None:
         """Median distance of adjacent slices; None for one slice, or where positions are unknown."""
-        if self.positions_mm is None or len(self.positions_mm) < 2:
+        if self.depths_mm is None or len(self.depths_mm) < 2:
             return None
-        return float(np.median(np.diff(self.positions_mm)))
+        return float(np.median(np.diff(self.depths_mm)))
+
+    @property
+    def depths_mm(self) -> tuple[float, ...] | None:
+        """Positions of the slices, or such as follow from the distance that the user gave."""
+        if self.positions_mm is None and self.given_step_mm is not None:
+            return tuple(self.given_step_mm * index for index in range(len(self.slices)))
+        return self.positions_mm
 
     @property
     def is_crop(self) -> bool:

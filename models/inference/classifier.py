@@ -84,6 +84,8 @@ class ModelRegistry:
         Finds similar training nodules; None where the table cannot be used.
     reliability : dict
         What ``reliability.json`` says, written by `training.evaluation.evaluate`; empty where there is none.
+    size_report : dict
+        What ``volumes.json`` says, written by `training.localiser.volumes`; empty where there is none.
     """
 
     def __init__(self, folder: str | Path, at_once: bool = True, progress: Progress = log_progress):
@@ -94,6 +96,7 @@ class ModelRegistry:
         self.evaluation = self._part("evaluation", dict) or {}
         self.saliency_report = self._part("saliency", dict) or {}
         self.reliability = self._part("reliability", dict) or {}
+        self.size_report = self._part("volumes", dict) or {}
         self._try(CONSENSUS, self._read_consensus)
         self.cases = self._part("cases", partial(CaseTable, self.folder))
         if at_once:

@@ -11,6 +11,7 @@ from models.imaging.scan import Notice, Roi, Scan
 from models.inference.reading import Reading
 from models.inference.reliability import Reliability
 from models.inference.saliency.saliency import Saliency
+from models.inference.size_errors import SizeErrors
 from models.inference.views import patch_at
 
 DISCLAIMER = (
@@ -77,6 +78,8 @@ class Finding:
         How far the verdict can be relied on at this size; None where that is not known.
     saliency : Saliency, optional
         Of the model in front; None where it was not computed.
+    size_errors : SizeErrors, optional
+        How far sizes are off at this size; None where that is not known.
     """
 
     scan: Scan
@@ -92,6 +95,26 @@ class Finding:
     disagreement: float | None = None
     reliability: Reliability | None = None
     saliency: Saliency | None = None
+    size_errors: SizeErrors | None = None
+
+    @property
+    def volume_mm3(self) -> float | None:
+        """Of the nodule; None where it was not measured."""
+        return self.reading.volume_mm3
+
+    @property
+    def volume_relative_error(self) -> float | None:
+        """By which share a volume of this size is typically off (median); None where that is not known."""
+        return self._typical("volume_mm3")
+
+    @property
+    def long_axis_error_mm(self) -> float | None:
+        """By how much a long axis of this size is typically off (median); None where that is not known."""
+        return self._typical("long_axis_mm")
+
+    def _typical(self, name: str) -> float | None:
+        found = self.size_errors and self.size_errors.errors.get(name)
+        return found.median if found else None
 
     @property
     def given(self) -> Roi:

@@ -9,6 +9,11 @@ PARTS: dict[str, tuple[type, str]] = {  # by name: the form of its report, and w
     "cases": (weights_reports.CasesReport, "Similar cases cannot be told"),
     "localiser": (weights_reports.LocaliserReport, "Nodules cannot be looked for or outlined"),
     "reliability": (weights_reports.ReliabilityReport, "What a verdict is worth at a size cannot be told"),
+    "volumes": (weights_reports.VolumesReport, "How far sizes are off cannot be told"),
     "recognition": (weights_reports.RecognitionReport, "Locations without a nodule cannot be told"),
 }
-MAY_BE_ABSENT = ("recognition", "reliability")  # not lost where the folder neither has nor lists them
+MAY_BE_ABSENT = (
+    "recognition",
+    "reliability",
+    "volumes",
+)  # not lost where the folder neither has nor lists them

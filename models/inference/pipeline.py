@@ -1,6 +1,6 @@
 """The whole way from a scan and a location in it to a finding, on one page."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -9,16 +9,20 @@ from models.clinical.mass import is_mass
 from models.errors import UserError
 from models.imaging.patch import patch_of
 from models.imaging.scan import Notice, Roi, Scan
+from models.imaging.side import side_of
 from models.inference.calibration import disagreement
 from models.inference.classifier import CONSENSUS, CONSENSUS_TITLE, ModelRegistry
 from models.inference.detection.section import largest_section
 from models.inference.finding import Finding, ModelAnswer, Verdict
-from models.inference.measurement.outline import reaches_edge
-from models.inference.measurement.sizes import axes, measure
+from models.inference.measurement.nodule import measure_nodule
+from models.inference.measurement.sizes import Measurement, axes
+from models.inference.nodule_warnings import SIZE_CODES, size_warnings, texture_warning
 from models.inference.quality_warnings import in_order, quality_warnings
-from models.inference.reading import Prediction, Reading
+from models.inference.reading import Prediction, Reading, outlines_of, vertices_of
 from models.inference.reliability import reliability_of
 from models.inference.runtime.parallel import meanwhile
+from models.inference.similar_cases import SimilarCases
+from models.inference.size_errors import size_errors_of
 from models.inference.views import views, views_of_chosen
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
@@ -28,9 +32,9 @@ ABOUT_NODULE = (  # notices that mean nothing without one
     "mass",
     "unlike_training",
     "size_out_of_range",
-    "cut_off",
     "not_outlined",
-    "size_unknown",
+    *SIZE_CODES,
+    "texture_disagrees",
 )
 
 
@@ -80,7 +84,7 @@ def analyse(scan: Scan, roi: Roi, model_key: str, registry: ModelRegistry, anywa
 def read_nodule(scan: Scan, roi: Roi, registry: ModelRegistry) -> Reading:
     """Compute all that can be said of one nodule."""
     section = None if registry.localiser is None else largest_section(scan, roi, registry.localiser)
-    given = polygon = extent = None
+    given = polygon = extent = measurement = None
     if section is not None:
         given, roi, polygon, extent = roi, section.roi, section.polygon, section.slices
     spec = patch_of(None if polygon is None else axes(polygon * scan.spacing_mm)[0])
@@ -91,7 +95,8 @@ def read_nodule(scan: Scan, roi: Roi, registry: ModelRegistry) -> Reading:
     # by the core that has done its networks first
     recognising = meanwhile(registry.recognise, scan, roi, extent)
     predictions = answers()
-    measurement = None if polygon is None else measure(polygon, scan, roi.slice)
+    if section is not None:
+        measurement = measure_nodule(section.outlines, roi.slice, scan)
     similar_cases = registry.similar({key: prediction.features for key, prediction in predictions.items()})
     return Reading(
         roi=roi,
@@ -99,17 +104,37 @@ def read_nodule(scan: Scan, roi: Roi, registry: ModelRegistry) -> Reading:
         slices=extent,
         field_mm=spec.field_mm,
         predictions={key: replace(prediction, features=None) for key, prediction in predictions.items()},
-        notices=(
-            *scan.notices,
-            *_unmeasured(registry, scan, polygon),
-            *quality_warnings(scan, roi, polygon, measurement, similar_cases, registry.evaluation),
-        ),
+        notices=notices_of(registry, scan, roi, section and section.outlines, measurement, similar_cases),
         weights=registry.checksum,
-        outline=None if polygon is None else tuple(map(tuple, polygon.tolist())),
+        outline=None if polygon is None else vertices_of(polygon),
+        outlines=() if section is None else outlines_of(section.outlines),
         measurement=measurement,
         similar_cases=similar_cases,
         recognition=recognising.result(),
+        side=side_of(scan, roi),
     )
+
+
+def notices_of(
+    registry: ModelRegistry,
+    scan: Scan,
+    roi: Roi,
+    outlines: Mapping[int, np.ndarray] | None,
+    measurement: Measurement | None,
+    similar_cases: SimilarCases | None,
+) -> tuple[Notice, ...]:
+    """What is to be known of the image and of the nodule, whose outlines are by slice."""
+    polygon, found = None, list(scan.notices)
+    if registry.localiser is None:
+        message = "The nodule is not outlined or measured: the localiser is unavailable."
+        found.append(Notice("model_unavailable", message))
+    elif outlines is None:
+        found.append(Notice("not_outlined", "The nodule could not be outlined; no size is given."))
+    else:
+        polygon = outlines[roi.slice]
+        found += size_warnings(scan, outlines, roi.slice, measurement and measurement.long_axis_mm)
+    found += quality_warnings(scan, roi, polygon, measurement, similar_cases, registry.evaluation)
+    return tuple(found)
 
 
 def finding_of(
@@ -158,13 +183,17 @@ def _finding(scan: Scan, reading: Reading, model_key: str, registry: ModelRegist
             name: float(sum(predictions[key].descriptors[name] for key in used) / len(used))
             for name in DESCRIPTOR_SCALES
         },
-        notices=in_order((*reading.notices, *_missing(predictions, model_key))),
+        notices=(),
         disagreement=apart,
     )
+    texture = reading.measurement and reading.measurement.texture
+    disagrees = texture_warning(texture, found.characteristics["texture"])
+    said = (*reading.notices, *filter(None, [disagrees]), *_missing(predictions, model_key))
     reliability = reliability_of(
         registry.reliability, model_key, found.input_kind, reading.long_axis_mm, verdict
     )
-    return replace(found, reliability=reliability)
+    errors = size_errors_of(registry.size_report, reading.long_axis_mm)
+    return replace(found, notices=in_order(said), reliability=reliability, size_errors=errors)
 
 
 def _silent(finding: Finding) -> Finding:
@@ -177,6 +206,7 @@ def _silent(finding: Finding) -> Finding:
         characteristics=dict.fromkeys(finding.characteristics),
         notices=tuple(notice for notice in finding.notices if notice.code not in ABOUT_NODULE),
         disagreement=None,
+        size_errors=None,
     )
 
 
@@ -209,19 +239,3 @@ def _missing(predictions: dict[str, Prediction], model_key: str) -> tuple[Notice
     if model_key == CONSENSUS:
         message += f" The consensus is that of the other {len(predictions)}."
     return (Notice("model_unavailable", message),)
-
-
-def _unmeasured(registry: ModelRegistry, scan: Scan, polygon: np.ndarray | None) -> Iterator[Notice]:
-    """Why there is no size, or what is wrong with it."""
-    if registry.localiser is None:
-        yield Notice(
-            "model_unavailable", "The nodule is not outlined or measured: the localiser is unavailable."
-        )
-    elif polygon is None:
-        yield Notice("not_outlined", "The nodule could not be outlined; no size is given.")
-    else:
-        if scan.spacing_assumed:
-            yield Notice("size_unknown", "No size is given, because the size of a pixel is not known.")
-        if reaches_edge(polygon, (scan.rows, scan.cols)):
-            message = "The nodule reaches the edge of the image and may be larger than its outline."
-            yield Notice("cut_off", message)

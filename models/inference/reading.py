@@ -3,6 +3,7 @@
 Plain values and no network: what is kept between requests is made of these types.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from models.imaging.patch import PATCH
 from models.imaging.scan import Notice, Roi
+from models.imaging.side import Side
 from models.inference.measurement.sizes import Measurement
 from models.inference.similar_cases import SimilarCases
 
@@ -58,6 +60,49 @@ class Recognition:
 
 
 @dataclass(frozen=True)
+class SliceOutline:
+    """A nodule's outline in one slice; the vertices are (row, col) in the file's pixels."""
+
+    slice: int
+    vertices: tuple[tuple[float, float], ...]
+
+    @property
+    def polygon(self) -> np.ndarray:
+        """The vertices as an array (n, 2)."""
+        return np.array(self.vertices)
+
+
+Point = tuple[float, float]  # row, col
+AxisEnds = tuple[Point, Point, Point, Point]  # both ends of the long axis, then of the short one
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What a reader changed of an outline.
+
+    Attributes
+    ----------
+    larger : int
+        Steps by which the outline is larger (below 0: smaller), by the level of probability.
+    ends : tuple of four (float, float), optional
+        Of the axes, in the file's pixels, as the reader set them.
+    """
+
+    larger: int = 0
+    ends: AxisEnds | None = None
+
+
+def vertices_of(polygon: np.ndarray) -> tuple[tuple[float, float], ...]:
+    """A polygon (n, 2) as plain values."""
+    return tuple((float(row), float(col)) for row, col in polygon)
+
+
+def outlines_of(polygons: Mapping[int, np.ndarray]) -> tuple[SliceOutline, ...]:
+    """The outlines of polygons by slice, to a thousandth of a pixel."""
+    return tuple(SliceOutline(index, vertices_of(polygons[index].round(3))) for index in sorted(polygons))
+
+
+@dataclass(frozen=True)
 class Reading:
     """All that was computed on one nodule of a scan, whichever model is asked for.
 
@@ -74,6 +119,8 @@ class Reading:
     outline : tuple of (float, float), optional
         Vertices (row, col) of the nodule's outline in the file's pixels, the last joined to the first; None
         where it was not outlined.
+    outlines : tuple of SliceOutline
+        Of all slices that show the nodule, from the first; empty where it was not outlined.
     slices : (int, int), optional
         The first and the last that show the outlined nodule.
     given : Roi, optional
@@ -86,6 +133,10 @@ class Reading:
         The most similar training nodules; None where they cannot be told.
     recognition : Recognition, optional
         Whether there is a nodule at all; None where that cannot be told.
+    side : str, optional
+        The patient's side in which it lies; None where that cannot be told.
+    corrected : Correction, optional
+        What a reader changed; None where the outline is as it was drawn.
     """
 
     roi: Roi
@@ -99,6 +150,14 @@ class Reading:
     measurement: Measurement | None = None
     similar_cases: SimilarCases | None = None
     recognition: Recognition | None = None
+    outlines: tuple[SliceOutline, ...] = ()
+    side: Side | None = None
+    corrected: Correction | None = None
+
+    @property
+    def volume_mm3(self) -> float | None:
+        """Of the nodule in all slices; None where it was not measured."""
+        return self.measurement.volume_mm3 if self.measurement else None
 
     @property
     def long_axis_mm(self) -> float | None:
@@ -116,7 +175,9 @@ class Reading:
             self,
             predictions={},
             outline=None,
+            outlines=(),
             slices=None,
+            side=None,
             measurement=None,
             similar_cases=None,
         )

@@ -129,6 +129,55 @@ class LocaliserReport(Struct):
     measured: dict[Name, LocaliserResults] | UnsetType = UNSET
 
 
+class SizeAgreement(Struct):
+    """How far one size is off; of a volume a share of it, of lengths in mm."""
+
+    median: Number
+    limits: Annotated[list[Number], Meta(min_length=2, max_length=2)]
+    median_interval: Pair | UnsetType = UNSET
+    p95: Figure = UNSET
+    bias: Figure = UNSET
+
+
+class ClickResults(Struct):
+    """Of nodules that several slices show, how many change with the slice that is clicked."""
+
+    nodules: Count
+    changed: Count
+
+
+class SizesResults(Struct):
+    """How far sizes of a group of nodules lie from the readers'."""
+
+    nodules: Count
+    patients: Count
+    not_outlined: Share
+    errors: dict[Name, SizeAgreement | None]
+    readers: dict[Name, SizeAgreement | None]
+    clicks: ClickResults
+
+
+class SizesOfSize(SizesResults, kw_only=True):
+    """Of nodules of one size, by the readers' diameter."""
+
+    size_mm: Pair
+
+
+class SizesOfTexture(SizesResults, kw_only=True):
+    """Of nodules of one texture, by the readers' rating."""
+
+    texture: Name
+
+
+class VolumesReport(Struct):
+    """``volumes.json``: axes and volume against the readers' outlines."""
+
+    unseen: bool
+    all: SizesResults
+    sizes: list[SizesOfSize]
+    textures: list[SizesOfTexture]
+
+
 class RecognitionThresholds(Struct):
     """Least probability of a nodule, where one is outlined and where none is."""
 

@@ -8,7 +8,14 @@ import numpy as np
 
 from models.errors import ContentDoubted, UserError
 from models.imaging.geometry import display_orientation
-from models.imaging.scan import ASSUMED_SPACING_MM, SPACING_BOUNDS_MM, Notice, Scan, references_of
+from models.imaging.scan import (
+    ASSUMED_SPACING_MM,
+    SPACING_BOUNDS_MM,
+    STEP_BOUNDS_MM,
+    Notice,
+    Scan,
+    references_of,
+)
 from models.ingest.archive import gunzipped, members
 from models.ingest.ct_check.check import refuse_other_pictures, refuse_other_regions
 from models.ingest.limits import DEFAULT, Limits
@@ -48,6 +55,7 @@ def read_scan(
     spacing_mm: float | None = None,
     limits: Limits = DEFAULT,
     progress: Progress | None = None,
+    slice_spacing_mm: float | None = None,
 ) -> Scan:
     """Decode an upload: a picture or a stack of them, a DICOM file or series, a volume, or a ZIP of these.
 
@@ -62,6 +70,8 @@ def read_scan(
     progress
         Called as ``progress(done, total)`` after every file of the first pass over a DICOM series, and after
         every slice of the second; `total` changes between the passes, done / total only grows.
+    slice_spacing_mm
+        mm between neighbouring slices, for files that do not carry it.
 
     Raises
     ------
@@ -75,7 +85,7 @@ def read_scan(
     kinds = {source: kind for source, kind in kinds.items() if source.name or kind != "empty"}
     if not kinds:
         raise UserError("no_file", "No file was sent; choose a CT image first.")
-    _check_spacing(spacing_mm)
+    _check_spacing(spacing_mm, slice_spacing_mm)
     kinds = _without_strays(_without_gzip(kinds, limits))
     if "zip" in kinds.values():
         kinds = _unzip(kinds, limits)
@@ -86,13 +96,16 @@ def read_scan(
         return _volume_scan(kinds, spacing_mm, limits)
     if dicom:
         return _dicom_scan(dicom, spacing_mm, limits, progress or (lambda done, total: None))
-    return _picture_scan(pictures, spacing_mm, limits)
+    return _picture_scan(pictures, spacing_mm, limits, slice_spacing_mm)
 
 
-def _check_spacing(spacing_mm: float | None) -> None:
+def _check_spacing(spacing_mm: float | None, slice_spacing_mm: float | None) -> None:
     low, high = SPACING_BOUNDS_MM
     if spacing_mm is not None and not low <= spacing_mm <= high:
         raise UserError("bad_number", f"The pixel spacing must be between {low} and {high} mm.")
+    low, high = STEP_BOUNDS_MM
+    if slice_spacing_mm is not None and not low <= slice_spacing_mm <= high:
+        raise UserError("bad_number", f"The slice spacing must be between {low} and {high} mm.")
 
 
 def _without_strays(kinds: Kinds) -> Kinds:
@@ -214,7 +227,9 @@ def _counter(progress: Progress, done: int, total: int) -> Callable[[], object]:
     return lambda: progress(next(steps, total), total)
 
 
-def _picture_scan(sources: list[Source], spacing_mm: float | None, limits: Limits) -> Scan:
+def _picture_scan(
+    sources: list[Source], spacing_mm: float | None, limits: Limits, step_mm: float | None
+) -> Scan:
     slices: list[np.ndarray] = []
     pixels, notes = 0, set[str]()
     for source in sorted(sources, key=lambda source: natural_key(source.name)):
@@ -227,7 +242,8 @@ def _picture_scan(sources: list[Source], spacing_mm: float | None, limits: Limit
         )
     stack = np.stack([without_padding(pixels) for pixels in slices])
     said = [notice for notice in PICTURE_NOTICES if notice.code in notes]
-    return _judged(_scan(stack, None, spacing_mm, False, said), refuse_other_pictures, stack)
+    scan = _scan(stack, None, spacing_mm, False, said, given_step_mm=step_mm if len(stack) > 1 else None)
+    return _judged(scan, refuse_other_pictures, stack)
 
 
 def _judged(scan: Scan, refuse: Callable[..., None], *arguments: object) -> Scan:

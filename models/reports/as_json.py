@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from models import __version__
 from models.imaging.scan import Scan
+from models.imaging.side import Side
 from models.inference.classifier import CONSENSUS
 from models.inference.finding import DISCLAIMER, Verdict
 from models.inference.finding import Finding as InferredFinding
@@ -98,8 +99,21 @@ class Nodule(Exact):
     ]
     first_slice: Annotated[Count | None, about(f"The first that shows it. {SECTION}")]
     last_slice: Annotated[Count | None, about(f"The last that shows it. {SECTION}")]
+    volume_mm3: Annotated[
+        AtLeastZero | None,
+        about("Over all slices that show it; null where slices are too thick, or their distance is unknown."),
+    ]
+    volume_diameter_mm: Annotated[
+        AtLeastZero | None, about("Of the sphere of that volume, mm; null without a volume.")
+    ]
+    solid_long_axis_mm: Annotated[
+        AtLeastZero | None,
+        about("Of what is denser than -300 HU in a part-solid nodule, mm; null for others and without HU."),
+    ]
+    side: Annotated[Side | None, about("The patient's lung; null where that cannot be told, as in pictures.")]
     mean_hu: Annotated[float | None, about("Mean HU within the outline; null where pixels are no HU.")]
     texture: Annotated[Texture | None, about("An impression; null where there is none.")]
+    corrected: Annotated[bool, about("Whether a reader corrected the outline, and with it the sizes.")]
     outline: Annotated[
         Annotated[list[Point], Meta(min_length=3)] | None,
         about("Vertices of a polygon in the largest section; null without one."),
@@ -334,8 +348,13 @@ def _nodule(finding: InferredFinding) -> Nodule:
         largest_slice=reading.roi.slice if reading.slices else None,
         first_slice=first,
         last_slice=last,
+        volume_mm3=_tenths(measured.volume_mm3),
+        volume_diameter_mm=_tenths(measured.volume_diameter_mm),
+        solid_long_axis_mm=_tenths(measured.solid_long_axis_mm),
+        side=reading.side,
         mean_hu=_tenths(measured.mean_hu),
         texture=measured.texture,
+        corrected=reading.corrected is not None,
         outline=None if outline is None else [[round(row, 1), round(col, 1)] for row, col in outline],
     )
 

@@ -67,6 +67,8 @@ def sheet_facts(
         "warnings": [notice.message for notice in finding.notices],
         "similar_cases": finding.reading.similar_cases and asdict(finding.reading.similar_cases),
         "contours": contours(finding),
+        "corrected": finding.reading.corrected is not None,
+        "volume_error": finding.volume_relative_error,
         "enlarged": page["close_up"] and _enlarged(finding, page["close_up"]),
         "image": _image(finding.scan),
         "location": asdict(finding.reading.roi) | {"z_mm": _z(finding)},

@@ -28,6 +28,7 @@ def finding_as_text(finding: Finding) -> str:
     if finding.probability is not None:
         lines += [_model_line(answer) for answer in finding.models]
     lines += size_lines(finding.reading.measurement)
+    lines += volume_lines(finding)
     lines += [f"Warning: {notice.message}" for notice in finding.notices]
     return "\n".join([*lines, DISCLAIMER])
 
@@ -95,3 +96,22 @@ def size_lines(measurement: Measurement | None) -> Iterator[str]:
     if measurement.mean_hu is not None:
         impression = f", looks {measurement.texture}" if measurement.texture else ""
         yield f"  Density       mean {measurement.mean_hu:.0f} HU{impression}"
+
+
+def volume_lines(finding: Finding) -> Iterator[str]:
+    """Volume, solid part, slices and side of the nodule, as far as they are known; who drew its outline."""
+    reading, found = finding.reading, finding.reading.measurement
+    if found is not None and found.volume_mm3 is not None:
+        error = finding.volume_relative_error
+        off = f", typically off by {100 * error:.0f} %" if error is not None else ""
+        sphere = f"as a sphere of {found.volume_diameter_mm:.1f} mm"
+        yield f"  Volume        {found.volume_mm3:.0f} mm3, {sphere}{off}"
+    if found is not None and found.solid_long_axis_mm is not None:
+        yield f"  Solid part    {found.solid_long_axis_mm:.1f} mm long"
+    if reading.slices and len(finding.scan.slices) > 1:
+        first, last = reading.slices
+        yield f"  Slices        {first} to {last}, largest in {reading.roi.slice}"
+    if reading.side:
+        yield f"  Lung          {reading.side}"
+    if reading.corrected:
+        yield "  The outline was corrected by the reader."

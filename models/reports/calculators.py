@@ -11,6 +11,7 @@ from typing import Any
 from models.clinical.forms import CALCULATORS, Calculator, read_fields
 from models.clinical.terms import Refusal, rounded
 from models.inference.finding import Finding
+from models.inference.nodule_warnings import texture_of_rating
 
 SPICULATED_FROM = 3  # of LIDC's five: half way
 LONGEST_TEXT = 40  # of what was typed and is shown again
@@ -37,17 +38,20 @@ def calculators_of(
         ``key``, ``fields``, ``answer`` (a dict, or None) and ``refusal`` (a code, or None). A field is a
         dict of what `models.clinical.forms.Field` has (``choices`` as a list), and ``value`` (a text),
         ``error`` (a code of `read_fields`, or None), ``asked`` (whether it counts) and ``known``:
-        ``measured``, ``impression`` or ``estimate`` where the value is still what was filled in, or None.
+        ``measured`` or ``estimate`` where the value is still what was filled in, or None, and ``hint`` as
+        `hints_of` gives it, or None.
     """
     asked = (form or {}).get("calculator")
     forms = [
-        _form(key, calculator, _known(finding, key), form if key == asked else None)
+        _form(key, calculator, _known(finding, key), hints_of(finding), form if key == asked else None)
         for key, calculator in CALCULATORS.items()
     ]
     return {"asked": asked if asked in CALCULATORS else None, "opened": opened, "forms": forms}
 
 
-def _form(key: str, calculator: Calculator, known: Known, form: Mapping[str, str] | None) -> dict[str, Any]:
+def _form(
+    key: str, calculator: Calculator, known: Known, hints: dict[str, Any], form: Mapping[str, str] | None
+) -> dict[str, Any]:
     errors: dict[str, str] = {}
     outcome: dict[str, Any] = {}
     if form is None:
@@ -64,6 +68,7 @@ def _form(key: str, calculator: Calculator, known: Known, form: Mapping[str, str
             "known": _still_known(known, field.name, texts),
             "error": errors.get(field.name),
             "asked": field.is_asked(texts),
+            "hint": hints.get(field.name),
         }
         for field in calculator.fields
     ]
@@ -77,8 +82,30 @@ def _outcome(calculator: Calculator, values: dict[str, Any]) -> dict[str, Any]:
         return {"refusal": refusal.code}
 
 
+def hints_of(finding: Finding) -> dict[str, Any]:
+    """What is said beside a field and never filled in, by name of the field.
+
+    Of ``nodule_type`` what it looks like by density (``density``) and by the models' descriptor (``models``),
+    each None where that is not known, and whether they disagree: Lung-RADS turns from 4B to 2 with it. Of
+    ``solid_mm`` the long axis of the solid part.
+    """
+    found, rating = finding.reading.measurement, finding.characteristics.get("texture")
+    density = found.texture if found else None
+    models = None if rating is None else texture_of_rating(rating)
+    hints: dict[str, Any] = {}
+    if density or models:
+        hints["nodule_type"] = {
+            "density": density,
+            "models": models,
+            "disagree": bool(density and models and density != models),
+        }
+    if found is not None and found.solid_long_axis_mm is not None:
+        hints["solid_mm"] = {"long_axis_mm": found.solid_long_axis_mm}
+    return hints
+
+
 def _known(finding: Finding, key: str) -> Known:
-    """Text and source of what can be filled in: size, type and spiculation.
+    """Text and source of what can be filled in: size and spiculation.
 
     Brock and Mayo take the longest diameter, the guidelines the mean; Fleischner's in whole millimetres, so
     that it is not rounded a second time after rounding to one decimal.
@@ -90,8 +117,6 @@ def _known(finding: Finding, key: str) -> Known:
         size = found.long_axis_mm if key in ("brock", "mayo") else found.mean_diameter_mm
         text = f"{rounded(size):.0f}" if key == "fleischner" else f"{rounded(size, 1):.1f}"
         known["diameter_mm"] = (text, "measured")
-    if found is not None and found.texture is not None:
-        known["nodule_type"] = (found.texture, "impression")
     if spiculation is not None:
         known["spiculation"] = ("yes" if spiculation >= SPICULATED_FROM else "no", "estimate")
     return known

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from models.imaging.display import data_uri, to_grey, to_png
+from models.inference.correction import ends_of
 from models.inference.finding import Finding
 from models.reports.viewport import mm_per_shown_pixel, shown_box, slice_picture, to_shown
 
@@ -20,14 +21,19 @@ def pictures(finding: Finding) -> dict[str, Any]:
     -------
     dict
         Pictures as addresses that hold them. Locations (x, y) are in pixels of the shown slice, of which
-        ``close_up`` is a part; those on the patch are in mm.
+        ``close_up`` is a part; those on the patch are in mm. ``axes``: the four ends (x, y) of the long and
+        of the short axis; ``shown_mm``: mm per pixel of the shown slice.
     """
     scan, reading, roi = finding.scan, finding.reading, finding.reading.roi
     width, height = shown_box(scan)
     x, y = to_shown(scan, roi.row, roi.col)
     scale = mm_per_shown_pixel(scan)
     outline = [to_shown(scan, row, col) for row, col in reading.outline or ()]
-    view = close_up(x, y, width, height, _reach(x, y, outline, reading.field_mm / scale))
+    axes = None
+    if reading.outline:
+        axes = [to_shown(scan, row, col) for row, col in ends_of(reading, scan.spacing_mm)]
+    reach = [*outline, *(axes or ())]
+    view = close_up(x, y, width, height, _reach(x, y, reach, reading.field_mm / scale))
     patch = np.ascontiguousarray(scan.orientation.shown(finding.patch[..., 1]))
     return {
         "picture": data_uri(slice_picture(scan, roi.slice)),
@@ -35,6 +41,8 @@ def pictures(finding: Finding) -> dict[str, Any]:
         "height": height,
         "mark": {"cx": x, "cy": y, "r": min(reading.field_mm / 2 / scale, 0.48 * min(width, height))},
         "outline": " ".join(f"{x:.1f},{y:.1f}" for x, y in outline),
+        "axes": axes,
+        "shown_mm": scale,
         "close_up": view,
         "close_up_mm": view and view["side"] * scale,
         "bar": scale_bar(0, 0, width, height, scale),

@@ -71,19 +71,34 @@ def sizes(finding: Finding) -> list[dict[str, Any]]:
     """What was measured, or why it was not: rows of name, value and the reason, each None where it has none.
 
     Reasons are ``outline`` (the nodule was not outlined), ``spacing`` (the size of a pixel is not known),
-    ``hu`` (the pixels are no HU) and ``other``.
+    ``hu`` (the pixels are no HU), of a volume ``single`` (there is one slice), ``step`` (the distance of
+    slices is not known) and ``thick`` (it is too large), and ``other``. The solid part is a row of part-solid
+    nodules only.
     """
     found, scan = finding.reading.measurement, finding.scan
     if found is None:
         return [{"name": "size", "value": None, "missing": "outline"}]
     no_size = "spacing" if scan.spacing_assumed else "other"
     no_hu = "other" if scan.is_hu else "hu"
-    missing = dict.fromkeys(SIZES, no_size) | {"texture": no_size if scan.is_hu else no_hu, "mean_hu": no_hu}
+    missing = dict.fromkeys(SIZES, no_size)
+    missing |= {"volume_mm3": _no_volume(finding)}
+    if found.texture == "part-solid":
+        missing |= {"solid_long_axis_mm": no_size}
+    missing |= {"texture": no_size if scan.is_hu else no_hu, "mean_hu": no_hu}
     values = {name: getattr(found, name) for name in missing}
     return [
         {"name": name, "value": value, "missing": missing[name] if value is None else None}
         for name, value in values.items()
     ]
+
+
+def _no_volume(finding: Finding) -> str:
+    scan = finding.scan
+    if len(scan.slices) == 1:
+        return "single"
+    if scan.spacing_assumed:
+        return "spacing"
+    return "step" if scan.depths_mm is None else "thick"
 
 
 def descriptors(characteristics: Mapping[str, float | None], errors: Report) -> list[dict[str, Any]]:

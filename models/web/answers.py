@@ -5,9 +5,10 @@ import msgspec
 from models.errors import UserError
 from models.imaging.scan import Roi, Scan
 from models.inference.classifier import ModelRegistry
+from models.inference.correction import corrected
 from models.inference.finding import Finding, FindingSummary
 from models.inference.pipeline import analyse, check_model, finding_of, read_nodule
-from models.inference.reading import Reading
+from models.inference.reading import Correction, Reading
 from models.web.queue import Queue
 from models.web.store import ScanStore
 from models.web.telemetry import stage
@@ -74,15 +75,35 @@ class Answers:
         UserError
             ``scan_gone``, ``unknown_model``, ``model_unavailable``; ``busy`` where it must be read anew.
         """
-        listed = self.listed(token, owner)[index]
-        scan, name = self._store.get(token, owner), f"reading{index}"
-        note = self._store.read(token, owner, name)
+        listed, scan = self.listed(token, owner)[index], self._store.get(token, owner)
+        reading = self._original(token, owner, index, scan)
+        note = self._store.read(token, owner, f"corrected{index}")
         if note and note["weights"] == self._registry.checksum:
             reading = msgspec.convert(note, Reading)
-        else:  # never finished, or of other weights
-            reading = self._read(scan, listed.roi)
-            self._store.write(token, owner, name, msgspec.to_builtins(reading))
         return finding_of(scan, reading, model or listed.model, self._registry, anyway)
+
+    def correct(self, token: str, owner: str, index: int, correction: Correction | None) -> None:
+        """Keep a reader's correction of a finding's outline, in place of an earlier one; None takes it back.
+
+        Raises as `again` and `models.inference.correction.corrected` do; what was kept then stays.
+        """
+        reading = None
+        if correction is not None:
+            scan = self._store.get(token, owner)
+            original = self._original(token, owner, index, scan)
+            with self._queue.place(), stage("predict"):
+                reading = msgspec.to_builtins(corrected(scan, original, correction, self._registry))
+        self._store.write(token, owner, f"corrected{index}", reading)
+
+    def _original(self, token: str, owner: str, index: int, scan: Scan) -> Reading:
+        """A reading as it was computed; anew where that never ended, or was by other weights."""
+        name = f"reading{index}"
+        note = self._store.read(token, owner, name)
+        if note and note["weights"] == self._registry.checksum:
+            return msgspec.convert(note, Reading)
+        reading = self._read(scan, self.listed(token, owner)[index].roi)
+        self._store.write(token, owner, name, msgspec.to_builtins(reading))
+        return reading
 
     def _read(self, scan: Scan, roi: Roi) -> Reading:
         with self._queue.place(), stage("predict"):

@@ -14,7 +14,10 @@ from models.reports.viewport import from_click
 
 LEVEL_AT_MOST, WIDTH_AT_MOST = 20_000, 40_000  # HU
 Location = tuple[float | None, float | None, int | None]  # row, col and slice, as far as they are given
-FIELDS = ("image", "model", "row", "col", "slice", "spacing_mm", "anyway")  # of the JSON interface
+FIELDS = (  # of the JSON interface
+    *("image", "model", "row", "col", "slice"),
+    *("spacing_mm", "slice_spacing_mm", "anyway"),
+)
 
 
 def refuse_odd_fields(
@@ -35,7 +38,7 @@ def refuse_odd_fields(
     for name in form:
         if len(form.getlist(name)) > 1:
             raise UserError("bad_field", f"The field {name} was sent more than once.")
-        if name in ("row", "col", "spacing_mm") and "," in form[name]:
+        if name in ("row", "col", "spacing_mm", "slice_spacing_mm") and "," in form[name]:
             raise bad_number(name)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from models import __version__
-from models.imaging.scan import ASSUMED_SPACING_MM, CROP_AT_MOST, SPACING_BOUNDS_MM
+from models.imaging.scan import ASSUMED_SPACING_MM, CROP_AT_MOST, SPACING_BOUNDS_MM, STEP_BOUNDS_MM
 from models.inference.classifier import CONSENSUS
 from models.inference.finding import DISCLAIMER
 from models.networks.registry import ARCHITECTURES
@@ -73,8 +73,13 @@ EXAMPLE = as_json.Finding(  # made up
         largest_slice=22,
         first_slice=19,
         last_slice=25,
+        volume_mm3=1310.0,
+        volume_diameter_mm=13.6,
+        solid_long_axis_mm=None,
+        side="right",
         mean_hu=-21.3,
         texture="solid",
+        corrected=False,
         outline=[[272.1, 299.0], [281.0, 307.9], [290.2, 299.0], [281.0, 290.4]],
     ),
     characteristics=as_json.Characteristics(2.1, 1.8, 4.9, 4.2, 3.9, 5.8, 4.6),
@@ -183,6 +188,13 @@ def _form(most_files: int) -> Schema:
                 "minimum": 0,
             },
             "spacing_mm": {"type": "number", "description": spacing, "minimum": low, "maximum": high},
+            "slice_spacing_mm": {
+                "type": "number",
+                "description": "mm between neighbouring slices, for a stack of pictures, which has no "
+                "volume without it.",
+                "minimum": STEP_BOUNDS_MM[0],
+                "maximum": STEP_BOUNDS_MM[1],
+            },
             "anyway": {
                 "type": "string",
                 "description": "Give the scores although no nodule is recognised at the location.",

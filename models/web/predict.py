@@ -45,10 +45,10 @@ def is_whole_scan(scan: Scan, location: Location) -> bool:
 def read_upload(progress: Progress | None = None, keep_doubted: bool = False) -> Upload:
     """Decode the upload of the request that is being answered; `UserError` for what is wrong with it."""
     model, spacing, location = asked_model(), number(request.form, "spacing_mm"), asked_location(request.form)
-    anyway = asked_anyway(request.form)
+    anyway, step = asked_anyway(request.form), number(request.form, "slice_spacing_mm")
     files = [(file.filename, cast(BinaryIO, file.stream)) for file in request.files.getlist("image")]
     sources = [Source.of_stream(name, stream) for name, stream in files if name]  # each opened in its turn
-    return Upload(decode(sources, spacing, progress, visitor(), keep_doubted), location, model, anyway)
+    return Upload(decode(sources, spacing, progress, visitor(), keep_doubted, step), location, model, anyway)
 
 
 def decode(
@@ -57,10 +57,11 @@ def decode(
     progress: Progress | None = None,
     visitor: tuple[str, ...] = (),
     keep_doubted: bool = False,
+    slice_spacing_mm: float | None = None,
 ) -> Scan:
     """The scan in the files, decoded in a process of its own; see `Decoder.read`."""
     with stage("decode"):
-        return current_app.decoder.read(files, spacing_mm, progress, visitor, keep_doubted)
+        return current_app.decoder.read(files, spacing_mm, progress, visitor, keep_doubted, slice_spacing_mm)
 
 
 def asked_model() -> str:

@@ -50,6 +50,7 @@ def is_command() -> bool:
 @click.option("--col", type=float, help="Column of the nodule's centre, in pixels from 0.")
 @click.option("--slice", "index", type=int, help="Slice of the nodule, from 0.")
 @click.option("--spacing-mm", type=float, help="mm per pixel, for an image that does not carry it.")
+@click.option("--slice-spacing-mm", type=float, help="mm between neighbouring slices, for several pictures.")
 @click.option("--anyway", is_flag=True, help="Give the scores although no nodule is recognised.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer of the JSON interface.")
 @with_appcontext
@@ -60,12 +61,13 @@ def predict_command(
     col: float | None,
     index: int | None,
     spacing_mm: float | None,
+    slice_spacing_mm: float | None,
     anyway: bool,
     as_json: bool,
 ) -> None:
     """Say whether the nodule in FILES (image, folder or ZIP of a series) looks benign or malignant."""
     try:
-        scan = decode(sources_at(files), spacing_mm)
+        scan = decode(sources_at(files), spacing_mm, slice_spacing_mm=slice_spacing_mm)
         finding = answer(Upload(scan, (row, col, index), model, anyway))
     except UserError as error:
         raise click.ClickException(f"{error.message} ({error.code})") from error

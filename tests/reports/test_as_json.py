@@ -11,7 +11,7 @@ from models.reports.as_json import finding_as_json
 from tests.reports.changed import changed
 from tests.reports.test_as_text import finding_of_vgg16
 
-MEASURED = Measurement(14.24, 10.96, 12.6, 12.149, -35.44, "part-solid")
+MEASURED = Measurement(14.24, 10.96, 12.6, 12.149, -35.44, "part-solid", 1310.04, 13.57, 5.25)
 
 
 def test_the_contract_keeps_its_fields_in_their_order_and_additions_follow():
@@ -28,8 +28,13 @@ def test_the_contract_keeps_its_fields_in_their_order_and_additions_follow():
         "largest_slice",
         "first_slice",
         "last_slice",
+        "volume_mm3",
+        "volume_diameter_mm",
+        "solid_long_axis_mm",
+        "side",
         "mean_hu",
         "texture",
+        "corrected",
         "outline",
     ]
     assert list(body["image"]) == [
@@ -46,15 +51,17 @@ def test_the_contract_keeps_its_fields_in_their_order_and_additions_follow():
 
 def test_what_was_not_measured_is_null():
     body = finding_as_json(finding_of_vgg16())
+    assert {body["nodule"].pop("corrected")} == {False}
     assert set(list(body["nodule"].values())[4:]) == {None}
     assert (body["image"]["thickness_mm"], body["image"]["slice_spacing_mm"]) == (None, None)
 
 
 def test_sizes_and_outline_are_given_to_a_tenth():
     outline = ((10.04, 20.06), (11.96, 20.0), (11.0, 22.55))
-    finding = changed(finding_of_vgg16(), outline=outline, measurement=MEASURED, slices=(0, 2))
+    finding = changed(finding_of_vgg16(), outline=outline, measurement=MEASURED, slices=(0, 2), side="left")
     nodule = json.loads(json.dumps(finding_as_json(finding)))["nodule"]
-    assert list(nodule.values())[4:-1] == [14.2, 11.0, 12.6, 12.1, 0, 0, 2, -35.4, "part-solid"]
+    sizes = [14.2, 11.0, 12.6, 12.1, 0, 0, 2, 1310.0, 13.6, 5.2, "left", -35.4, "part-solid", False]
+    assert list(nodule.values())[4:-1] == sizes
     assert nodule["outline"] == [[10.0, 20.1], [12.0, 20.0], [11.0, 22.6]]
 
 

@@ -123,17 +123,12 @@ class Page(HTMLParser):
 
 def test_what_was_measured_is_filled_in_and_nothing_else(finding):
     context = calculators_of(finding)
-    assert fields_of(context, "brock", "value") == {
-        "diameter_mm": "14.2",
-        "nodule_type": "part-solid",
-        "spiculation": "yes",
-    }
+    assert fields_of(context, "brock", "value") == {"diameter_mm": "14.2", "spiculation": "yes"}
     assert fields_of(context, "mayo", "value") == {"diameter_mm": "14.2", "spiculation": "yes"}
-    assert fields_of(context, "fleischner", "value") == {"diameter_mm": "13", "nodule_type": "part-solid"}
+    assert fields_of(context, "fleischner", "value") == {"diameter_mm": "13"}
     assert fields_of(context, "lung_rads", "value")["diameter_mm"] == "12.6"
     assert fields_of(context, "brock", "known") == {
         "diameter_mm": "measured",
-        "nodule_type": "impression",
         "spiculation": "estimate",
     }
 
@@ -235,6 +230,30 @@ def test_a_field_that_is_wrong_says_so_and_keeps_its_text(finding, form, errors)
     assert (shown["answer"], shown["refusal"]) == (None, None)
     kept = {name: text for name, text in form.items() if text and name != "calculator"}
     assert fields_of(context, form["calculator"], "value") == kept
+
+
+@pytest.mark.parametrize(
+    ("texture", "rating", "hint", "words"),
+    [
+        ("part-solid", 3.1, ("part-solid", "part-solid", False), "By its density and by the models"),
+        ("ground glass", 4.6, ("ground glass", "solid", True), "Not clear:"),
+        ("solid", None, ("solid", None, False), "By its density it looks solid"),
+        (None, 1.2, (None, "ground glass", False), "descriptor it looks ground glass"),
+    ],
+)
+def test_the_kind_of_nodule_is_a_hint_and_never_filled_in(finding, texture, rating, hint, words):
+    measured = replace(MEASURED, texture=texture)
+    seen = replace(
+        finding,
+        reading=replace(finding.reading, measurement=measured),
+        characteristics={"spiculation": 3.0, "texture": rating},
+    )
+    context = calculators_of(seen)
+    for key in ("brock", "fleischner", "lung_rads"):
+        assert "nodule_type" not in fields_of(context, key, "value")
+        told = fields_of(context, key, "hint")["nodule_type"]
+        assert (told["density"], told["models"], told["disagree"]) == hint
+    assert Page(render(seen)).text.count(words) == 3
 
 
 def test_a_question_that_does_not_concern_the_nodule_may_stay_open(finding):

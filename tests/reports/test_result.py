@@ -106,9 +106,19 @@ def test_no_model_no_votes():
     ("measurement", "assumed", "is_hu", "missing"),
     [
         (None, False, True, {"size": "outline"}),
-        (Measurement(5.0, 4.0, 4.5, 4.4, -30.0, "solid"), False, True, {}),
-        (Measurement(5.0, 4.0, 4.5, 4.4), False, False, {"texture": "hu", "mean_hu": "hu"}),
-        (Measurement(5.0, 4.0, 4.5, 4.4, -30.0), False, True, {"texture": "other"}),
+        (Measurement(5.0, 4.0, 4.5, 4.4, -30.0, "solid"), False, True, {"volume_mm3": "single"}),
+        (
+            Measurement(5.0, 4.0, 4.5, 4.4),
+            False,
+            False,
+            {"volume_mm3": "single", "texture": "hu", "mean_hu": "hu"},
+        ),
+        (
+            Measurement(5.0, 4.0, 4.5, 4.4, -30.0),
+            False,
+            True,
+            {"volume_mm3": "single", "texture": "other"},
+        ),
         (
             Measurement(mean_hu=-30.0),
             True,
@@ -116,7 +126,8 @@ def test_no_model_no_votes():
             dict.fromkeys(
                 ["long_axis_mm", "short_axis_mm", "mean_diameter_mm", "equivalent_diameter_mm", "texture"],
                 "spacing",
-            ),
+            )
+            | {"volume_mm3": "single"},
         ),
     ],
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GIVEN = ("file", "row", "col", "slice")
-COLUMNS = (*GIVEN, "spacing_mm")
+COLUMNS = (*GIVEN, "spacing_mm", "slice_spacing_mm")
 SEPARATORS = (",", ";", "\t")
 SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)  # with which Excel is told
 LINE_END = re.compile(r"\r\n|\r|\n")
@@ -36,6 +36,7 @@ class Group:
     path: Path
     spacing_mm: str  # as given; empty where the file carries it
     nodules: tuple[Nodule, ...]
+    slice_spacing_mm: str = ""  # likewise
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,15 @@ class Manifest:
 
     def groups(self, done: Container[int] = ()) -> list[Group]:
         """The nodules whose numbers are not in `done`, by file and spacing, in the order of the list."""
-        by_file: dict[tuple[Path, str], list[Nodule]] = {}
+        by_file: dict[tuple[Path, str, str], list[Nodule]] = {}
         for nodule in self.nodules:
             if nodule.index not in done:
-                key = self.folder / nodule.fields["file"], nodule.fields["spacing_mm"]
+                fields = nodule.fields
+                key = self.folder / fields["file"], fields["spacing_mm"], fields["slice_spacing_mm"]
                 by_file.setdefault(key, []).append(nodule)
-        return [Group(*key, tuple(nodules)) for key, nodules in by_file.items()]
+        return [
+            Group(path, spacing, tuple(nodules), step) for (path, spacing, step), nodules in by_file.items()
+        ]
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -62,9 +66,10 @@ def read_manifest(path: Path) -> Manifest:
     Parameters
     ----------
     path : Path
-        CSV with a header: file, and if wanted row, col, slice (see ``API.md``) and spacing_mm (mm per pixel
-        of a picture). As spreadsheets and people write it: parted by commas, semicolons or tabs, in UTF-8 or
-        UTF-16, names in capitals, blanks around anything, a line ``sep=;`` before it, empty lines.
+        CSV with a header: file, and if wanted row, col, slice (see ``API.md``), spacing_mm (mm per pixel
+        of a picture) and slice_spacing_mm (mm between the pictures of a stack). As spreadsheets and people
+        write it: parted by commas, semicolons or tabs, in UTF-8 or UTF-16, names in capitals, blanks around
+        anything, a line ``sep=;`` before it, empty lines.
 
     Raises
     ------

@@ -10,6 +10,10 @@ from models.networks.scales import DESCRIPTOR_SCALES
 from models.reports.as_json import finding_as_json
 from training.score.manifest import GIVEN, Nodule, Row
 
+MEASURED = (
+    *("long_axis_mm", "short_axis_mm", "volume_mm3", "solid_long_axis_mm"),
+    *("largest_slice", "first_slice", "last_slice", "side"),
+)
 STAMP = ("weights", "localiser", "recognition", "app", "manifest")  # the same in all rows of one run
 COLUMNS = {
     **dict.fromkeys(GIVEN, str),
@@ -25,6 +29,12 @@ COLUMNS = {
     **{f"probability_{key}": float for key in ARCHITECTURES},
     "long_axis_mm": float,
     "short_axis_mm": float,
+    "volume_mm3": float,
+    "solid_long_axis_mm": float,
+    "largest_slice": int,
+    "first_slice": int,
+    "last_slice": int,
+    "side": str,
     **dict.fromkeys(DESCRIPTOR_SCALES, float),
     "warnings": str,
     "error_code": str,
@@ -44,7 +54,7 @@ def row_of(nodule: Nodule, finding: Finding) -> Row:
         "spacing_mm": answer["image"]["spacing_mm"],
         **{name: answer[name] for name in ("verdict", "probability", "nodule_probability", "threshold")},
         **{f"probability_{model['key']}": model["probability"] for model in answer["models"]},
-        **{name: location[name] for name in ("long_axis_mm", "short_axis_mm")},
+        **{name: location[name] for name in MEASURED},
         **answer["characteristics"],
         "warnings": " ".join(warning["code"] for warning in answer["warnings"]),
     }

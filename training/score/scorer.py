@@ -44,9 +44,10 @@ class Scorer:
         """The rows of a group's nodules, in their order; nothing that is wrong with the file is raised."""
         try:
             spacing_mm = number({"spacing_mm": group.spacing_mm}, "spacing_mm")
+            step_mm = number({"slice_spacing_mm": group.slice_spacing_mm}, "slice_spacing_mm")
             if not group.path.exists():
                 raise FileNotFoundError
-            scan = self._decoder.read(sources_at([group.path]), spacing_mm)
+            scan = self._decoder.read(sources_at([group.path]), spacing_mm, slice_spacing_mm=step_mm)
         except Exception as error:
             return [failed_row(nodule, error) for nodule in group.nodules]
         return [self._row(scan, nodule) for nodule in group.nodules]

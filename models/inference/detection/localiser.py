@@ -22,6 +22,8 @@ KEY = "localiser"
 OUTPUT = "nodule"  # layer
 AROUND = 96  # pixels of the grid a side: 72 mm around a chosen location
 LEVEL = 0.5
+READERS_LEVEL = 0.8  # of the level at which a nodule is recognised: so large is it to the readers on average
+STEP_ODDS = 3.0  # by which the odds of that level change where a reader asks for a smaller outline
 FAINTEST = 0.03  # where nothing reaches this at the location, there is no outline
 NEAR_MM = 5.0  # a click may miss the nodule by so much
 COARSE = 2.0  # times the grid's spacing: lesions of up to 80 mm look as nodules do, and are outlined as well
@@ -62,31 +64,37 @@ class OutlinedNodule:
     @property
     def middle(self) -> tuple[float, float]:
         """(row, col) of the middle in the file's pixels."""
-        return self.middle_of(self.inside)
-
-    def middle_of(self, part: np.ndarray) -> tuple[float, float]:
-        """(row, col) in the file's pixels of the middle of some pixels of the grid."""
-        row, col = self.grid.to_file(*ndimage.center_of_mass(part))
+        row, col = self.grid.to_file(*ndimage.center_of_mass(self.inside))
         return float(row), float(col)
+
+    @property
+    def area_mm2(self) -> float:
+        """Of the pixels inside."""
+        return float(self.inside.sum() * (GRID_MM * self.scale) ** 2)
 
     @property
     def diameter_mm(self) -> float:
         """Of a disc of the same area."""
-        return self.diameter_of(self.inside)
+        return float(2 * np.sqrt(self.area_mm2 / np.pi))
 
-    def diameter_of(self, part: np.ndarray) -> float:
-        """Diameter in mm of a disc as large as some pixels of the grid."""
-        return float(2 * np.sqrt(part.sum() / np.pi) * GRID_MM * self.scale)
+    def in_file(self, shape: tuple[int, int], larger: int = 0) -> Outline:
+        """`Outline` in the file's pixels, cut at the edges of the image of `shape`.
 
-    def in_file(self, shape: tuple[int, int]) -> Outline:
-        """`Outline` in the file's pixels, cut at the edges of the image of `shape`."""
+        Its level is that at which volumes of validation patients agreed best with those of their readers;
+        `larger` is by how many steps a reader wants the outline to be larger, or smaller where it is below 0.
+        """
         low, high = self.grid.box[:2], self.grid.box[2:]
         top, left = (max(0, int(np.floor(edge))) for edge in low)
         last = [min(n, int(np.ceil(edge))) for edge, n in zip(high, shape, strict=True)]
         pixels = np.meshgrid(*map(np.arange, (top, left), last), indexing="ij")
         grid = self.grid.from_file(*pixels)
         values = ndimage.map_coordinates(self.probability, grid, order=1, mode="constant")
-        return Outline(values.astype(np.float32), top, left, self.level)
+        return Outline(values.astype(np.float32), top, left, self._outline_level(larger))
+
+    def _outline_level(self, larger: int) -> float:
+        level = READERS_LEVEL * self.level
+        odds = level / (1 - level) / STEP_ODDS**larger
+        return odds / (1 + odds)
 
 
 class Localiser:
@@ -187,6 +195,11 @@ def component(probability: np.ndarray) -> tuple[np.ndarray, float] | None:
         return None
     level = min(LEVEL, best / 2)
     parts, _ = ndimage.label(probability >= level)
-    part = parts == parts.flat[np.where(parts > 0, off, np.inf).argmin()]
+    return without_others(probability, parts, parts.flat[np.where(parts > 0, off, np.inf).argmin()]), level
+
+
+def without_others(probability: np.ndarray, parts: np.ndarray, number: int) -> np.ndarray:
+    """A map with one of its labelled parts alone, and around it what says where its edge runs."""
+    part = parts == number
     others = ndimage.binary_dilation((parts > 0) & ~part)
-    return np.where(ndimage.binary_dilation(part, iterations=2) & ~others, probability, 0), level
+    return np.where(ndimage.binary_dilation(part, iterations=2) & ~others, probability, 0)

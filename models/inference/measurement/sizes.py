@@ -27,6 +27,12 @@ class Measurement:
         Of the pixels whose centre lies in the outline.
     texture : str or None
         An impression, see `models.inference.measurement.texture`.
+    volume_mm3 : float or None
+        Over all slices that show it, see `models.inference.measurement.nodule`.
+    volume_diameter_mm : float or None
+        Of the sphere of that volume.
+    solid_long_axis_mm : float or None
+        Of the solid part of a part-solid nodule.
     """
 
     long_axis_mm: float | None = None
@@ -35,6 +41,9 @@ class Measurement:
     equivalent_diameter_mm: float | None = None
     mean_hu: float | None = None
     texture: Texture | None = None
+    volume_mm3: float | None = None
+    volume_diameter_mm: float | None = None
+    solid_long_axis_mm: float | None = None
 
 
 def measure(polygon: np.ndarray, scan: Scan, index: int) -> Measurement:
@@ -70,11 +79,17 @@ def axes(polygon: np.ndarray) -> tuple[float, float]:
     et al., Radiology 285, 584, 2017; Lung-RADS v2022). The long axis may leave a bent nodule; the
     short axis does not, so that a gap between two arms is no part of it.
     """
+    first, second, *chord = axis_ends(polygon)
+    return float(np.hypot(*(second - first))), float(np.hypot(*(chord[1] - chord[0])))
+
+
+def axis_ends(polygon: np.ndarray) -> np.ndarray:
+    """Both ends of the long axis of a polygon (n, 2) and then of the short one, shape (4, 2); see `axes`."""
     first, second = _farthest(polygon)
-    long = float(np.hypot(*(second - first)))
-    along = (second - first) / long
+    along = (second - first) / np.hypot(*(second - first))
     across = np.array([-along[1], along[0]])
-    return long, _longest_chord((polygon - first) @ along, (polygon - first) @ across)
+    at, low, high = _longest_chord((polygon - first) @ along, (polygon - first) @ across)
+    return np.stack([first, second, first + at * along + low * across, first + at * along + high * across])
 
 
 def _sizes(polygon_mm: np.ndarray) -> Measurement:
@@ -94,8 +109,8 @@ def _farthest(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return points[first], points[partners[first]]
 
 
-def _longest_chord(x: np.ndarray, y: np.ndarray) -> float:
-    """Length of the longest stretch of a line of constant x that lies within the polygon (x, y).
+def _longest_chord(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+    """The longest stretch of a line of constant x that lies within the polygon (x, y): x, and y from and to.
 
     Between two neighbouring vertices in x the same edges are crossed and the length of each stretch changes
     linearly, so that the longest one is found at a vertex, approached from the left or from the right.
@@ -103,14 +118,18 @@ def _longest_chord(x: np.ndarray, y: np.ndarray) -> float:
     ends_x, ends_y = np.roll(x, -1), np.roll(y, -1)
     low, high = np.minimum(x, ends_x), np.maximum(x, ends_x)
     stops = np.unique(x)
-    longest = 0.0
+    longest = (0.0, 0.0, 0.0)
     for left, right in zip(stops[:-1], stops[1:], strict=True):
         over = (low <= left) & (high >= right)
         slope = (ends_y[over] - y[over]) / (ends_x[over] - x[over])
         crossings = y[over] + slope * (np.array([[left], [right]]) - x[over])
         crossings = crossings[:, crossings.sum(axis=0).argsort()]  # sorted by height in the middle
-        longest = max(longest, (crossings[:, 1::2] - crossings[:, ::2]).max())
-    return float(longest)
+        lengths = crossings[:, 1::2] - crossings[:, ::2]
+        side, nth = np.unravel_index(lengths.argmax(), lengths.shape)
+        if lengths[side, nth] > longest[2] - longest[1]:
+            begin, end = crossings[side, 2 * nth : 2 * nth + 2]
+            longest = (float((left, right)[side]), float(begin), float(end))
+    return longest
 
 
 def _pixels(polygon: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

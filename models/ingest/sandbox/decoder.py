@@ -83,6 +83,7 @@ class Decoder:
         progress: Callable[[int, int], object] | None = None,
         visitor: tuple[Hashable, ...] = (),
         keep_doubted: bool = False,
+        slice_spacing_mm: float | None = None,
     ) -> Scan:
         """Decode an upload as `models.ingest.read.read_scan` does, within bounds.
 
@@ -107,14 +108,14 @@ class Decoder:
             there never will be.
         """
         if not IS_ISOLATED:
-            return read_scan(files, spacing_mm, self._limits, progress)
+            return read_scan(files, spacing_mm, self._limits, progress, slice_spacing_mm)
         sources = [file if isinstance(file, Source) else Source.of_bytes(*file) for file in files]
         with ExitStack() as stack:
             spool, parts = _in_one_spool(sources, stack)
             seconds = min(self._seconds, LEAST_SECONDS + SECONDS_PER_MB * spool.n_bytes / 1e6)
             names = [(source.name, *part) for source, part in zip(sources, parts, strict=True)]
             with self._turn(seconds, visitor) as end:
-                job = self._job(names, spacing_mm, keep_doubted)
+                job = self._job(names, spacing_mm, keep_doubted, slice_spacing_mm)
                 return self._decode(job, spool, end, progress or (lambda done, total: None))
 
     def problem(self) -> str:
@@ -147,8 +148,10 @@ class Decoder:
         files: list[tuple[str, int, int]],
         spacing_mm: float | None = None,
         keep_doubted: bool = False,
+        slice_spacing_mm: float | None = None,
     ) -> Job:
-        return Job(tuple(files), spacing_mm, self._limits, self._seconds, self._megabytes, keep_doubted)
+        bounds = self._limits, self._seconds, self._megabytes
+        return Job(tuple(files), spacing_mm, *bounds, keep_doubted, slice_spacing_mm)
 
     @contextmanager
     def _turn(self, seconds: float, visitor: tuple[Hashable, ...]) -> Iterator[float]:

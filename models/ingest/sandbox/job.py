@@ -43,6 +43,8 @@ class Job(msgspec.Struct, frozen=True):
         Address space; beyond it memory is refused.
     keep_doubted
         Whether what looks like no CT of the chest is refused with the scan.
+    slice_spacing_mm
+        As of `read_scan`.
     """
 
     files: tuple[tuple[str, int, int], ...]
@@ -51,6 +53,7 @@ class Job(msgspec.Struct, frozen=True):
     seconds: float
     megabytes: float
     keep_doubted: bool = False
+    slice_spacing_mm: float | None = None
 
 
 JOBS = msgspec.json.Decoder(Job)  # once for all children
@@ -121,7 +124,7 @@ def _answer(job: Job, control: socket.socket, spool: int, result: int) -> dict[s
     sources = [Source(name, Window(spool, offset, length).opened) for name, offset, length in job.files]
     doubt = {}
     try:
-        scan = read_scan(sources, job.spacing_mm, job.limits, progress)
+        scan = read_scan(sources, job.spacing_mm, job.limits, progress, job.slice_spacing_mm)
     except ContentDoubted as doubted:
         if not job.keep_doubted:
             raise

@@ -29,6 +29,7 @@ VERDICTS = {
     "mass": ("MASS", "A mass: suspicious by its size, whatever the models say"),
     "no_nodule": ("NO_NODULE", "No nodule recognised here"),
 }
+SIDES = {"right": codes.SCT.Right, "left": codes.SCT.Left}
 MOST_VERTICES = 8000  # an element of explicit VR holds 64 KiB
 EMPTY = (  # Type 2: there, but nothing about the patient is kept
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber"),
@@ -105,7 +106,7 @@ def _called(finding: Finding) -> dict[str, Any]:
     return {
         "tracking_identifier": sr.TrackingIdentifier(new_uid(), "Nodule"),
         "finding_type": codes.SCT.Mass if finding.is_mass else codes.SCT.Nodule,
-        "finding_sites": [sr.FindingSite(codes.SCT.Lung)],
+        "finding_sites": [sr.FindingSite(codes.SCT.Lung, laterality=SIDES.get(finding.reading.side))],
     }
 
 
@@ -125,11 +126,13 @@ def _region(finding: Finding, image: sr.SourceImageForRegion) -> sr.ImageRegion:
 
 def _sizes(found: Measurement) -> Iterator[sr.Measurement]:
     """What was measured; a mean diameter is the mean of the two axes."""
-    mean, mm = codes.SCT.Mean, codes.UCUM.Millimeter
+    mean, mm, mm3 = codes.SCT.Mean, codes.UCUM.Millimeter, codes.UCUM.CubicMillimeter
     for name, value, unit, derivation in (
         (codes.SCT.LongAxis, found.long_axis_mm, mm, None),
         (codes.SCT.ShortAxis, found.short_axis_mm, mm, None),
         (codes.SCT.Diameter, found.mean_diameter_mm, mm, mean),
+        (codes.SCT.Volume, found.volume_mm3, mm3, None),
+        (_private("SOLID_LONG_AXIS", "Long axis of the solid part"), found.solid_long_axis_mm, mm, None),
         (codes.DCM.AttenuationCoefficient, found.mean_hu, codes.UCUM.HounsfieldUnit, mean),
     ):
         if value is not None:
@@ -173,10 +176,14 @@ def _remarks(finding: Finding) -> sr.ContainerContentItem:
     container.ContentSequence = sr.ContentSequence(
         [
             sr.TextContentItem(codes.DCM.Comment, text, relationship_type=contains)
-            for text in filter(None, (DISCLAIMER, reliability_line(finding), *messages))
+            for text in filter(None, (DISCLAIMER, reliability_line(finding), _correction(finding), *messages))
         ]
     )
     return container
+
+
+def _correction(finding: Finding) -> str | None:
+    return "The outline and sizes were corrected by the reader." if finding.reading.corrected else None
 
 
 def _algorithm(finding: Finding, name: str, *parameters: str) -> sr.AlgorithmIdentification:

@@ -38,7 +38,7 @@ class SeenDisc(OutlinedNodule):
     def place(self):
         return self.at
 
-    def in_file(self, shape):
+    def in_file(self, shape, larger=0):
         return disc_outline(self.disc_mm, self.grid.spacing_mm, self.at, shape)
 
 

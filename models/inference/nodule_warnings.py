@@ -1,0 +1,108 @@
+"""What speaks against trusting a nodule's size: an outline cut or guessed, slices that are too thick."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+from models.imaging.field import slice_in_hu
+from models.imaging.scan import Notice, Scan
+from models.inference.measurement.outline import reaches_edge, within
+from models.inference.measurement.texture import Texture
+from models.inference.measurement.volume import is_too_thick
+
+SOFT_ABOVE_HU = -300.0  # soft tissue, not lung
+RING_MM = (1.0, 3.0)  # from the outline outwards: nearer the nodule's own edge is blurred
+GUESSED_FROM = 0.35  # share of that ring that is soft tissue
+TEXTURE_EDGES = ((2, "ground glass"), (4, "part-solid"), (6, "solid"))  # LIDC's 1, 3, 5, cut midway
+SIZE_CODES = (
+    *("size_unknown", "cut_off", "cut_by_scan", "border_guessed", "slices_too_thick", "volume_unknown"),
+)
+Outlines = Mapping[int, np.ndarray]
+
+
+def size_warnings(
+    scan: Scan, outlines: Outlines, largest: int, long_axis_mm: float | None
+) -> Iterator[Notice]:
+    """What is wrong with the size of an outlined nodule, or missing from it.
+
+    Of the codes ``cut_off``, ``cut_by_scan``, ``border_guessed``, ``slices_too_thick``, ``size_unknown`` and
+    ``volume_unknown``. `long_axis_mm` is None where the pixel spacing is not known.
+    """
+    if scan.spacing_assumed:
+        yield Notice("size_unknown", "No size is given, because the size of a pixel is not known.")
+    if any(reaches_edge(polygon, (scan.rows, scan.cols)) for polygon in outlines.values()):
+        message = "The nodule reaches the edge of the image and may be larger than its outline."
+        yield Notice("cut_off", message)
+    first, last, n_slices = min(outlines), max(outlines), len(scan.slices)
+    if n_slices > 1 and (first == 0 or last == n_slices - 1):
+        where = "first" if first == 0 else "last"
+        if first == 0 and last == n_slices - 1:
+            where = "first and in the last"
+        message = (
+            f"The nodule is seen in the {where} slice of the scan and may go on beyond it: it may be larger "
+            "than was measured, in length and in volume."
+        )
+        yield Notice("cut_by_scan", message)
+    share = soft_share(outlines[largest], scan, largest)
+    if share is not None and share >= GUESSED_FROM:
+        message = (
+            f"{100 * share:.0f} % of the outline lies against soft tissue, such as pleura, mediastinum or "
+            "vessels, from which CT hardly tells a nodule: there the outline is a guess, as are the sizes."
+        )
+        yield Notice("border_guessed", message)
+    if long_axis_mm is not None and n_slices > 1:
+        yield from _no_volume(scan, (first, last), long_axis_mm)
+
+
+def _no_volume(scan: Scan, slices: tuple[int, int], long_axis_mm: float) -> Iterator[Notice]:
+    if scan.depths_mm is None:
+        message = "No volume is given, because the distance between the slices is not known."
+        yield Notice("volume_unknown", message)
+    elif is_too_thick(scan.depths_mm, slices, long_axis_mm):
+        message = (
+            "No volume is given: the slices are farther apart than half of the nodule's length, so that its "
+            "third dimension is hardly seen, and its largest section may lie between two slices."
+        )
+        yield Notice("slices_too_thick", message)
+
+
+def soft_share(polygon: np.ndarray, scan: Scan, index: int) -> float | None:
+    """Share of soft tissue in a ring around an outline; None where the ring lies beyond the image.
+
+    Parameters
+    ----------
+    polygon : ndarray of shape (n, 2)
+        In the file's pixels.
+    scan : Scan
+        Of pictures HU are estimated.
+    index : int
+        The slice.
+    """
+    spacing = np.array(scan.spacing_mm)
+    margin = np.ceil(RING_MM[1] / spacing).astype(int) + 1
+    low = np.maximum(np.floor(polygon.min(axis=0)).astype(int) - margin, 0)
+    high = np.ceil(polygon.max(axis=0)).astype(int) + margin + 1
+    hu = slice_in_hu(scan, index)[low[0] : high[0], low[1] : high[1]]
+    inside = within(polygon - low, hu.shape)
+    if not inside.any():
+        return None
+    away = distance_transform_edt(~inside, sampling=scan.spacing_mm)
+    ring = (away > RING_MM[0]) & (away <= RING_MM[1])
+    return float((hu[ring] > SOFT_ABOVE_HU).mean()) if ring.any() else None
+
+
+def texture_of_rating(rating: float) -> Texture:
+    """What a texture descriptor on LIDC's scale of 1 to 5 is called."""
+    return next(name for edge, name in TEXTURE_EDGES if rating < edge)
+
+
+def texture_warning(texture: Texture | None, rating: float | None) -> Notice | None:
+    """That the texture class, by density, and the models' descriptor disagree; None where they do not."""
+    if texture is None or rating is None or texture_of_rating(rating) == texture:
+        return None
+    message = (
+        f"By its density the nodule looks {texture}, by the models' texture descriptor ({rating:.1f} of 5) "
+        f"{texture_of_rating(rating)}: judge the kind of nodule by eye, since guidelines turn on it."
+    )
+    return Notice("texture_disagrees", message)
