@@ -16,17 +16,19 @@ from models import __version__
 from models.errors import UserError
 from models.imaging.display import to_png
 from models.imaging.phantom import KINDS, SAMPLE, draw_phantom
+from models.imaging.planes import Plane, brightest_slice
 from models.imaging.scan import locate
 from models.inference.classifier import CONSENSUS, ModelRegistry, Progress, log_progress
 from models.inference.finding import DISCLAIMER
 from models.inference.pipeline import MODEL_KEYS
-from models.ingest.fields import asked_location
+from models.ingest.fields import asked_location, number
 from models.ingest.source import Source
+from models.ingest.spacing import with_spacing
 from models.reports.as_json import finding_as_json
 from models.reports.exports import EXPORTS, SHOW_THE_MAP, export
 from models.reports.overview import model_rows, models_as_json, models_for_page
 from models.reports.result import map_picture
-from models.reports.viewport import slice_picture
+from models.reports.viewport import plane_picture, slice_picture, tile_values
 from models.web.access import AccessControl
 from models.web.access.access_control import LOG_IN, next_path
 from models.web.access.cookies import form_token
@@ -34,13 +36,15 @@ from models.web.answers import Answers
 from models.web.application import Application
 from models.web.corrections import asked_correction
 from models.web.errors import add_errors
-from models.web.fields import asked_anyway, chosen_location, refuse_odd_fields, window
+from models.web.fields import asked_anyway, asked_slab, chosen_location, refuse_odd_fields, window
 from models.web.openapi import contract
 from models.web.pages import (
     finding_page,
     kept_finding,
+    kept_part,
     kept_picture,
     new_finding,
+    same_page,
     scan_page,
     searched_page,
     with_map,
@@ -161,7 +165,7 @@ def add_pages(app: Application) -> None:
             raise UserError("no_file", "There is no such sample.")
         files = [Source.of_bytes("phantom.png", to_png(draw_phantom(kind)))]
         scan = decode(files, spacing_mm=0.7, visitor=visitor())
-        drawn = replace(scan, notices=(SAMPLE, *scan.notices))
+        drawn = replace(scan, notices=(SAMPLE, *scan.notices), spacing_source="file")
         return new_finding(*app.answers.first(drawn, owner, locate(scan), CONSENSUS, address()))
 
     @app.get("/models", personal=False)
@@ -182,8 +186,41 @@ def add_scan_pages(app: Application) -> None:
 
     @app.get("/scan/<token>/slice/<int:index>.png")
     def picture(token: str, index: int) -> ResponseReturnValue:
-        scan = app.store.get(token, browser())
-        return kept_picture(slice_picture(scan, locate(scan, 0, 0, index).slice, *window(request.args)))
+        scan, slab = app.store.get(token, browser()), asked_slab(request.args)
+        return kept_picture(slice_picture(scan, locate(scan, 0, 0, index).slice, *window(request.args), slab))
+
+    @app.get("/scan/<token>/slice/<int:index>/values/<int:top>/<int:left>")
+    def values(token: str, index: int, top: int, left: int) -> ResponseReturnValue:
+        """What the pixels of a part of a slice stand for: HU, or a picture's grey values."""
+        scan, slab = app.store.get(token, browser()), asked_slab(request.args)
+        if top >= scan.rows or left >= scan.cols:
+            raise NotFound()
+        part = tile_values(scan, locate(scan, 0, 0, index).slice, top, left, slab)
+        return kept_part(part, "application/octet-stream")
+
+    @app.get("/scan/<token>/slice/<int:index>/brightest")
+    def brightest(token: str, index: int) -> ResponseReturnValue:
+        """The slice of a slab from which its brightest value at a location comes."""
+        scan, slab = app.store.get(token, browser()), asked_slab(request.args)
+        roi = locate(scan, *asked_location(request.args)[:2], index)
+        return jsonify({"slice": brightest_slice(scan, roi.slice, slab, roi.row, roi.col) if slab else index})
+
+    @app.get("/scan/<token>/<any(coronal, sagittal):plane>/<int:index>.png")
+    def plane(token: str, plane: Plane, index: int) -> ResponseReturnValue:
+        scan, slab = app.store.get(token, browser()), asked_slab(request.args)
+        return kept_picture(plane_picture(scan, plane, index, *window(request.args), slab))
+
+    @app.post("/scan/<token>/spacing")
+    def spacing(token: str) -> ResponseReturnValue:
+        """A person says how large a pixel is; what was found is read anew."""
+        scan, mm = app.store.get(token, browser()), number(request.form, "spacing_mm")
+        if mm is None:
+            raise UserError("bad_number", "Give the pixel spacing in mm.")
+        changed = with_spacing(scan, mm)
+        app.searches.cancel(token, browser())
+        app.answers.anew(token, browser(), changed)
+        app.searches.start(token, browser())
+        return redirect(same_page(token, request.form), 303)
 
     @app.post("/scan/<token>/go-on")
     def go_on(token: str) -> ResponseReturnValue:

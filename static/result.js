@@ -56,6 +56,7 @@
     result.replaceChildren(...next.childNodes);
     result.dataset.said = next.dataset.said;
     document.title = page.title;
+    document.dispatchEvent(new Event("swapped"));
     applyMap();
     const again = focused && document.getElementById(focused);
     if (again) {

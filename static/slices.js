@@ -5,6 +5,13 @@ const KEPT = 96;
 const AHEAD = 8;
 const BEHIND = 3;
 
+// The address of a picture in a window (none for pictures without HU), as a single slice or a slab.
+export function pictureUrl(path, { level, width, slab }) {
+  const fields = { ...(width === null ? {} : { level, width }), ...(slab ? { slab } : {}) };
+  const query = new URLSearchParams(fields).toString();
+  return query ? `${path}?${query}` : path;
+}
+
 export class Slices {
   // `onload(slice, picture)` is called for every slice that comes while it or another is being waited for.
   constructor(address, count, onload, onerror) {
@@ -15,17 +22,16 @@ export class Slices {
     this.direction = 1;
   }
 
-  want(slice, level, width) {
+  want(slice, level, width, slab) {
     if (this.wanted && slice !== this.wanted.slice) this.direction = Math.sign(slice - this.wanted.slice);
-    this.wanted = { slice, level, width };
+    this.wanted = { slice, level, width, slab };
     const ready = this.get(this.url(slice));
     if (ready) this.onload(slice, ready);
     this.pump();
   }
 
   url(slice) {
-    const { level, width } = this.wanted;
-    return `${this.address}/slice/${slice}.png` + (width === null ? "" : `?level=${level}&width=${width}`);
+    return pictureUrl(`${this.address}/slice/${slice}.png`, this.wanted);
   }
 
   get(url) {

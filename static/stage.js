@@ -20,10 +20,13 @@ export class Stage {
     element.querySelector("#click").replaceWith(this.canvas);
     this.overlay = element.querySelector("#overlay");
     this.zoom = 1;
+    this.fitted = Boolean(facts.lungs); // on the lungs, until someone zooms or pans
     this.middle = { x: facts.width / 2, y: facts.height / 2 };
     this.picture = null;
     this.rings = [];
     this.hair = null;
+    this.cross = null; // (x, y) of the other planes, where these are shown
+    this.lines = []; // of the ruler: ends a and b in the picture, and a label
     new ResizeObserver(() => this.draw()).observe(element);
   }
 
@@ -62,8 +65,24 @@ export class Stage {
     return { x: ((col + 0.5) * width) / across, y: ((row + 0.5) * height) / down };
   }
 
+  // The lungs, or the whole slice.
+  fit(lungs) {
+    this.fitted = lungs && Boolean(this.facts.lungs);
+    if (!this.fitted) this.zoom = 1;
+    this.draw();
+  }
+
+  fitLungs() {
+    const [x, y, width, height] = this.facts.lungs;
+    const { clientWidth, clientHeight } = this.element;
+    const whole = Math.min(clientWidth / this.facts.width, clientHeight / this.facts.height);
+    this.zoom = Math.min(Math.max(Math.min(clientWidth / width, clientHeight / height) / whole, 1), MOST_ZOOM);
+    this.middle = { x: x + width / 2, y: y + height / 2 };
+  }
+
   zoomTo(zoom, at) {
     if (!(this.scale > 0)) return;
+    this.fitted = false;
     const fixed = at || this.middle;
     const before = this.scale;
     this.zoom = Math.min(Math.max(zoom, 1), MOST_ZOOM);
@@ -73,6 +92,7 @@ export class Stage {
   }
 
   panBy(dx, dy) {
+    this.fitted = false;
     this.middle = { x: this.middle.x - dx / this.scale, y: this.middle.y - dy / this.scale };
     this.draw();
   }
@@ -81,7 +101,10 @@ export class Stage {
   reveal({ x, y }) {
     const halfWidth = this.element.clientWidth / 2 / this.scale;
     const halfHeight = this.element.clientHeight / 2 / this.scale;
-    if (Math.abs(x - this.middle.x) > 0.9 * halfWidth || Math.abs(y - this.middle.y) > 0.9 * halfHeight) this.middle = { x, y };
+    if (Math.abs(x - this.middle.x) > 0.9 * halfWidth || Math.abs(y - this.middle.y) > 0.9 * halfHeight) {
+      this.fitted = false;
+      this.middle = { x, y };
+    }
     this.draw();
   }
 
@@ -89,11 +112,12 @@ export class Stage {
     const keep = (at, length, shown) => (shown >= length ? length / 2 : Math.min(Math.max(at, shown / 2), length - shown / 2));
     this.middle.x = keep(this.middle.x, this.facts.width, this.element.clientWidth / this.scale);
     this.middle.y = keep(this.middle.y, this.facts.height, this.element.clientHeight / this.scale);
-    this.element.classList.toggle("is-zoomed", this.zoom > 1);
+    this.element.classList.toggle("is-zoomed", this.zoom > 1 && !this.fitted);
   }
 
   draw() {
     if (!(this.scale > 0)) return; // not laid out, as in a hidden window
+    if (this.fitted) this.fitLungs();
     this.hold();
     const dots = window.devicePixelRatio || 1;
     const { clientWidth: width, clientHeight: height } = this.element;
@@ -109,14 +133,21 @@ export class Stage {
     context.setTransform(dots * scale, 0, 0, dots * scale, dots * (width / 2 - middle.x * scale), dots * (height / 2 - middle.y * scale));
     context.imageSmoothingQuality = "high";
     if (this.picture) context.drawImage(this.picture, 0, 0, this.facts.width, this.facts.height);
+    Object.assign(this.element.dataset, { scale, left: width / 2 - middle.x * scale, top: height / 2 - middle.y * scale });
     this.drawOverlay(width, height);
     this.drawBar();
+    this.onDraw?.();
   }
 
   drawOverlay(width, height) {
     const { scale, middle } = this;
     const at = ({ x, y }) => [(x - middle.x) * scale + width / 2, (y - middle.y) * scale + height / 2];
     const shapes = [];
+    if (this.cross) {
+      const [x, y] = at(this.cross);
+      shapes.push(make("line", { class: "cross-coronal", x1: 0, y1: y, x2: width, y2: y }));
+      shapes.push(make("line", { class: "cross-sagittal", x1: x, y1: 0, x2: x, y2: height }));
+    }
     if (this.hair) {
       const [x, y] = at(this.hair);
       const kind = "hair-line" + (this.hair.keyed ? " keyed" : "");
@@ -134,6 +165,16 @@ export class Stage {
       if (ring.label) group.append(make("text", { x: cx + reach, y: cy - reach, "font-size": 15 }, ring.label));
       shapes.push(group);
     }
+    for (const line of this.lines) {
+      const [[x1, y1], [x2, y2]] = [at(line.a), at(line.b)];
+      const group = make("g", { class: "ruled" });
+      for (const kind of ["under", "over"]) group.append(make("line", { class: kind, x1, y1, x2, y2 }));
+      for (const [cx, cy] of [[x1, y1], [x2, y2]]) group.append(make("circle", { class: "end", cx, cy, r: 4 }));
+      const right = Math.max(x1, x2) < 0.8 * width;
+      const label = { x: right ? Math.max(x1, x2) + 9 : Math.min(x1, x2) - 9, y: (y1 + y2) / 2 + 5 };
+      group.append(make("text", { ...label, "font-size": 15, "text-anchor": right ? "start" : "end" }, line.label));
+      shapes.push(group);
+    }
     this.overlay.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.overlay.replaceChildren(...shapes);
   }
@@ -143,7 +184,7 @@ export class Stage {
     const perMm = this.scale / this.facts.mmPerPixel;
     const longest = Math.min(this.element.clientWidth / 4, 180);
     const length = BAR_LENGTHS_MM.findLast((mm) => mm * perMm <= longest) || BAR_LENGTHS_MM[0];
-    bar.querySelector("span").textContent = words(this.facts.assumed ? "bar-assumed" : "bar", { mm: length });
+    bar.querySelector("span").textContent = words(this.facts.assumed ? `bar-${this.facts.assumed}` : "bar", { mm: length });
     bar.querySelector("i").style.width = `${length * perMm}px`;
   }
 }

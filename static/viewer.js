@@ -1,7 +1,11 @@
 // The viewer of a scan: improves a page that works without it.
 
+import { offerSpacing } from "./spacing.js";
+import { Planes } from "./planes.js";
+import { Ruler } from "./ruler.js";
 import { Slices } from "./slices.js";
 import { Stage } from "./stage.js";
+import { Values } from "./values.js";
 import { watchSearch } from "./search.js";
 import { copyOf, words } from "./words.js";
 
@@ -10,6 +14,7 @@ const WHEEL_STEP = 60; // of a wheel's delta, for a slice
 const CLICK_PX = 4; // a pointer that moves less has clicked
 const ADDRESS_EVERY_MS = 400;
 const SAID_AFTER_MS = 350;
+const VALUE_AFTER_MS = 80; // that the pointer rests, before values are fetched
 const STEP_MM = 4;
 const FINE_MM = 0.5;
 
@@ -20,18 +25,35 @@ const form = byId("choose");
 const slider = byId("slider");
 const stage = new Stage(byId("stage"), facts);
 const slices = new Slices(facts.address, facts.count, show, failed);
+const values = new Values(facts);
+const ruler = new Ruler(stage, facts, ruled);
+const slabs = byId("slab");
 
-const { slice: first, level, width, row, col, on } = facts.view;
+const { slice: first, level, width, row, col, on, slab } = facts.view;
 const state = {
   slice: first, // asked for
   shown: first, // on the screen: what a click means
   level,
   width,
+  slab: slab || "",
+  point: { x: facts.width / 2, y: facts.height / 2 }, // where coronal and sagittal planes cross, in the picture
   mark: row === null ? null : { row, col, slice: on },
   hair: null, // the keyboard's crosshair, in the picture
   touched: new URLSearchParams(location.search).has("slice"), // whether the person has looked around already
 };
 let candidates = facts.search.candidates;
+let valueTimer = null;
+let valueAt = null; // in the picture: what the value in the corner is of
+
+const planes = byId("planes") && new Planes(facts, {
+  at: () => state.point,
+  slice: () => state.slice,
+  view: () => state,
+  lungs: () => stage.fitted && facts.lungs,
+  move: movePoint,
+  mark: () => mark({ ...stage.toFile(state.point), slice: state.slice }),
+  key: pressKey,
+});
 
 /* What is shown */
 
@@ -42,6 +64,8 @@ function show(slice, picture) {
   stage.picture = picture;
   stage.element.dataset.slice = slice;
   byId("stage-message")?.remove();
+  byId("value").textContent = ""; // that of what was shown before
+  showValue(valueAt);
   describe();
 }
 
@@ -63,7 +87,9 @@ function describe() {
     const [presetLevel, presetWidth] = facts.windows[link.dataset.window];
     setCurrent(link, presetLevel === state.level && presetWidth === state.width);
   }
-  byId("zoom-reset").textContent = words("zoom", { percent: Math.round(stage.zoom * 100) });
+  const [kind, mm] = state.slab.split("-");
+  byId("slab-now").textContent = state.slab ? words(`slab-${kind}`, { mm }) : "";
+  if (slabs) slabs.value = state.slab;
   drawMarks();
 }
 
@@ -84,6 +110,8 @@ function drawMarks() {
     ...facts.findings.map((place, i) => ({ ...place, kind: "found", label: words("found", { rank: i + 1 }), mm: MARK_MM })),
     ...(state.mark ? [{ ...state.mark, kind: "marked", mm: MARK_MM }] : []),
   ].filter(here).map((ring) => ({ ...ring, labelMm: MARK_MM })); // labels lie outside the mark's ring, too
+  stage.lines = ruler.shown(state.shown);
+  stage.cross = planes?.isOn ? state.point : null;
   stage.draw();
 }
 
@@ -105,19 +133,57 @@ function drawTicks() {
 
 function goTo(slice) {
   state.slice = Math.min(Math.max(slice, 0), facts.count - 1);
-  slices.want(state.slice, state.level, state.width);
+  wantSlice();
   if (slider) slider.value = state.slice + 1;
   keepAddress();
   sayLater(() => words("where", { slice: state.slice + 1, count: facts.count }));
+}
+
+function wantSlice() {
+  slices.want(state.slice, state.level, state.width, state.slab);
+  planes?.draw();
 }
 
 function setWindow(newLevel, newWidth) {
   if (state.width === null) return;
   state.level = Math.round(Math.min(Math.max(newLevel, -2000), 4000) / 10) * 10;
   state.width = Math.round(Math.min(Math.max(newWidth, 10), 6000) / 10) * 10;
-  slices.want(state.slice, state.level, state.width);
+  wantSlice();
   describe();
   keepAddress();
+}
+
+function setSlab(name) {
+  if (!slabs) return;
+  state.slab = name;
+  wantSlice();
+  describe();
+  keepAddress();
+  say(name ? byId("slab-now").textContent : words("slab-none"));
+}
+
+// From single slices to the thinnest slab of a kind, to thicker ones, and back.
+function nextSlab(kind) {
+  const names = Array.from(slabs?.options || [], (option) => option.value).filter((name) => name.startsWith(`${kind}-`));
+  setSlab(names[names.indexOf(state.slab) + 1] || "");
+}
+
+// The crosshair of the other planes.
+function movePoint(at, slice, plane) {
+  state.point = at;
+  if (slice === state.slice) {
+    planes.draw();
+    drawMarks();
+  } else goTo(slice);
+  stage.reveal(at);
+  showValue(at);
+  sayLater(() => words("point", { plane: words(plane), slice: slice + 1, pixel: words("pixel", rounded(at)) }));
+}
+
+function showPlanes(on) {
+  if (!planes) return;
+  planes.switch(on);
+  drawMarks();
 }
 
 function preset(name) {
@@ -131,7 +197,17 @@ function preset(name) {
 function zoomBy(factor, at) {
   const fixed = at || (state.mark?.slice === state.shown ? stage.toPicture(state.mark) : null);
   stage.zoomTo(stage.zoom * factor, fixed);
-  describe();
+  planes?.draw();
+}
+
+function showZoom() {
+  byId("zoom-reset").textContent = words("zoom", { percent: Math.round(stage.zoom * 100) });
+  if (byId("fit")) byId("fit").textContent = words(stage.fitted ? "whole" : "fit");
+}
+
+function toggleFit() {
+  stage.fit(!stage.fitted);
+  planes?.draw();
 }
 
 const steps = { first: () => 0, last: () => facts.count - 1 };
@@ -142,7 +218,7 @@ function keepAddress() {
   state.touched = true;
   addressTimer ??= setTimeout(() => {
     addressTimer = null;
-    const fields = { slice: state.slice, level: state.level, width: state.width, model: form.elements.model.value };
+    const fields = { slice: state.slice, level: state.level, width: state.width, model: form.elements.model.value, slab: state.slab || null };
     if (state.mark) Object.assign(fields, { row: state.mark.row, col: state.mark.col, on: state.mark.slice });
     const given = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined);
     history.replaceState(null, "", `${facts.address}?${new URLSearchParams(given)}`);
@@ -174,6 +250,11 @@ function isAt(place, other) {
 
 function mark(place, typed = false) {
   state.mark = place;
+  if (place) {
+    byId("mark-first").hidden = true;
+    state.point = stage.toPicture(place);
+    planes?.draw();
+  }
   if (place && !typed) {
     form.elements.row.value = place.row;
     form.elements.col.value = place.col;
@@ -191,14 +272,42 @@ function sayMark() {
   const sentence = !place ? "unmarked" : rank >= 0 ? "marked-suggestion" : "marked";
   byId("marked").textContent = words(sentence, { rank: rank + 1, where: place && named(place) });
   form.elements.slice.value = place ? place.slice : state.slice;
-  for (const link of document.querySelectorAll("#candidates a")) {
-    const at = Object.fromEntries(["row", "col", "slice"].map((name) => [name, Number(link.dataset[name])]));
-    setCurrent(link, place && isAt(at, place));
+  for (const link of listed()) setCurrent(link, place && isAt(placeOf(link), place));
+}
+
+/* The suggestions and findings that the page lists */
+
+function listed() {
+  return ["candidates", "findings"].flatMap((id) => Array.from(byId(id)?.querySelectorAll("a[data-row]") || []));
+}
+
+function placeOf(link) {
+  return Object.fromEntries(["row", "col", "slice"].map((name) => [name, Number(link.dataset[name])]));
+}
+
+// A finding at a suggestion is one stop with it.
+function stops() {
+  const links = listed();
+  return links.filter((link, i) => links.findIndex((other) => isAt(placeOf(other), placeOf(link))) === i);
+}
+
+function step(by) {
+  const links = stops();
+  if (!links.length) {
+    say(words("no-marks"));
+    return;
   }
+  const now = state.mark ? links.findIndex((link) => isAt(placeOf(link), state.mark)) : -1;
+  const next = now < 0 ? (by > 0 ? 0 : links.length - 1) : (now + by + links.length) % links.length;
+  jumpTo(links[next]);
+}
+
+function offerSteps() {
+  byId("marks").hidden = listed().length === 0;
 }
 
 function jumpTo(link) {
-  const place = { row: Number(link.dataset.row), col: Number(link.dataset.col), slice: Number(link.dataset.slice) };
+  const place = placeOf(link);
   goTo(place.slice);
   stage.reveal(stage.toPicture(place));
   mark(place);
@@ -213,6 +322,25 @@ function rounded(at) {
 
 function readOut(at) {
   byId("readout").textContent = at ? words("pixel", rounded(at)) : "";
+  showValue(at);
+}
+
+// The value under the pointer or crosshair, as it is shown: of the slice or of the slab. What rests is looked up.
+let lookUps = 0;
+function showValue(at) {
+  clearTimeout(valueTimer);
+  valueAt = at;
+  if (!at) byId("value").textContent = "";
+  else valueTimer = setTimeout(() => lookUp(at), VALUE_AFTER_MS);
+}
+
+async function lookUp(at) {
+  const turn = ++lookUps;
+  const value = await values.at({ ...stage.toFile(at), slice: state.shown }, state.slab);
+  if (turn !== lookUps || at !== valueAt) return ""; // something else is shown, or pointed at, by now
+  const said = value === null ? "" : words(facts.values.isHu ? "value" : "grey-value", { value: minus(Math.round(value)) });
+  byId("value").textContent = said;
+  return said;
 }
 
 let drag = null;
@@ -222,12 +350,18 @@ function startDrag(event) {
   if (event.button === 1) return;
   stage.element.focus({ preventScroll: true });
   const windowed = event.button === 2 || event.shiftKey;
+  const at = ruler.isOn && !windowed && stage.under(event);
+  if (at) ruler.press(at, state.shown);
   drag = { x: event.clientX, y: event.clientY, windowed, level: state.level, width: state.width, id: event.pointerId };
   moved = 0;
   stage.element.setPointerCapture(event.pointerId);
 }
 
 function movePointer(event) {
+  if (ruler.held) {
+    ruler.move(stage.under(event));
+    return;
+  }
   if (!drag) {
     stage.hair = event.pointerType === "touch" ? null : stage.under(event);
     readOut(stage.hair);
@@ -240,7 +374,7 @@ function movePointer(event) {
   if (drag.windowed) {
     stage.element.classList.add("is-windowed");
     setWindow(drag.level + 2 * dy, drag.width + 4 * dx);
-  } else if (stage.zoom > 1) {
+  } else if (!ruler.isOn && stage.zoom > 1) {
     stage.element.classList.add("is-dragged");
     stage.panBy(event.clientX - (drag.lastX ?? drag.x), event.clientY - (drag.lastY ?? drag.y));
     [drag.lastX, drag.lastY] = [event.clientX, event.clientY];
@@ -249,6 +383,11 @@ function movePointer(event) {
 
 function endDrag(event) {
   if (!drag) return;
+  if (ruler.held) {
+    drag = null;
+    ruler.release();
+    return;
+  }
   const clicked = event.type === "pointerup" && moved < CLICK_PX && !drag.windowed && event.button === 0;
   drag = null;
   stage.element.classList.remove("is-windowed", "is-dragged");
@@ -257,6 +396,42 @@ function endDrag(event) {
   state.hair = null;
   goTo(state.shown);
   mark({ ...stage.toFile(at), slice: state.shown });
+  readOut(at);
+  if (state.slab.startsWith("mip-")) markBrightest();
+}
+
+// What a MIP shows may lie in a slice beside the one it is centred on: the mark goes there.
+async function markBrightest() {
+  const { mark: place, slab: shown } = state;
+  try {
+    const query = new URLSearchParams({ slab: shown, row: place.row, col: place.col });
+    const answer = await fetch(`${facts.address}/slice/${place.slice}/brightest?${query}`);
+    const { slice } = await answer.json();
+    if (state.mark !== place || !Number.isInteger(slice) || slice === place.slice) return;
+    goTo(slice);
+    mark({ ...place, slice });
+  } catch {
+    // the mark stays where it was clicked
+  }
+}
+
+// A line of the ruler has changed.
+function ruled(line) {
+  drawMarks();
+  if (!line) return;
+  const said = ruler.label(line);
+  sayLater(() => said);
+  spacingForm?.measured(ruler.lengthOf(line));
+}
+
+function switchRuler(on) {
+  ruler.switch(on);
+  say(words(on ? "ruler-on" : "ruler-off"));
+}
+
+function pinLine() {
+  const done = ruler.pin(state.hair || stage.hair || stage.middle, state.shown);
+  if (!done) sayLater(() => words("line-begun"));
 }
 
 let wheeled = 0;
@@ -286,8 +461,22 @@ function moveHair(dx, dy, fine) {
   };
   stage.hair = { ...state.hair, keyed: true };
   readOut(state.hair);
+  ruler.follow(state.hair);
+  if (planes?.isOn) {
+    state.point = state.hair;
+    planes.draw();
+    drawMarks();
+  }
   stage.reveal(state.hair);
-  sayLater(() => words("crosshair", rounded(state.hair)));
+  clearTimeout(sayTimer);
+  sayTimer = setTimeout(sayHair, SAID_AFTER_MS);
+}
+
+async function sayHair() {
+  const at = state.hair;
+  if (!at) return;
+  const value = await lookUp(at);
+  say([words("crosshair", rounded(at)), value].filter(Boolean).join(", "));
 }
 
 const KEYS = {
@@ -304,12 +493,20 @@ const KEYS = {
   "=": () => zoomBy(1.25),
   "-": () => zoomBy(0.8),
   0: () => zoomBy(0),
+  f: toggleFit,
+  n: () => step(1),
+  p: () => step(-1),
+  m: () => nextSlab("mip"),
+  i: () => nextSlab("mean"),
+  v: () => showPlanes(!planes?.isOn),
+  r: pinLine,
+  Delete: () => ruler.removeLast(state.shown),
   w: (fine) => moveHair(0, -1, fine),
   a: (fine) => moveHair(-1, 0, fine),
   s: (fine) => moveHair(0, 1, fine),
   d: (fine) => moveHair(1, 0, fine),
   Enter: () => mark({ ...stage.toFile(state.hair || stage.middle), slice: state.shown }),
-  Escape: () => mark(null),
+  Escape: () => ruler.giveUp() || mark(null),
 };
 
 function pressKey(event) {
@@ -324,11 +521,12 @@ function pressKey(event) {
 /* Everything together */
 
 function follow(event) {
-  const link = event.target.closest("a[data-step], a[data-window], a[data-row]");
+  const link = event.target.closest("a[data-step], a[data-window], a[data-row], a[data-line]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   if (link.dataset.step) goTo(stepped(link.dataset.step));
   else if (link.dataset.window) preset(link.dataset.window);
+  else if (link.dataset.line) goTo(Number(link.dataset.line));
   else jumpTo(link);
 }
 
@@ -338,9 +536,20 @@ function typePlace() {
   mark({ row: Number(typedRow.value), col: Number(typedCol.value), slice: state.mark ? state.mark.slice : state.shown }, true);
 }
 
+// Nothing is sent without a nodule: what is missing is said, and where to go on.
+function checkMark(event) {
+  if (event.target !== form || (form.elements.row.value !== "" && form.elements.col.value !== "")) return;
+  event.preventDefault();
+  event.stopPropagation();
+  byId("mark-first").hidden = false;
+  stage.element.focus({ preventScroll: true });
+  stage.element.scrollIntoView({ block: "nearest" });
+}
+
 function searchChanged(found, sentence) {
   candidates = found;
   drawTicks();
+  offerSteps();
   say(sentence);
   if (candidates.length && !state.mark && !state.touched) {
     goTo(candidates[0].slice);
@@ -362,8 +571,8 @@ function start() {
   element.addEventListener("pointermove", movePointer);
   element.addEventListener("pointerup", endDrag);
   element.addEventListener("pointercancel", endDrag);
-  element.addEventListener("pointerleave", () => {
-    if (drag) return;
+  element.addEventListener("pointerleave", (event) => {
+    if (drag || event.pointerType === "touch") return; // of a tap, what was read stays
     stage.hair = state.hair && { ...state.hair, keyed: true };
     readOut(state.hair);
     stage.draw();
@@ -376,6 +585,14 @@ function start() {
   byId("zoom-in").addEventListener("click", () => zoomBy(1.5));
   byId("zoom-out").addEventListener("click", () => zoomBy(1 / 1.5));
   byId("zoom-reset").addEventListener("click", () => zoomBy(0));
+  byId("fit")?.addEventListener("click", toggleFit);
+  byId("ruler").addEventListener("click", () => switchRuler(!ruler.isOn));
+  byId("show-planes")?.addEventListener("click", () => showPlanes(!planes.isOn));
+  byId("mark-previous").addEventListener("click", () => step(-1));
+  byId("mark-next").addEventListener("click", () => step(1));
+  slabs?.addEventListener("change", () => setSlab(slabs.value));
+  document.addEventListener("submit", checkMark, true);
+  stage.onDraw = showZoom;
   form.elements.row.addEventListener("change", typePlace);
   form.elements.col.addEventListener("change", typePlace);
   form.elements.model.addEventListener("change", keepAddress);
@@ -385,10 +602,13 @@ function start() {
     form.elements.col.value = state.mark.col;
     sayMark();
   }
+  state.point = stage.toPicture(state.mark || { row: facts.rows / 2, col: facts.cols / 2 });
   drawTicks();
-  slices.want(state.slice, state.level, state.width);
+  offerSteps();
+  wantSlice();
   describe();
   if (!byId("error")) element.focus({ preventScroll: true });
 }
 
+const spacingForm = offerSpacing({ pixelMm: facts.pixelMm, begin: switchRuler });
 start();

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ SPACING_BOUNDS_MM = (0.1, 5.0)
 STEP_BOUNDS_MM = (0.1, 20.0)  # of neighbouring slices
 CROP_AT_MOST = 160  # pixels a side: an image this small is taken for a nodule crop
 WHOLE_SLICE_MM = 200.0  # only a field this wide shows a chest from side to side
+SpacingSource = Literal["file", "given", "estimated", "assumed"]
 Number = TypeVar("Number", int, float)
 Coordinate = TypeVar("Coordinate", float, np.ndarray)
 
@@ -136,6 +137,8 @@ class Scan:
         Of each slice: the DICOM image it came from. None for pictures, or where any file lacks a proper name.
     contrast
         Whether contrast agent was given, as far as the files say so; None for pictures.
+    spacing_source
+        Where the spacing comes from; ``estimated`` and ``assumed`` only where `spacing_assumed`.
     """
 
     slices: np.ndarray
@@ -149,6 +152,19 @@ class Scan:
     references: tuple[Reference, ...] | None = None
     contrast: bool | None = None
     given_step_mm: float | None = None
+    spacing_source: SpacingSource = "file"
+
+    @property
+    def spacing_guess(self) -> Literal["estimated", "assumed"] | None:
+        """How the spacing was guessed; None where the file or a person gave it."""
+        if not self.spacing_assumed:
+            return None
+        return "estimated" if self.spacing_source == "estimated" else "assumed"
+
+    @property
+    def spacing_can_be_set(self) -> bool:
+        """Whether the file leaves it open how large a pixel is, so that a person may say."""
+        return self.spacing_assumed or self.spacing_source == "given"
 
     @property
     def rows(self) -> int:

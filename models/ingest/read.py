@@ -9,10 +9,9 @@ import numpy as np
 from models.errors import ContentDoubted, UserError
 from models.imaging.geometry import display_orientation
 from models.imaging.scan import (
-    ASSUMED_SPACING_MM,
     SPACING_BOUNDS_MM,
-    STEP_BOUNDS_MM,
     Notice,
+    Orientation,
     Scan,
     references_of,
 )
@@ -26,10 +25,10 @@ from models.ingest.series.order import in_order, orientation_of
 from models.ingest.series.selection import one_series
 from models.ingest.series.volume import read_volume, same_contents
 from models.ingest.source import DICOM_NAME, Source, natural_key
+from models.ingest.spacing import check_spacing, spacing_notices, spacing_of
 from models.ingest.volumes.formats import own_name, read_grid
 from models.ingest.volumes.grid import slices_of
 
-LIDC_SPACING_MM = (0.46, 0.98)
 File = Source | tuple[str, bytes]
 Progress = Callable[[int, int], object]
 Kinds = dict[Source, str]  # see `Source.kind`
@@ -85,7 +84,7 @@ def read_scan(
     kinds = {source: kind for source, kind in kinds.items() if source.name or kind != "empty"}
     if not kinds:
         raise UserError("no_file", "No file was sent; choose a CT image first.")
-    _check_spacing(spacing_mm, slice_spacing_mm)
+    check_spacing(spacing_mm, slice_spacing_mm)
     kinds = _without_strays(_without_gzip(kinds, limits))
     if "zip" in kinds.values():
         kinds = _unzip(kinds, limits)
@@ -97,15 +96,6 @@ def read_scan(
     if dicom:
         return _dicom_scan(dicom, spacing_mm, limits, progress or (lambda done, total: None))
     return _picture_scan(pictures, spacing_mm, limits, slice_spacing_mm)
-
-
-def _check_spacing(spacing_mm: float | None, slice_spacing_mm: float | None) -> None:
-    low, high = SPACING_BOUNDS_MM
-    if spacing_mm is not None and not low <= spacing_mm <= high:
-        raise UserError("bad_number", f"The pixel spacing must be between {low} and {high} mm.")
-    low, high = STEP_BOUNDS_MM
-    if slice_spacing_mm is not None and not low <= slice_spacing_mm <= high:
-        raise UserError("bad_number", f"The slice spacing must be between {low} and {high} mm.")
 
 
 def _without_strays(kinds: Kinds) -> Kinds:
@@ -266,15 +256,16 @@ def _scan(
     notices: list[Notice],
     **geometry: Any,
 ) -> Scan:
-    pixel_mm = given or ASSUMED_SPACING_MM
-    spacing, assumed = found or (pixel_mm, pixel_mm), not (found or given)
-    if assumed:
-        so = " in a way that is understood" if any(notice.code == "odd_numbers" for notice in notices) else ""
-        message = f"The file does not say{so} how large a pixel is; {ASSUMED_SPACING_MM} mm was assumed."
-        notices = [*notices, Notice("spacing_assumed", message)]
-    elif not LIDC_SPACING_MM[0] <= min(spacing) <= max(spacing) <= LIDC_SPACING_MM[1]:
-        message = "A pixel is {:g} x {:g} mm; the models were trained on {} to {} mm.".format(
-            *spacing, *LIDC_SPACING_MM
-        )
-        notices = [*notices, Notice("spacing_unusual", message)]
-    return Scan(slices, spacing, assumed, is_hu, tuple(notices), **geometry)
+    orientation = geometry.get("orientation", Orientation())
+    spacing = spacing_of(found, given, orientation.shown(slices.transpose(1, 2, 0)).transpose(2, 0, 1), is_hu)
+    is_odd = any(notice.code == "odd_numbers" for notice in notices)
+    notices = [*notices, *spacing_notices(spacing, is_odd)]
+    return Scan(
+        slices,
+        spacing.mm,
+        spacing.is_assumed,
+        is_hu,
+        tuple(notices),
+        spacing_source=spacing.source,
+        **geometry,
+    )

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from models import __version__
-from models.imaging.scan import Scan
+from models.imaging.scan import Scan, SpacingSource
 from models.imaging.side import Side
 from models.inference.classifier import CONSENSUS
 from models.inference.finding import DISCLAIMER, Verdict
@@ -132,6 +132,10 @@ class Image(Exact):
     ]
     spacing_assumed: Annotated[
         bool, about("Whether the spacing is a guess, since neither file nor request has it.")
+    ]
+    spacing_source: Annotated[
+        SpacingSource,
+        about("Where the spacing comes from: file, request, the width of the lungs, or 0.7 mm."),
     ]
     thickness_mm: Annotated[
         AtLeastZero | None, about("Thickness of a slice. In mm; null where it cannot be known.")
@@ -367,6 +371,7 @@ def _image(scan: Scan) -> Image:
         spacing_mm=scan.spacing_mm[0],
         is_hu=scan.is_hu,
         spacing_assumed=scan.spacing_assumed,
+        spacing_source=scan.spacing_guess or scan.spacing_source,
         thickness_mm=scan.thickness_mm,
         slice_spacing_mm=scan.slice_spacing_mm,
     )

@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from models.imaging.planes import PLANES, SLABS, has_planes, plane_geometry
 from models.imaging.scan import Roi, Scan
 from models.inference.detection.candidates import Candidate, SearchState
 from models.inference.finding import FindingSummary
-from models.reports.viewport import mm_per_shown_pixel, shown_box, to_shown
+from models.reports.viewport import TILE, Box, mm_per_shown_pixel, shown_box, to_shown
 
 WINDOWS = {"lung": (-600, 1500), "mediastinum": (40, 400), "bone": (400, 1800)}  # level and width in HU
 MARK_MM = 13.0  # radius of the ring around a chosen location
@@ -25,6 +26,7 @@ class View:
     row: float | None = None
     col: float | None = None
     on: int | None = None
+    slab: str | None = None
 
     def query(self, **changes: float | str | None) -> str:
         """The part of an address that leads to this view with some changes."""
@@ -64,9 +66,17 @@ def first_view(scan: Scan, candidates: Sequence[Candidate], model: str) -> View:
 
 
 def viewer_page(
-    scan: Scan, view: View, address: str, findings: Sequence[FindingSummary], search: SearchState
+    scan: Scan,
+    view: View,
+    address: str,
+    findings: Sequence[FindingSummary],
+    search: SearchState,
+    lungs: Box | None = None,
 ) -> dict[str, Any]:
-    """What the template of the viewer shows; `address` is that of the scan's page."""
+    """What the template of the viewer shows; `address` is that of the scan's page.
+
+    `lungs` is the part of the pictures that holds them, as `models.reports.viewport.lungs_box` gives it.
+    """
     width, height = shown_box(scan)
     mark = marked(view, search.candidates)
     facts = {
@@ -77,10 +87,14 @@ def viewer_page(
         "width": width,
         "height": height,
         "mmPerPixel": mm_per_shown_pixel(scan),
-        "assumed": scan.spacing_assumed,
+        "assumed": scan.spacing_guess,
         "turns": scan.orientation,
         "positions": scan.positions_mm,
         "windows": WINDOWS if scan.is_hu else {},
+        "lungs": lungs,
+        "values": {"type": scan.slices.dtype.name, "tile": TILE, "isHu": scan.is_hu},
+        "planes": {plane: plane_geometry(scan, plane) for plane in PLANES} if has_planes(scan) else {},
+        "pixelMm": scan.spacing_mm[0] if scan.spacing_can_be_set else None,
         "view": view,
         "findings": [finding.roi for finding in findings],
         "search": search,
@@ -93,6 +107,7 @@ def viewer_page(
         "width": width,
         "height": height,
         "windows": facts["windows"],
+        "slabs": SLABS,
         "marks": list(rings(scan, view.slice, findings, search.candidates, mark)),
         "findings": findings,
         "search": search,

@@ -105,7 +105,7 @@ def _enlarged(finding: Finding, view: dict[str, float]) -> str:
 
 
 def _image(scan: Scan) -> dict[str, Any]:
-    names = ("rows", "cols", "spacing_mm", "spacing_assumed", "is_hu", "thickness_mm", "slice_spacing_mm")
+    names = ("rows", "cols", "spacing_mm", "spacing_guess", "is_hu", "thickness_mm", "slice_spacing_mm")
     return {name: getattr(scan, name) for name in names} | {"slices": len(scan.slices)}
 
 

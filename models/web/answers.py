@@ -105,6 +105,13 @@ class Answers:
         self._store.write(token, owner, name, msgspec.to_builtins(reading))
         return reading
 
+    def anew(self, token: str, owner: str, scan: Scan) -> None:
+        """Read all findings of a kept scan again, once it says something else of its slices."""
+        listed = self.listed(token, owner)
+        self._store.change(token, owner, scan)
+        for found in listed:
+            self.new(token, owner, found.roi, found.model)
+
     def _read(self, scan: Scan, roi: Roi) -> Reading:
         with self._queue.place(), stage("predict"):
             return read_nodule(scan, roi, self._registry)

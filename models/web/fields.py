@@ -6,6 +6,7 @@ from dataclasses import replace
 from werkzeug.datastructures import MultiDict
 
 from models.errors import UserError
+from models.imaging.planes import SLABS, Slab, has_planes
 from models.imaging.scan import Roi, Scan, locate
 from models.inference.detection.candidates import Candidate
 from models.ingest.fields import asked_location, bad_number, number
@@ -60,6 +61,8 @@ def chosen_location(fields: Mapping[str, str], scan: Scan, candidates: Iterable[
     row, col, index = asked_location(fields)
     if "click.x" in fields:
         row, col = _clicked(fields, scan)
+    elif row is None and col is None and not scan.is_crop:
+        raise UserError("nodule_not_found", "Click the nodule first, or give its row and column.")
     roi = locate(scan, row, col, index)
     suggested = any((c.row, c.col, c.slice) == (roi.row, roi.col, roi.slice) for c in candidates)
     return replace(roi, source="suggested") if suggested else roi
@@ -83,6 +86,14 @@ def window(fields: Mapping[str, str]) -> tuple[int | None, int | None]:
     return level, width
 
 
+def asked_slab(fields: Mapping[str, str]) -> Slab | None:
+    """The slab to show, None for single slices; UserError ``bad_field`` for one that there is not."""
+    name = fields.get("slab", "")
+    if name and name not in SLABS:
+        raise UserError("bad_field", f"There is no such slab; there are {', '.join(SLABS)}.")
+    return SLABS.get(name)
+
+
 def asked_view(fields: Mapping[str, str], scan: Scan, candidates: Sequence[Candidate], model: str) -> View:
     """The view that an address asks for: slice (from 0, or ``nth`` from 1), window, and a marked location.
 
@@ -101,5 +112,7 @@ def asked_view(fields: Mapping[str, str], scan: Scan, candidates: Sequence[Candi
         roi = locate(scan, row, col, view.slice if on is None else on)
         view = replace(view, slice=roi.slice if index is None else view.slice)
         view = replace(view, row=roi.row, col=roi.col, on=roi.slice)
+    if asked_slab(fields) and has_planes(scan):
+        view = replace(view, slab=fields["slab"])
     level, width = window(fields)
     return view if width is None or not scan.is_hu else replace(view, level=level, width=width)

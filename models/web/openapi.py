@@ -83,7 +83,7 @@ EXAMPLE = as_json.Finding(  # made up
         outline=[[272.1, 299.0], [281.0, 307.9], [290.2, 299.0], [281.0, 290.4]],
     ),
     characteristics=as_json.Characteristics(2.1, 1.8, 4.9, 4.2, 3.9, 5.8, 4.6),
-    image=as_json.Image(512, 512, 133, 0.78, True, False, thickness_mm=2.5, slice_spacing_mm=2.5),
+    image=as_json.Image(512, 512, 133, 0.78, True, False, "file", thickness_mm=2.5, slice_spacing_mm=2.5),
     warnings=[as_json.Warning("contrast", "A sentence for people.")],
     disclaimer=DISCLAIMER,
     version=as_json.Version(__version__, "0123456789ab"),
@@ -156,7 +156,10 @@ def _form(most_files: int) -> Schema:
         f"col: the centre of an image of at most {CROP_AT_MOST} x {CROP_AT_MOST} pixels, or else the most "
         "suspicious location."
     )
-    spacing = f"mm per pixel, for files that do not carry it; without it, {ASSUMED_SPACING_MM} is assumed."
+    spacing = (
+        "mm per pixel, for files that do not carry it; without it, it is estimated from the width of the "
+        f"lungs in a whole slice, or else {ASSUMED_SPACING_MM} is assumed."
+    )
     images = (
         "One file, or the files of one series: pictures (several are neighbouring slices, in the natural "
         "order of their names), DICOM (ordered by position), or a ZIP of either. Each part has a file name."

@@ -1,24 +1,29 @@
 """The pages about a kept scan that several routes show; a script of a page is told their address."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import urlencode
 
 from flask import Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
+from models.errors import UserError
 from models.imaging.scan import Scan
 from models.inference.classifier import CONSENSUS
 from models.inference.finding import Finding
+from models.ingest.fields import number
 from models.reports.as_page import viewer_page
 from models.reports.calculators import calculators_of
 from models.reports.case_context import case_of
 from models.reports.result import result_page
+from models.reports.viewport import Box, lungs_box
 from models.web.application import current_app
 from models.web.fields import asked_anyway, asked_view
 from models.web.predict import asked_model
 from models.web.visitor import browser, is_program
 
+WINDOW = ("level", "width")
 FEW_SLICES, PATIENCE_S = 3, 3  # the answer to an upload of so few slices waits so long for the search
 
 
@@ -41,16 +46,30 @@ def scan_page(token: str) -> ResponseReturnValue:
 
 def scan_page_with_error(token: str, error: Mapping[str, str]) -> str:
     """The viewer of a kept scan as it was before a mistake, and what was wrong."""
-    return _viewer(token, {}, CONSENSUS, error)
+    shown = {name: value for name in ("slice", *WINDOW) if (value := request.values.get(name))}
+    try:
+        return _viewer(token, shown, asked_model(), error)
+    except UserError:  # that was the mistake
+        return _viewer(token, {}, CONSENSUS, error)
 
 
 def _viewer(token: str, fields: Mapping[str, str], model: str, error: Mapping[str, str] | None = None) -> str:
     scan, search = current_app.store.get(token, browser()), current_app.searches.state(token, browser())
     found = current_app.answers.listed(token, browser())
     view = asked_view(fields, scan, search.candidates, model)
-    return render_template(
-        "viewer.html", error=error, **viewer_page(scan, view, f"/scan/{token}", found, search)
-    )
+    page = viewer_page(scan, view, f"/scan/{token}", found, search, kept_lungs_box(token, scan))
+    return render_template("viewer.html", error=error, **page)
+
+
+def kept_lungs_box(token: str, scan: Scan) -> Box | None:
+    """Where the lungs are in the pictures of a scan: looked for once, and kept beside it."""
+    store, owner = current_app.store, browser()
+    note = store.read(token, owner, "lungs")
+    if note is None:
+        note = {"box": lungs_box(scan)}
+        with suppress(UserError):  # where there is no room, they are looked for again
+            store.write(token, owner, "lungs", note)
+    return note["box"] and tuple(note["box"])
 
 
 def new_finding(token: str, index: int, finding: Finding) -> ResponseReturnValue:
@@ -76,10 +95,27 @@ def with_map(token: str, index: int, finding: Finding) -> Finding:
     return current_app.maps.with_map(token, browser(), index, finding)
 
 
+def _given_mm(scan: Scan) -> float | None:
+    return scan.spacing_mm[0] if scan.spacing_source == "given" else None
+
+
+def same_page(token: str, fields: Mapping[str, str]) -> str:
+    """The address of the page that a form about a whole scan stands on: of a finding, or the viewer."""
+    shown = {name: value for name in ("slice", "model", *WINDOW) if (value := fields.get(name))}
+    index = number(fields, "finding", whole=True)
+    page = f"/scan/{token}" if index is None else f"/scan/{token}/finding/{index}"
+    return f"{page}?{urlencode(shown)}" if shown else page
+
+
 def kept_picture(png: bytes) -> Response:
     """A picture of a kept scan, which the browser may keep as long."""
+    return kept_part(png, "image/png")
+
+
+def kept_part(data: bytes, mimetype: str) -> Response:
+    """A part of a kept scan, which the browser may keep as long."""
     cache = f"private, max-age={current_app.config['STORE_MINUTES'] * 60}, immutable"
-    return Response(png, mimetype="image/png", headers={"Cache-Control": cache})
+    return Response(data, mimetype=mimetype, headers={"Cache-Control": cache})
 
 
 def finding_page(token: str, index: int, finding: Finding) -> ResponseReturnValue:
@@ -89,7 +125,10 @@ def finding_page(token: str, index: int, finding: Finding) -> ResponseReturnValu
     finding = current_app.maps.with_kept(token, browser(), index, finding)
     is_drawn, picture = request.args.get("overlay") != "off", None
     if current_app.maps.can_explain(finding):
-        picture = f"{here}/saliency/{finding.model}.png{'?anyway=1' if finding.is_anyway else ''}"
+        # another spacing makes another map, which the browser must not take for the one it has
+        asked = {"anyway": 1 if finding.is_anyway else None, "mm": _given_mm(finding.scan)}
+        query = urlencode({name: value for name, value in asked.items() if value is not None})
+        picture = f"{here}/saliency/{finding.model}.png{query and '?'}{query}"
     context = result_page(finding, registry.evaluation, registry.saliency_report, case, is_drawn, picture)
     context["calculators"] = calculators_of(finding, request.form, request.args.get("calculator"))
     page = render_template("result.html", here_now=here, address=f"/scan/{token}", **context)

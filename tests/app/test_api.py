@@ -65,6 +65,7 @@ def test_the_nodule_of_a_crop_is_measured_where_the_spacing_is_known(finder, cro
 def test_without_a_spacing_the_answer_says_that_it_was_assumed(finder, crop_png):
     body = post(finder.test_client(), upload(crop_png)).json
     assert body["image"]["spacing_assumed"] is True
+    assert body["image"]["spacing_source"] == "assumed"
     codes = [warning["code"] for warning in body["warnings"]]
     assert codes == ["spacing_assumed", "size_unknown"]
 
@@ -101,6 +102,7 @@ def test_a_dicom_slice_is_read_in_hu_with_its_own_spacing(client, chest_hu):
     assert body["image"]["is_hu"] is True
     assert body["image"]["spacing_mm"] == 0.8
     assert body["image"]["spacing_assumed"] is False
+    assert body["image"]["spacing_source"] == "file"
 
 
 def test_a_dicom_crop_and_its_png_give_the_same_answer(client):

@@ -105,7 +105,7 @@ def test_a_click_by_form_gives_a_finding_there(visitor, kept):
 def test_senseless_places_bring_the_viewer_back_with_a_sentence(visitor, kept, fields, sentence):
     page = visitor.post(f"{kept()}/findings", data=fields)
     if sentence == "roi_missing":
-        assert (page.status_code, "say where the nodule is" in page.text) == (422, True)
+        assert (page.status_code, "Click the nodule first" in page.text) == (422, True)
     else:
         assert page.status_code == 400
         assert sentence in page.text

@@ -177,7 +177,7 @@ def test_unknown_sizes_are_said_to_be_unknown(visitor, kept):
     address = kept(chest_scan(spacing_assumed=True))
     page = visitor.post(f"{address}/findings", data=PLACE | {"model": "alexnet"}).text
     said = re.search(r'id="long-axis"[^>]*>([^<]*)', page)[1]
-    assert said == "unknown: the file does not give the pixel size"
+    assert said == "unknown: the file does not give the pixel size: "
 
 
 def test_warnings_of_the_series_are_shown(visitor, kept):

@@ -1,5 +1,6 @@
 """What the browser tests share: how to start a browser, and how to find one's way on the pages."""
 
+import json
 import re
 from pathlib import Path
 
@@ -106,18 +107,30 @@ def stage_of(driver, shown=None):
 
 
 def over(driver, stage, row, col, rows=256, cols=256):
-    """Actions that have moved the pointer over a place of a slice that is shown whole and unturned."""
+    """Actions that have moved the pointer over a place of an unturned slice, however enlarged."""
     from selenium.webdriver import ActionChains
 
     driver.execute_script("arguments[0].scrollIntoView({block: 'nearest'})", stage)
     box = driver.execute_script("return arguments[0].getBoundingClientRect()", stage)
-    scale = min(box["width"] / cols, box["height"] / rows)
-    x = box["left"] + box["width"] / 2 + (col + 0.5 - cols / 2) * scale
-    y = box["top"] + box["height"] / 2 + (row + 0.5 - rows / 2) * scale
+    x, y = on_screen(driver, stage, row, col, rows, cols)
+    x, y = box["left"] + x, box["top"] + y
     chain = ActionChains(driver, duration=0)
     chain.w3c_actions.pointer_action.move_to_location(round(x), round(y))
     chain.w3c_actions.key_action.pause()
     return chain
+
+
+def on_screen(driver, stage, row, col, rows=256, cols=256):
+    """Where (x, y) in the stage a place of a slice is shown."""
+    facts = json.loads(by_id(driver, "viewer").get_dom_attribute("data-facts"))
+    scale, left, top = (float(stage.get_dom_attribute(f"data-{name}")) for name in ("scale", "left", "top"))
+    x, y = (col + 0.5) * facts["width"] / cols, (row + 0.5) * facts["height"] / rows
+    return left + x * scale, top + y * scale
+
+
+def show_whole_slice(driver):
+    """Have the stage show all of the slice."""
+    by_id(driver, "zoom-reset").click()
 
 
 def marked(driver):

@@ -94,6 +94,28 @@ def test_viewer_with_suggestions_and_a_finding(browser, finder_server, series):
     check(browser)
 
 
+def test_viewer_with_all_tools_in_use(browser, server, series):
+    from selenium.webdriver import ActionChains
+
+    upload(browser, server, series)
+    stage_of(browser)
+    browser.execute_script("document.getElementById('stage').focus()")
+    ActionChains(browser, duration=0).send_keys("v", "m", "d", "r", "d", "r").perform()
+    wait_until(browser, lambda page: page.find_elements("css selector", "#lengths li"))
+    browser.execute_script("document.getElementById('stage').blur()")
+    by_id(browser, "predict").click()
+    assert by_id(browser, "mark-first").is_displayed()
+    check(browser)
+
+
+def test_viewer_of_a_picture_whose_pixel_size_is_measured(browser, server, picture):
+    upload(browser, server, picture(256))
+    stage_of(browser)
+    browser.find_element("css selector", "#spacing-details summary").click()
+    by_id(browser, "measure-line").click()
+    check(browser)
+
+
 @pytest.mark.parametrize("kind", ["smooth", "spiculated"])
 def test_result_of_a_sample(browser, server, kind):
     sample(browser, server, kind)
@@ -103,4 +125,6 @@ def test_result_of_a_sample(browser, server, kind):
 def test_result_of_a_crop(browser, server, picture):
     upload(browser, server, picture(96))
     by_id(browser, "verdict")
+    browser.find_element("css selector", "#spacing-details summary").click()
+    by_id(browser, "measure-line").click()
     check(browser)

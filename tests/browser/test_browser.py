@@ -55,6 +55,7 @@ def test_nodule_in_a_whole_slice_is_clicked(browser, server, picture):
 def test_nodule_in_a_whole_slice_is_given_by_numbers(browser, server, picture):
     upload(browser, server, picture(256))
     stage_of(browser)
+    browser.find_element("css selector", "#by-numbers summary").click()
     for name, value in (("row", "120"), ("col", "131.5")):
         by_id(browser, name).clear()
         by_id(browser, name).send_keys(value)

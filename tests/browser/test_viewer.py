@@ -11,9 +11,11 @@ from tests.browser.driving import (
     by_id,
     complaints,
     marked,
+    on_screen,
     over,
     predict,
     read_result,
+    show_whole_slice,
     stage_of,
     upload,
     wait_until,
@@ -36,6 +38,7 @@ def viewer(browser, server, series):
     stage_of(browser)
     browser.get(re.sub(r"\?.*", "", browser.current_url) + "?slice=6")
     stage_of(browser, 6)
+    show_whole_slice(browser)
     browser.execute_script("window.scrollTo(0, 0)")
     yield browser
     assert not complaints(browser)
@@ -59,9 +62,7 @@ def state(driver):
 
 def grey_in_the_middle_of_lung(driver):
     """What the canvas shows at row 127.5, column 178.5: lung."""
-    stage = by_id(driver, "stage")
-    scale = min(stage.size["width"], stage.size["height"]) / 256
-    x, y = stage.size["width"] / 2 + (179 - 128) * scale, stage.size["height"] / 2
+    x, y = on_screen(driver, by_id(driver, "stage"), 127.5, 178.5)
     return driver.execute_script(PIXEL, round(x), round(y))
 
 
@@ -135,7 +136,11 @@ def test_a_place_is_marked_moved_and_taken_away(viewer):
     keys(viewer, Keys.ESCAPE)
     assert marked(viewer) is None
     by_id(viewer, "predict").click()
+    assert by_id(viewer, "mark-first").text == "Click the nodule first."
+    assert viewer.switch_to.active_element.get_dom_attribute("id") == "stage"
     assert "/finding/" not in viewer.current_url
+    over(viewer, stage, 40, 200).click().perform()
+    assert not by_id(viewer, "mark-first").is_displayed()
 
 
 def test_zoom_pans_scales_the_bar_and_keeps_places_true(viewer):

@@ -44,6 +44,7 @@ def test_the_contract_keeps_its_fields_in_their_order_and_additions_follow():
         "spacing_mm",
         "is_hu",
         "spacing_assumed",
+        "spacing_source",
         "thickness_mm",
         "slice_spacing_mm",
     ]

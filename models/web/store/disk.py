@@ -154,6 +154,14 @@ def write_scan(path: Path, scan: Scan) -> None:
     write_file(path / DESCRIPTION, json.dumps(describe(scan)).encode())
 
 
+def rewrite(path: Path, scan: Scan, kept: Iterable[str] = ()) -> None:
+    """Replace the description of the slices in a folder; all notes go but those `kept`."""
+    own = {SLICES, VISITOR, DESCRIPTION, *kept}
+    for file in [file for file in path.iterdir() if file.name not in own]:
+        file.unlink(missing_ok=True)
+    write_file(path / DESCRIPTION, json.dumps(describe(scan)).encode())
+
+
 def read_scan(path: Path) -> Scan:
     """The scan in a folder; its slices are a read-only memory map, which on POSIX outlives their removal."""
     description = read_json(path / DESCRIPTION)

@@ -127,6 +127,11 @@ class ScanStore:
         self._mapped.add(scan.slices, path)
         return scan
 
+    def change(self, token: str, owner: str, scan: Scan) -> None:
+        """Keep what a scan now says of the same slices; the notes that followed from it go."""
+        with self._changing(token, owner) as path:
+            disk.rewrite(path, scan, kept=(note_name("cancel"),))  # a search that still runs looks there
+
     def remove(self, token: str, owner: str) -> None:
         """Forget a scan and its notes."""
         with self._changing(token, owner) as path:

@@ -1,7 +1,9 @@
 """Notes beside a scan, and the progress of uploads."""
 
 import threading
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from models.errors import UserError
@@ -126,3 +128,20 @@ def test_the_number_of_jobs_is_bounded(store, folder, monkeypatch):
         grow_old(folder / "jobs" / job_name(JOB + str(number), OWNER), 60 - number)
     assert [store.reported(JOB + str(number), OWNER) for number in range(5)] == [None, None, 2, 3, 4]
     assert len(list((folder / "jobs").iterdir())) == 3
+
+
+def test_what_a_scan_says_is_changed_and_its_notes_go(store):
+    scan = make_scan()
+    token = store.put(scan, OWNER)
+    for name in ("findings", "reading0", "cancel"):
+        store.write(token, OWNER, name, [1])
+    store.change(token, OWNER, replace(scan, spacing_mm=(1.5, 1.5), spacing_source="given"))
+    got = store.get(token, OWNER)
+    assert (got.spacing_mm, got.spacing_source) == ((1.5, 1.5), "given")
+    assert np.array_equal(got.slices, scan.slices)
+    assert store.read(token, OWNER, "findings") is None
+    assert store.read(token, OWNER, "reading0") is None
+    assert store.read(token, OWNER, "cancel") == [1], "a search that still runs looks there"
+    for owner in ("another", ""):
+        with pytest.raises(UserError, match="no longer kept"):
+            store.change(token, owner, scan)
