@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from models import __version__
-from models.errors import UserError
+from models.errors import SeveralSeries, UserError
 from models.imaging.display import to_png
 from models.imaging.phantom import KINDS, SAMPLE, draw_phantom
 from models.imaging.planes import Plane, brightest_slice
@@ -21,6 +21,7 @@ from models.imaging.scan import locate
 from models.inference.classifier import CONSENSUS, ModelRegistry, Progress, log_progress
 from models.inference.finding import DISCLAIMER
 from models.inference.pipeline import MODEL_KEYS
+from models.ingest.asked import Asked
 from models.ingest.fields import asked_location, number
 from models.ingest.source import Source
 from models.ingest.spacing import with_spacing
@@ -37,16 +38,21 @@ from models.web.application import Application
 from models.web.corrections import asked_correction
 from models.web.errors import add_errors
 from models.web.fields import asked_anyway, asked_slab, chosen_location, refuse_odd_fields, window
+from models.web.kept_uploads import KeptUploads
 from models.web.openapi import contract
 from models.web.pages import (
+    chosen_series,
     finding_page,
     kept_finding,
     kept_part,
     kept_picture,
     new_finding,
+    open_series,
     same_page,
     scan_page,
     searched_page,
+    series_page,
+    several_series,
     with_map,
 )
 from models.web.predict import answer, asked_model, decode, decoder_of, is_whole_scan, read_upload
@@ -83,6 +89,7 @@ def create_app(config: dict[str, Any] | None = None) -> Application:
     app.metrics = Metrics(MODEL_KEYS)
     app.registry = app.config.get("REGISTRY") or open_registry(weights, app.config["PROGRESS"])
     app.store = ScanStore(*(app.config[f"STORE{name}"] for name in ("", "_MINUTES", "_MB", "_SCANS")))
+    app.uploads = KeptUploads(app.store)
     app.access_control = AccessControl(app.config, app.store.revoked)
     app.queue = Queue(app.config["QUEUE"], app.metrics.queue.inc)
     app.answers = Answers(app.store, app.registry, app.queue)
@@ -90,7 +97,7 @@ def create_app(config: dict[str, Any] | None = None) -> Application:
     app.searches = Searches(app.store, lambda: app.registry.localiser, app.metrics.searches.track_inprogress)
     if not is_command():
         app.metrics.describe(__version__, app.registry, app.config["QUEUE"])
-    for add in (add_log_in, add_pages, add_scan_pages, add_api, add_errors):
+    for add in (add_log_in, add_pages, add_scan_pages, add_series_pages, add_api, add_errors):
         add(app)
     app.context_processor(
         lambda: {"disclaimer": DISCLAIMER, "version": __version__, "models_list": model_rows(app.registry)}
@@ -151,7 +158,10 @@ def add_pages(app: Application) -> None:
     @app.post("/predict", uploads=True)
     def predict() -> ResponseReturnValue:
         owner = browser(new=True)
-        upload = read_upload(reporter(app.store, request.form.get("job"), owner), keep_doubted=True)
+        try:
+            upload = read_upload(reporter(app.store, request.form.get("job"), owner), is_kept=True)
+        except SeveralSeries as several:
+            return several_series(several, owner)
         scan, location, model, anyway = upload
         if upload.is_whole_scan:
             locate(scan, 0, 0, location[2])  # refuses a slice that there is not
@@ -164,7 +174,7 @@ def add_pages(app: Application) -> None:
         if (kind := request.form.get("kind")) not in KINDS:
             raise UserError("no_file", "There is no such sample.")
         files = [Source.of_bytes("phantom.png", to_png(draw_phantom(kind)))]
-        scan = decode(files, spacing_mm=0.7, visitor=visitor())
+        scan = decode(files, Asked(spacing_mm=0.7), visitor=visitor())
         drawn = replace(scan, notices=(SAMPLE, *scan.notices), spacing_source="file")
         return new_finding(*app.answers.first(drawn, owner, locate(scan), CONSENSUS, address()))
 
@@ -274,7 +284,7 @@ def add_scan_pages(app: Application) -> None:
 
     @app.post("/scan/<token>/remove", queued=False)
     def remove(token: str) -> ResponseReturnValue:
-        app.store.remove(token, browser())
+        app.uploads.remove_scan(token, browser())
         done = redirect("/?removed=1", 303)
         done.headers["Clear-Site-Data"] = '"cache"'  # the browser forgets the slices, too
         return done
@@ -288,6 +298,28 @@ def add_scan_pages(app: Application) -> None:
     def steer_search(token: str, act: Callable[[str, str], object]) -> ResponseReturnValue:
         act(token, browser())
         return search(token) if is_program() else redirect(f"/scan/{token}", 303)
+
+
+def add_series_pages(app: Application) -> None:
+    """An upload of several series, for the browser that sent it: the list, and the choice of one."""
+
+    @app.get("/series/<upload>")
+    def series(upload: str) -> ResponseReturnValue:
+        return series_page(upload)
+
+    @app.post("/series/<upload>")
+    def choose(upload: str) -> ResponseReturnValue:
+        number = chosen_series(app.uploads.listing(upload, browser()))
+        if token := app.uploads.read(upload, browser()).get(number):
+            return redirect(f"/scan/{token}", 303)
+        return open_series(upload, number)
+
+    @app.post("/series/<upload>/remove", queued=False)
+    def remove_upload(upload: str) -> ResponseReturnValue:
+        app.uploads.remove(upload, browser())
+        done = redirect("/?removed=1", 303)
+        done.headers["Clear-Site-Data"] = '"cache"'
+        return done
 
 
 def add_api(app: Application) -> None:

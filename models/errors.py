@@ -28,6 +28,22 @@ class UserError(Exception):
         self.message = message
 
 
+class SeveralSeries(UserError):
+    """An upload holds several series, and nothing says which of them to read.
+
+    Parameters
+    ----------
+    message
+        As of UserError; the code is ``mixed_series``.
+    listing
+        The series, and what there is beside them: a `models.ingest.series.listing.Listing`.
+    """
+
+    def __init__(self, message: str, listing: Any) -> None:
+        super().__init__("mixed_series", message)
+        self.listing = listing
+
+
 class ContentDoubted(UserError):
     """What an upload shows does not look like a CT of the chest; who sees it may know better.
 

@@ -46,6 +46,13 @@ def is_axial(orientation: Sequence[float]) -> bool:
     return bool(normal(orientation)[2] >= AXIAL_COSINE)
 
 
+def plane_of(orientation: Sequence[float]) -> str:
+    """The plane of a slice: axial, coronal, sagittal, or oblique."""
+    left, back, head = np.abs(normal(orientation))
+    planes = {"axial": head, "coronal": back, "sagittal": left}
+    return next((plane for plane, cosine in planes.items() if cosine >= AXIAL_COSINE), "oblique")
+
+
 def same_orientation(one: Sequence[float], other: Sequence[float]) -> bool:
     """Whether two pixel grids are turned alike, to a degree."""
     cosines = [float(a @ b) for a, b in zip(axes(one), axes(other), strict=True)]

@@ -14,7 +14,8 @@ from models.inference.measurement.volume import is_too_thick
 SOFT_ABOVE_HU = -300.0  # soft tissue, not lung
 RING_MM = (1.0, 3.0)  # from the outline outwards: nearer the nodule's own edge is blurred
 GUESSED_FROM = 0.35  # share of that ring that is soft tissue
-TEXTURE_EDGES = ((2, "ground glass"), (4, "part-solid"), (6, "solid"))  # LIDC's 1, 3, 5, cut midway
+# the ratings 1, 3 and 5 of LIDC, cut midway
+TEXTURE_EDGES: tuple[tuple[int, Texture], ...] = ((2, "ground glass"), (4, "part-solid"), (6, "solid"))
 SIZE_CODES = (
     *("size_unknown", "cut_off", "cut_by_scan", "border_guessed", "slices_too_thick", "volume_unknown"),
 )

@@ -84,9 +84,10 @@ def analyse(scan: Scan, roi: Roi, model_key: str, registry: ModelRegistry, anywa
 def read_nodule(scan: Scan, roi: Roi, registry: ModelRegistry) -> Reading:
     """Compute all that can be said of one nodule."""
     section = None if registry.localiser is None else largest_section(scan, roi, registry.localiser)
-    given = polygon = extent = measurement = None
+    given = polygon = extent = outlines = measurement = None
     if section is not None:
         given, roi, polygon, extent = roi, section.roi, section.polygon, section.slices
+        outlines = section.outlines
     spec = patch_of(None if polygon is None else axes(polygon * scan.spacing_mm)[0])
     first, last = extent or (0, len(scan.slices) - 1)
     slices, index = scan.slices[first : last + 1], roi.slice - first  # as in the crops that trained
@@ -95,8 +96,8 @@ def read_nodule(scan: Scan, roi: Roi, registry: ModelRegistry) -> Reading:
     # by the core that has done its networks first
     recognising = meanwhile(registry.recognise, scan, roi, extent)
     predictions = answers()
-    if section is not None:
-        measurement = measure_nodule(section.outlines, roi.slice, scan)
+    if outlines is not None:
+        measurement = measure_nodule(outlines, roi.slice, scan)
     similar_cases = registry.similar({key: prediction.features for key, prediction in predictions.items()})
     return Reading(
         roi=roi,
@@ -104,10 +105,10 @@ def read_nodule(scan: Scan, roi: Roi, registry: ModelRegistry) -> Reading:
         slices=extent,
         field_mm=spec.field_mm,
         predictions={key: replace(prediction, features=None) for key, prediction in predictions.items()},
-        notices=notices_of(registry, scan, roi, section and section.outlines, measurement, similar_cases),
+        notices=notices_of(registry, scan, roi, outlines, measurement, similar_cases),
         weights=registry.checksum,
         outline=None if polygon is None else vertices_of(polygon),
-        outlines=() if section is None else outlines_of(section.outlines),
+        outlines=() if outlines is None else outlines_of(outlines),
         measurement=measurement,
         similar_cases=similar_cases,
         recognition=recognising.result(),
@@ -132,7 +133,8 @@ def notices_of(
         found.append(Notice("not_outlined", "The nodule could not be outlined; no size is given."))
     else:
         polygon = outlines[roi.slice]
-        found += size_warnings(scan, outlines, roi.slice, measurement and measurement.long_axis_mm)
+        long_axis_mm = None if measurement is None else measurement.long_axis_mm
+        found += size_warnings(scan, outlines, roi.slice, long_axis_mm)
     found += quality_warnings(scan, roi, polygon, measurement, similar_cases, registry.evaluation)
     return tuple(found)
 
@@ -186,7 +188,7 @@ def _finding(scan: Scan, reading: Reading, model_key: str, registry: ModelRegist
         notices=(),
         disagreement=apart,
     )
-    texture = reading.measurement and reading.measurement.texture
+    texture = None if reading.measurement is None else reading.measurement.texture
     disagrees = texture_warning(texture, found.characteristics["texture"])
     said = (*reading.notices, *filter(None, [disagrees]), *_missing(predictions, model_key))
     reliability = reliability_of(

@@ -39,6 +39,7 @@ ORDER = (  # first what may void the answer, then what blurs a part of it, last 
     "spacing_unusual",
     "thick_slices",
     "missing_slices",
+    "damaged_files",
     "slices_left_out",
     "series_merged",
     "not_outlined",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from models.errors import ContentDoubted, UserError
@@ -16,15 +17,16 @@ from models.imaging.scan import (
     references_of,
 )
 from models.ingest.archive import gunzipped, members
+from models.ingest.asked import NOTHING, Asked
 from models.ingest.ct_check.check import refuse_other_pictures, refuse_other_regions
 from models.ingest.limits import DEFAULT, Limits
 from models.ingest.picture import read_picture, without_padding
 from models.ingest.series.headers import read_headers
 from models.ingest.series.notices import series_notices, tilt_notice
 from models.ingest.series.order import in_order, orientation_of
-from models.ingest.series.selection import one_series
+from models.ingest.series.selection import no_such_series, one_series
 from models.ingest.series.volume import read_volume, same_contents
-from models.ingest.source import DICOM_NAME, Source, natural_key
+from models.ingest.source import DICOM_NAME, DISC, Source, natural_key
 from models.ingest.spacing import check_spacing, spacing_notices, spacing_of
 from models.ingest.volumes.formats import own_name, read_grid
 from models.ingest.volumes.grid import slices_of
@@ -54,7 +56,7 @@ def read_scan(
     spacing_mm: float | None = None,
     limits: Limits = DEFAULT,
     progress: Progress | None = None,
-    slice_spacing_mm: float | None = None,
+    asked: Asked = NOTHING,
 ) -> Scan:
     """Decode an upload: a picture or a stack of them, a DICOM file or series, a volume, or a ZIP of these.
 
@@ -63,44 +65,62 @@ def read_scan(
     files
         DICOM slices are ordered by position; pictures naturally by name: slice-2 before slice-10.
     spacing_mm
-        mm per pixel, for files that do not carry it.
+        Short for an `asked` that says only this.
     limits
         How much of it is read at most.
     progress
         Called as ``progress(done, total)`` after every file of the first pass over a DICOM series, and after
         every slice of the second; `total` changes between the passes, done / total only grows.
-    slice_spacing_mm
-        mm between neighbouring slices, for files that do not carry it.
+    asked
+        What is known of the files, and wanted of them.
 
     Raises
     ------
+    SeveralSeries
+        Where there are several, and none is asked for.
     UserError
         ``no_file``, ``bad_number``, ``unsupported_file``, ``mixed_series``, ``corrupt_file``, ``too_large``;
-        further what `models.ingest.dicom`, `picture`, `series`, `archive` and `ct_check` raise. Of `ct_check`
-        it is a ContentDoubted, with the scan.
+        ``bad_field`` where there is no such series; further what `models.ingest.dicom`, `picture`, `series`,
+        `archive` and `ct_check` raise. Of `ct_check` it is a ContentDoubted, with the scan.
     """
     sources = [file if isinstance(file, Source) else Source.of_bytes(*file) for file in files]
     kinds = {source: source.kind() for source in sources}
     kinds = {source: kind for source, kind in kinds.items() if source.name or kind != "empty"}
     if not kinds:
         raise UserError("no_file", "No file was sent; choose a CT image first.")
-    check_spacing(spacing_mm, slice_spacing_mm)
-    kinds = _without_strays(_without_gzip(kinds, limits))
+    asked = asked if spacing_mm is None else msgspec.structs.replace(asked, spacing_mm=spacing_mm)
+    check_spacing(asked.spacing_mm, asked.slice_spacing_mm)
+    kinds = _of_disc(_without_gzip(kinds, limits))
     if "zip" in kinds.values():
         kinds = _unzip(kinds, limits)
-        dicom, pictures = _of_zip(kinds)
+        dicom, images = _of_zip(kinds)
     else:
-        dicom, pictures = _sort_out(kinds)
-    if not dicom and "volume" in kinds.values():
-        return _volume_scan(kinds, spacing_mm, limits)
+        dicom, images = _sort_out(kinds)
+    if asked.only is not None:
+        dicom = [dicom[index] for index in asked.only if index < len(dicom)]
     if dicom:
-        return _dicom_scan(dicom, spacing_mm, limits, progress or (lambda done, total: None))
-    return _picture_scan(pictures, spacing_mm, limits, slice_spacing_mm)
+        return _dicom_scan(dicom, asked, limits, progress or (lambda done, total: None))
+    if asked.series is not None:
+        raise no_such_series("It is not DICOM, and has no series; leave the field out.")
+    if "volume" in kinds.values():
+        return _volume_scan(kinds, asked, limits)
+    return _picture_scan(images, asked, limits)
 
 
 def _without_strays(kinds: Kinds) -> Kinds:
     """Without what systems leave in folders, unless it is all there is."""
     return {source: kind for source, kind in kinds.items() if not source.is_stray} or kinds
+
+
+def _of_disc(kinds: Kinds) -> Kinds:
+    """Without strays; of a medium that has a list of its DICOM files (PS3.10 section 8.6), without all else.
+
+    What else lies on a CD are programs, previews and leaflets.
+    """
+    is_disc = any(DISC.search(source.name) for source in kinds)
+    kinds = _without_strays(kinds)
+    dicom = {source: kind for source, kind in kinds.items() if source in _dicom_files(kinds)}
+    return dicom if is_disc and dicom else kinds
 
 
 def _without_gzip(kinds: Kinds, limits: Limits) -> Kinds:
@@ -159,9 +179,9 @@ def _dicom_files(kinds: Kinds) -> list[Source]:
     return [source for source, kind in kinds.items() if kind == "dicom" or source in damaged]
 
 
-def _dicom_scan(sources: list[Source], spacing_mm: float | None, limits: Limits, progress: Progress) -> Scan:
+def _dicom_scan(sources: list[Source], asked: Asked, limits: Limits, progress: Progress) -> Scan:
     found = read_headers(sources, _counter(progress, 0, 2 * len(sources)), limits)
-    slices, said = one_series(found)
+    slices, said = one_series(found, asked.series, asked.pictures)
     limits.check_slices(len(slices), *slices[0].shape)
     series = in_order(slices, same_contents)
     n_slices = len(series.slices)
@@ -174,7 +194,7 @@ def _dicom_scan(sources: list[Source], spacing_mm: float | None, limits: Limits,
     scan = _scan(
         volume,
         spacing,
-        spacing_mm,
+        asked.spacing_mm,
         is_hu,
         [*said, *series_notices(series, found.left_out, notes)],
         orientation=display_orientation(orientation_of(series.slices)),
@@ -187,7 +207,7 @@ def _dicom_scan(sources: list[Source], spacing_mm: float | None, limits: Limits,
     return _judged(scan, refuse_other_regions, volume, spacing or scan.spacing_mm, is_hu, elsewhere)
 
 
-def _volume_scan(kinds: Kinds, spacing_mm: float | None, limits: Limits) -> Scan:
+def _volume_scan(kinds: Kinds, asked: Asked, limits: Limits) -> Scan:
     volumes = [source for source, kind in kinds.items() if kind == "volume"]
     if len(volumes) > 1:
         raise UserError("mixed_series", f"The upload holds {len(volumes)} volumes; send one at a time.")
@@ -203,7 +223,7 @@ def _volume_scan(kinds: Kinds, spacing_mm: float | None, limits: Limits) -> Scan
     scan = _scan(
         found.pixels,
         spacing,
-        spacing_mm,
+        asked.spacing_mm,
         True,
         [*found.notices, *tilt_notice(found.tilt_degrees)],
         positions_mm=found.positions_mm,
@@ -217,9 +237,7 @@ def _counter(progress: Progress, done: int, total: int) -> Callable[[], object]:
     return lambda: progress(next(steps, total), total)
 
 
-def _picture_scan(
-    sources: list[Source], spacing_mm: float | None, limits: Limits, step_mm: float | None
-) -> Scan:
+def _picture_scan(sources: list[Source], asked: Asked, limits: Limits) -> Scan:
     slices: list[np.ndarray] = []
     pixels, notes = 0, set[str]()
     for source in sorted(sources, key=lambda source: natural_key(source.name)):
@@ -232,7 +250,8 @@ def _picture_scan(
         )
     stack = np.stack([without_padding(pixels) for pixels in slices])
     said = [notice for notice in PICTURE_NOTICES if notice.code in notes]
-    scan = _scan(stack, None, spacing_mm, False, said, given_step_mm=step_mm if len(stack) > 1 else None)
+    step_mm = asked.slice_spacing_mm if len(stack) > 1 else None
+    scan = _scan(stack, None, asked.spacing_mm, False, said, given_step_mm=step_mm)
     return _judged(scan, refuse_other_pictures, stack)
 
 

@@ -19,6 +19,7 @@ ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 OTHER_ARCHIVES = (b"Rar!", b"7z\xbc\xaf", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 TAR_AT, TAR = 257, b"ustar"
 STRAY = re.compile(r"(^|/)(__MACOSX/|\.(?!\.?/)|Thumbs\.db$|desktop\.ini$|DICOMDIR$)", re.IGNORECASE)
+DISC = re.compile(r"(^|[/\\])DICOMDIR$", re.IGNORECASE)  # the list of the files of a medium, by name
 DICOM_NAME = re.compile(r"\.(dcm|dicom|ima)$", re.IGNORECASE)
 
 

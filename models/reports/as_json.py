@@ -22,6 +22,7 @@ from models.inference.optional_parts import PARTS
 from models.inference.quality_warnings import ORDER
 from models.inference.reliability import Reliability as InferredReliability
 from models.inference.similar_cases import SimilarCases
+from models.ingest.series.listing import Listing
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
 
@@ -252,6 +253,17 @@ class Finding(Exact):
     ]
 
 
+class Series(Exact):
+    """One of several series of an upload; null where the files do not say."""
+
+    number: Annotated[Size, about("In this list; what the field series takes.")]
+    uid: Annotated[str | None, about("SeriesInstanceUID; the field series takes it, too.")]
+    slices: Annotated[Size, about("Number of slices.")]
+    thickness_mm: Annotated[AtLeastZero | None, about("Thickness of a slice, mm.")]
+    kernel: Annotated[str | None, about("Convolution kernel.")]
+    description: Annotated[str | None, about("Series Description.")]
+
+
 class ModelRow(Exact):
     """A model in a list of them."""
 
@@ -308,6 +320,24 @@ class Health(Exact):
             description="What does not work, and why; ok, too, where it is no model and no decoder.",
             extra_json_schema={"propertyNames": {"enum": [*MODEL_KEYS, "decoder", *PARTS]}},
         ),
+    ]
+
+
+def series_as_json(listing: Listing | None) -> list[dict[str, Any]]:
+    """The series of an upload that can be read, as plain values; none where there is nothing to choose."""
+    series = listing.series if listing else ()
+    return [
+        msgspec.to_builtins(
+            Series(
+                number=each.number or 0,
+                uid=each.uid,
+                slices=each.slices,
+                thickness_mm=each.thickness_mm,
+                kernel=each.kernel,
+                description=each.description,
+            )
+        )
+        for each in series
     ]
 
 

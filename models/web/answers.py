@@ -1,5 +1,7 @@
 """Answers on kept scans: computed once, kept beside the scan, and given again for any model."""
 
+from contextlib import suppress
+
 import msgspec
 
 from models.errors import UserError
@@ -106,11 +108,33 @@ class Answers:
         return reading
 
     def anew(self, token: str, owner: str, scan: Scan) -> None:
-        """Read all findings of a kept scan again, once it says something else of its slices."""
+        """Let a kept scan say something else of its slices, and read all its findings again.
+
+        Corrections of outlines are made to the new ones, unless nothing would be left of these. Where a
+        reading fails, all stays as it was; raises as `new` does.
+        """
         listed = self.listed(token, owner)
+        readings = [self._read(scan, found.roi) for found in listed]
+        corrections = [self._corrected_anew(token, owner, i, scan, new) for i, new in enumerate(readings)]
         self._store.change(token, owner, scan)
-        for found in listed:
-            self.new(token, owner, found.roi, found.model)
+        for index, (found, reading) in enumerate(zip(listed, readings, strict=True)):
+            finding = finding_of(scan, reading, found.model, self._registry)
+            self._store.append(token, owner, NOTES, msgspec.to_builtins(finding.summary))
+            self._store.write(token, owner, f"reading{index}", msgspec.to_builtins(reading))
+            if (again := corrections[index]) is not None:
+                self._store.write(token, owner, f"corrected{index}", msgspec.to_builtins(again))
+
+    def _corrected_anew(
+        self, token: str, owner: str, index: int, scan: Scan, reading: Reading
+    ) -> Reading | None:
+        """A new reading with the correction that was made to the one in its place; None without one."""
+        note = self._store.read(token, owner, f"corrected{index}")
+        correction = msgspec.convert(note, Reading).corrected if note else None
+        if correction is None:
+            return None
+        with suppress(UserError), self._queue.place(), stage("predict"):
+            return corrected(scan, reading, correction, self._registry)
+        return None
 
     def _read(self, scan: Scan, roi: Roi) -> Reading:
         with self._queue.place(), stage("predict"):

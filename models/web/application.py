@@ -14,6 +14,7 @@ from models.ingest.sandbox.decoder import Decoder
 from models.web.access import AccessControl
 from models.web.access.cookies import BROWSER_COOKIE, cookie
 from models.web.answers import Answers
+from models.web.kept_uploads import KeptUploads
 from models.web.progress import Searches
 from models.web.queue import Queue
 from models.web.routing import SAFE, Access, Route, route_of
@@ -40,6 +41,7 @@ class Application(Flask):
     registry: ModelRegistry
     searches: Searches
     store: ScanStore
+    uploads: KeptUploads
 
     def __init__(self, import_name: str) -> None:
         super().__init__(import_name, static_folder=None)  # that route, too, has to say what holds for it

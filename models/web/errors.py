@@ -1,6 +1,7 @@
 """What is answered to a mistake: its HTTP status, and one sentence that the page and the JSON twin share."""
 
 from contextlib import suppress
+from typing import Any
 
 from flask import jsonify, render_template, request
 from flask.typing import ResponseReturnValue
@@ -9,11 +10,12 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from models.errors import ContentDoubted, UserError
 from models.inference.classifier import CONSENSUS
 from models.inference.pipeline import MODEL_KEYS
+from models.reports.as_json import series_as_json
 from models.web.access import AccessDenied
 from models.web.access.access_control import next_path
 from models.web.access.request_timeouts import TOO_SLOW
 from models.web.application import Application, current_app
-from models.web.pages import scan_page_with_error
+from models.web.pages import chosen_series, scan_page_with_error, series_page_with_error
 from models.web.telemetry import annotate, request_id
 from models.web.uploads import too_large
 from models.web.visitor import address, browser, is_program
@@ -52,7 +54,9 @@ def error_answer(error: UserError, kept: str = "") -> ResponseReturnValue:
     `kept` is the address of a scan that is there to go on with.
     """
     annotate(code=error.code)
-    body = {"code": error.code, "message": error.message}
+    body: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.code == "mixed_series":
+        body["series"] = series_as_json(getattr(error, "listing", None))
     status = STATUS[error.code]
     headers = {"Retry-After": "5"} if error.code == "busy" else getattr(error, "headers", {})
     if is_program():
@@ -60,15 +64,16 @@ def error_answer(error: UserError, kept: str = "") -> ResponseReturnValue:
     return _error_page(error, body, kept), status, headers
 
 
-def _error_page(error: UserError, body: dict[str, str], kept: str) -> str:
-    token = (request.view_args or {}).get("token")
+def _error_page(error: UserError, body: dict[str, Any], kept: str) -> str:
+    asked = request.view_args or {}
+    token, upload = asked.get("token"), asked.get("upload", "")
     if isinstance(error, AccessDenied):
         return render_template(error.page, **body, error=body, goes_on=next_path(request))
     if error.code == "scan_gone":
         return render_template("error.html", status=404, message=error.message, gone=True)
-    if token:
+    if token or upload:
         try:
-            return scan_page_with_error(token, body)
+            return scan_page_with_error(token, body) if token else series_page_with_error(upload, body, kept)
         except UserError:  # nor is there a scan to show
             return render_template("error.html", status=STATUS[error.code], message=error.message)
     model = request.values.get("model") if "form" in vars(request) else None  # else it was not read
@@ -79,9 +84,13 @@ def _error_page(error: UserError, body: dict[str, str], kept: str) -> str:
 def doubted_answer(error: ContentDoubted) -> ResponseReturnValue:
     """The refusal of what looks like no CT of the chest; a browser may go on with it."""
     kept = ""
-    if error.scan is not None and request.endpoint == "predict":
+    if error.scan is not None and request.endpoint in ("predict", "choose"):
         with suppress(UserError):  # where it cannot be kept, it has to be sent again
-            kept = f"/scan/{current_app.store.put(error.scan, browser(), address())}"
+            token = current_app.store.put(error.scan, browser(), address())
+            kept = f"/scan/{token}"
+            if upload := (request.view_args or {}).get("upload"):
+                number = chosen_series(current_app.uploads.listing(upload, browser()))
+                current_app.uploads.add(upload, browser(), number, token, is_refused=True)
     return error_answer(error, kept)
 
 

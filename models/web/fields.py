@@ -14,10 +14,11 @@ from models.reports.as_page import View, first_view
 from models.reports.viewport import from_click
 
 LEVEL_AT_MOST, WIDTH_AT_MOST = 20_000, 40_000  # HU
+UID_AT_MOST = 64  # characters (PS3.5 section 9.1)
 Location = tuple[float | None, float | None, int | None]  # row, col and slice, as far as they are given
 FIELDS = (  # of the JSON interface
     *("image", "model", "row", "col", "slice"),
-    *("spacing_mm", "slice_spacing_mm", "anyway"),
+    *("spacing_mm", "slice_spacing_mm", "series", "anyway"),
 )
 
 
@@ -41,6 +42,14 @@ def refuse_odd_fields(
             raise UserError("bad_field", f"The field {name} was sent more than once.")
         if name in ("row", "col", "spacing_mm", "slice_spacing_mm") and "," in form[name]:
             raise bad_number(name)
+
+
+def asked_series(fields: Mapping[str, str]) -> str | None:
+    """Which of several series is asked for; None where it is not said. UserError ``bad_field``."""
+    text = fields.get("series", "").strip()
+    if len(text) > UID_AT_MOST:
+        raise UserError("bad_field", "The field series is a number of the list, or a SeriesInstanceUID.")
+    return text or None
 
 
 def asked_anyway(fields: Mapping[str, str]) -> bool:

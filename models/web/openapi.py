@@ -16,6 +16,7 @@ from models.inference.finding import DISCLAIMER
 from models.networks.registry import ARCHITECTURES
 from models.reports import as_json
 from models.web.errors import STATUS
+from models.web.fields import UID_AT_MOST
 
 Schema = dict[str, Any]
 FILES = "image/png, image/jpeg, image/tiff, image/bmp, image/webp, application/dicom, application/zip"
@@ -108,7 +109,7 @@ def contract(settings: Mapping[str, Any]) -> Schema:
         PASSWORD, empty where none is asked for; MAX_UPLOAD_MB, MAX_MEGAPIXELS and MAX_FILES.
     """
     ways: list[dict[str, list[str]]] = [{name: []} for name in PASSWORD]
-    answers = (as_json.Finding, as_json.Models, as_json.Health)
+    answers = (as_json.Finding, as_json.Models, as_json.Health, as_json.Series)
     _, schemas = msgspec.json.schema_components(answers, ref_template="#/components/schemas/{name}")
     return {
         "openapi": "3.1.0",
@@ -198,6 +199,13 @@ def _form(most_files: int) -> Schema:
                 "minimum": STEP_BOUNDS_MM[0],
                 "maximum": STEP_BOUNDS_MM[1],
             },
+            "series": {
+                "type": "string",
+                "description": "Which of several DICOM series: its number in the list that mixed_series "
+                "gives, or its SeriesInstanceUID.",
+                "minLength": 1,
+                "maxLength": UID_AT_MOST,
+            },
             "anyway": {
                 "type": "string",
                 "description": "Give the scores although no nodule is recognised at the location.",
@@ -281,7 +289,16 @@ def _error(codes: list[str]) -> Schema:
     request_id = {
         "request_id": {"type": "string", "description": "To find it in the server's log; as X-Request-Id."}
     }
-    error = _closed(told, told | (request_id if UNFORESEEN[500] in codes else {}))
+    series = {
+        "series": {
+            "type": "array",
+            "description": "With mixed_series: those that can be read, to choose one by the field series; "
+            "empty where something else is mixed.",
+            "items": {"$ref": "#/components/schemas/Series"},
+        }
+    }
+    more = series if "mixed_series" in codes else {}
+    error = _closed(told, told | more | (request_id if UNFORESEEN[500] in codes else {}))
     example = {"error": {"code": codes[0], "message": "What is wrong, and what to do about it."}}
     return {"application/json": {"schema": _closed(["error"], {"error": error}), "example": example}}
 

@@ -2,28 +2,36 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from flask import Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
-from models.errors import UserError
-from models.imaging.scan import Scan
+from models.errors import SeveralSeries, UserError
+from models.imaging.scan import Notice, Scan, locate
 from models.inference.classifier import CONSENSUS
 from models.inference.finding import Finding
 from models.ingest.fields import number
+from models.ingest.series.listing import Listing
+from models.ingest.series.selection import MAY_BE_MISSING
 from models.reports.as_page import viewer_page
 from models.reports.calculators import calculators_of
 from models.reports.case_context import case_of
 from models.reports.result import result_page
+from models.reports.series_list import series_page as series_list
 from models.reports.viewport import Box, lungs_box
 from models.web.application import current_app
 from models.web.fields import asked_anyway, asked_view
-from models.web.predict import asked_model
-from models.web.visitor import browser, is_program
+from models.web.predict import asked_model, read, sent_files
+from models.web.visitor import address, browser, is_program
 
 WINDOW = ("level", "width")
+ASKED = (  # goes along until a series is chosen
+    *("model", "row", "col", "slice"),
+    *("spacing_mm", "slice_spacing_mm", "anyway"),
+)
 FEW_SLICES, PATIENCE_S = 3, 3  # the answer to an upload of so few slices waits so long for the search
 
 
@@ -58,7 +66,8 @@ def _viewer(token: str, fields: Mapping[str, str], model: str, error: Mapping[st
     found = current_app.answers.listed(token, browser())
     view = asked_view(fields, scan, search.candidates, model)
     page = viewer_page(scan, view, f"/scan/{token}", found, search, kept_lungs_box(token, scan))
-    return render_template("viewer.html", error=error, **page)
+    upload = current_app.uploads.of_scan(token, browser())
+    return render_template("viewer.html", error=error, upload=upload, **page)
 
 
 def kept_lungs_box(token: str, scan: Scan) -> Box | None:
@@ -70,6 +79,69 @@ def kept_lungs_box(token: str, scan: Scan) -> Box | None:
         with suppress(UserError):  # where there is no room, they are looked for again
             store.write(token, owner, "lungs", note)
     return note["box"] and tuple(note["box"])
+
+
+def several_series(several: SeveralSeries, owner: str) -> ResponseReturnValue:
+    """The list of the series of an upload, which is kept until one is chosen and removed."""
+    token = current_app.uploads.keep(sent_files(), several.listing, owner, address())
+    if is_program():
+        asked = {name: value for name in ASKED if (value := request.form.get(name))}
+        return jsonify({"location": f"/series/{token}?{urlencode(asked)}"})
+    return series_page(token)
+
+
+def series_page(upload: str) -> ResponseReturnValue:
+    """The list of a kept upload of several series."""
+    return _series(upload), {"Content-Location": f"/series/{upload}"}
+
+
+def series_page_with_error(upload: str, error: Mapping[str, str], kept: str = "") -> str:
+    """The list, and what was wrong with the series that was chosen; `kept` as of `error_answer`."""
+    return _series(upload, error=error, kept=kept)
+
+
+def _series(upload: str, **more: object) -> str:
+    uploads, fields = current_app.uploads, request.values
+    listing, opened = uploads.listing(upload, browser()), uploads.read(upload, browser())
+    number = fields.get("series", "")
+    chosen = int(number) if number.isascii() and number.isdecimal() and len(number) < 6 else None
+    asked = {name: value for name in ASKED if (value := fields.get(name))}
+    context = series_list(listing, opened, chosen)
+    return render_template(
+        "series.html", here_now=f"/series/{upload}", asked=asked, token=upload, **context, **more
+    )
+
+
+def chosen_series(listing: Listing) -> int:
+    """The number of the series that the form chooses; UserError ``bad_field`` where there is none such."""
+    for each in listing.series:
+        if request.form.get("series") == str(each.number):
+            return each.number or 0
+    raise UserError("bad_field", "Choose one of the series.")
+
+
+def open_series(upload: str, number: int) -> ResponseReturnValue:
+    """The viewer, or the finding, of one series of a kept upload, which is read now."""
+    owner = browser()
+    listing = current_app.uploads.listing(upload, owner)
+    series = listing.series[number - 1]
+    with current_app.uploads.files(upload, owner) as files:
+        read_now = read(files, is_kept=True, only=series.files)
+    scan, location, model, anyway = read_now
+    if listing.n_unplaced:
+        scan = replace(scan, notices=(Notice("damaged_files", MAY_BE_MISSING), *scan.notices))
+    locate(scan, 0, 0, location[2])  # refuses a slice that there is not
+    token = current_app.store.put(scan, owner, address())
+    try:
+        with suppress(UserError):  # to make room for the scan, the upload may have had to go
+            current_app.uploads.add(upload, owner, number, token)
+        if read_now.is_whole_scan:
+            return searched_page(token, scan)
+        roi = locate(scan, *location)
+        return new_finding(token, *current_app.answers.new(token, owner, roi, model, anyway))
+    except UserError:
+        current_app.store.remove(token, owner)
+        raise
 
 
 def new_finding(token: str, index: int, finding: Finding) -> ResponseReturnValue:

@@ -11,12 +11,13 @@ from models.inference.classifier import CONSENSUS
 from models.inference.detection.search import find_location
 from models.inference.finding import Finding
 from models.inference.pipeline import check_model
+from models.ingest.asked import Asked
 from models.ingest.fields import asked_location, number
 from models.ingest.limits import Limits
 from models.ingest.sandbox.decoder import Decoder
 from models.ingest.source import Source
 from models.web.application import current_app
-from models.web.fields import Location, asked_anyway
+from models.web.fields import Location, asked_anyway, asked_series
 from models.web.telemetry import annotate, stage
 from models.web.visitor import visitor
 
@@ -42,26 +43,46 @@ def is_whole_scan(scan: Scan, location: Location) -> bool:
     return location[:2] == (None, None) and not scan.is_crop
 
 
-def read_upload(progress: Progress | None = None, keep_doubted: bool = False) -> Upload:
-    """Decode the upload of the request that is being answered; `UserError` for what is wrong with it."""
-    model, spacing, location = asked_model(), number(request.form, "spacing_mm"), asked_location(request.form)
-    anyway, step = asked_anyway(request.form), number(request.form, "slice_spacing_mm")
+def read_upload(progress: Progress | None = None, is_kept: bool = False) -> Upload:
+    """Decode the upload of the request that is being answered; `UserError` for what is wrong with it.
+
+    What is kept for a browser is refused with the scan, or with pictures of its series.
+    """
+    return read(sent_files(), asked_series(request.form), progress, is_kept)
+
+
+def read(
+    files: list[Source],
+    series: str | None = None,
+    progress: Progress | None = None,
+    is_kept: bool = False,
+    only: tuple[int, ...] | None = None,
+) -> Upload:
+    """Decode files, and take the rest of what is asked of them from the request that is being answered."""
+    model, location, anyway = asked_model(), asked_location(request.form), asked_anyway(request.form)
+    asked = Asked(
+        spacing_mm=number(request.form, "spacing_mm"),
+        slice_spacing_mm=number(request.form, "slice_spacing_mm"),
+        series=series,
+        only=only,
+        pictures=is_kept,
+        keep_doubted=is_kept,
+    )
+    return Upload(decode(files, asked, progress, visitor()), location, model, anyway)
+
+
+def sent_files() -> list[Source]:
+    """The files of the request that is being answered, each opened in its turn."""
     files = [(file.filename, cast(BinaryIO, file.stream)) for file in request.files.getlist("image")]
-    sources = [Source.of_stream(name, stream) for name, stream in files if name]  # each opened in its turn
-    return Upload(decode(sources, spacing, progress, visitor(), keep_doubted, step), location, model, anyway)
+    return [Source.of_stream(name, stream) for name, stream in files if name]
 
 
 def decode(
-    files: list[Source],
-    spacing_mm: float | None,
-    progress: Progress | None = None,
-    visitor: tuple[str, ...] = (),
-    keep_doubted: bool = False,
-    slice_spacing_mm: float | None = None,
+    files: list[Source], asked: Asked, progress: Progress | None = None, visitor: tuple[str, ...] = ()
 ) -> Scan:
     """The scan in the files, decoded in a process of its own; see `Decoder.read`."""
     with stage("decode"):
-        return current_app.decoder.read(files, spacing_mm, progress, visitor, keep_doubted, slice_spacing_mm)
+        return current_app.decoder.read(files, asked, progress, visitor)
 
 
 def asked_model() -> str:

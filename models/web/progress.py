@@ -19,6 +19,7 @@ from models.inference.detection.candidates import Candidate, SearchState, State
 from models.inference.detection.localiser import Localiser
 from models.inference.detection.search import Cancelled, search
 from models.web.store import ScanStore
+from models.web.store.keys import CANCEL
 
 AT_ONCE = 2  # searches of one process; others wait
 SILENT_SECONDS = 60  # a search that says nothing for so long has died with its process
@@ -88,7 +89,7 @@ class Searches:
         if note is None:
             return SearchState("unavailable" if self._localiser() is None else "none")
         if note.search.state in ("queued", "running"):
-            if note.run in self._store.read(token, owner, "cancel", []):
+            if note.run in self._store.read(token, owner, CANCEL, []):
                 return replace(note.search, state="cancelled")
             if time.time() - note.at > SILENT_SECONDS:
                 return replace(note.search, state="failed")
@@ -100,7 +101,7 @@ class Searches:
     def cancel(self, token: str, owner: str) -> None:
         """Stop a scan's search, in whichever process it runs."""
         if note := self._note(token, owner):
-            self._store.append(token, owner, "cancel", note.run)
+            self._store.append(token, owner, CANCEL, note.run)
 
     def _search(self, run: "_Run", scan: Scan, localiser: Localiser, has_slot: bool) -> None:
         try:
@@ -146,7 +147,7 @@ class _Run:
         if not self._is_cancelled and time.monotonic() - self._looked > BEAT_SECONDS:
             self._looked = time.monotonic()
             try:
-                self._is_cancelled = self._name in self._store.read(*self._scan, "cancel", [])
+                self._is_cancelled = self._name in self._store.read(*self._scan, CANCEL, [])
             except UserError:
                 self._is_cancelled = True
         return self._is_cancelled

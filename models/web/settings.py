@@ -75,7 +75,7 @@ SETTINGS = (
         2000,
         "Most megabytes of scans kept at once; beyond it, old ones go of the visitor who has most.",
     ),
-    Setting("STORE_SCANS", 20, "Most scans kept at once."),
+    Setting("STORE_SCANS", 20, "Most scans kept at once; an upload of several series counts as one more."),
     Setting("LOG", "plain", "`json`: log lines are JSON objects, one a line."),
 )
 

@@ -18,6 +18,7 @@ from models.imaging.phantom import draw_phantom
 from models.web.errors import STATUS
 from models.web.openapi import EXAMPLE, PAGES_ONLY, contract
 from models.web.settings import SETTINGS, read_settings
+from tests import several_series
 from tests.conftest import encode, make_app, post, upload
 from tests.ingest.dicom_files import make_ct
 
@@ -162,6 +163,17 @@ def test_the_other_answers_are_as_the_document_says(client, document):
     assert bare.get("/healthz").status_code == 503
     schema_of(document, "/healthz", "get", 503).validate(bare.get("/healthz").json)
     schema_of(document, "/api/v1/models", "get", 200).validate(bare.get("/api/v1/models").json)
+
+
+def test_the_list_of_several_series_is_as_the_document_says(client, document):
+    files = [upload(data, name) for name, data in [*several_series.soft(), *several_series.head()]]
+    body = post(client, files).json
+    schema = schema_of(document, *POST, 400)
+    schema.validate(body)
+    first = body["error"]["series"][0]
+    for wrong in (first | {"patient": "x"}, {**first, "number": 0}, {"number": 1}):
+        with pytest.raises(ValidationError):
+            schema.validate({"error": body["error"] | {"series": [wrong]}})
 
 
 @pytest.mark.parametrize(

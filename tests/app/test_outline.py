@@ -108,7 +108,8 @@ def pictures():
     """Five crops of a nodule that three of them show."""
     rows, cols = np.indices((96, 96))
     away = np.hypot(rows - 48, cols - 48)
-    shown = [np.where(away <= radius, 200, 30).astype(np.uint8) for radius in (0, 8, 10, 8, 0)]
+    texture = (rows + cols) % 9  # fewer grey levels are taken for a drawing
+    shown = [(np.where(away <= radius, 200, 30) + texture).astype(np.uint8) for radius in (0, 8, 10, 8, 0)]
     return [upload(encode(pixels), f"slice-{i}.png") for i, pixels in enumerate(shown)]
 
 
@@ -123,6 +124,20 @@ def test_a_stack_of_pictures_has_a_volume_where_the_distance_is_given(finder):
     assert given["nodule"]["side"] is None
     assert given["image"]["slice_spacing_mm"] == 2.5
     assert "volume_unknown" not in [warning["code"] for warning in given["warnings"]]
+
+
+def test_a_correction_outlives_another_pixel_size(visitor):
+    page = post(visitor, pictures(), "/predict", slice_spacing_mm="2.5", model="resnet")
+    found = page.headers["Content-Location"]
+    correct(visitor, found, outline="larger")
+    assert (
+        visitor.post(f"{found.partition('/finding')[0]}/spacing", data={"spacing_mm": "0.7"}).status_code
+        == 303
+    )
+    larger = nodule_of(visitor, found)
+    assert larger["corrected"]
+    assert correct(visitor, found, outline="reset").status_code == 303
+    assert larger["volume_mm3"] > nodule_of(visitor, found)["volume_mm3"] > 0
 
 
 @pytest.mark.parametrize("value", ["0.05", "21", "-1", "thick", "1,5"])

@@ -27,6 +27,7 @@ SAID = {  # who may ask, and what else holds, where it is not the strictest
     "/scan/<token>/remove": (Access.PRIVATE, "personal"),
     "/scan/<token>/search": (Access.PRIVATE, "personal"),
     "/scan/<token>/search/cancel": (Access.PRIVATE, "personal"),
+    "/series/<upload>/remove": (Access.PRIVATE, "personal"),
 }
 
 

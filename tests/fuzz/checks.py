@@ -88,7 +88,10 @@ def error_of(url, answer):
     try:
         if url == JSON:
             error = json.loads(answer.text)["error"]
-            return (error["code"], error["message"]) if set(error) == {"code", "message"} else (None, "")
+            more = {"series"} if error["code"] == "mixed_series" else set()
+            return (
+                (error["code"], error["message"]) if set(error) == {"code", "message"} | more else (None, "")
+            )
     except (ValueError, KeyError, TypeError):
         return None, ""
     if page := ERROR_PAGE.search(answer.text):

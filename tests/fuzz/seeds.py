@@ -31,13 +31,14 @@ from tests.ingest.series_files import make_enhanced, make_slice, marked
 from tests.ingest.volumes.test_volumes import meta, nrrd_file
 
 EDGE = 64  # of the pictures, in pixels: a crop, quick to decode
+SEVERAL = "zip-several-series"  # whose answer is the list of them
 LONG_AGO = (2020, 1, 1, 0, 0, 0)
 ADAM7 = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1))
 
 
 @functools.cache
 def seeds():
-    """Uploads that are read without a fault.
+    """Uploads that are read without a fault, and one of several series.
 
     Returns
     -------
@@ -51,7 +52,21 @@ def seeds():
     for method, kind in ((zipfile.ZIP_STORED, "stored"), (zipfile.ZIP_DEFLATED, "deflated")):
         found[f"zip-pictures-{kind}"] = (("stack.zip", packed(stack, method)),)
         found[f"zip-series-{kind}"] = (("series.zip", packed(series, method)),)
+    found[SEVERAL] = (("cd.zip", packed(_several(series), zipfile.ZIP_DEFLATED)),)
     return found
+
+
+def _several(series):
+    """Two series, a localizer and the list of a CD."""
+    tags = {"SeriesInstanceUID": "1.2.3.5", "SeriesNumber": 4, "SeriesDescription": "Lung"}
+    other = [(f"B/IM{i}", _fixed(make_slice(i, **tags), 10 + i)) for i in range(3)]
+    scout = make_slice(0, SeriesInstanceUID="1.2.3.6", ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    return [
+        ("DICOMDIR", b""),
+        *((f"A/{name}", data) for name, data in series),
+        *other,
+        ("C/1", _fixed(scout, 20)),
+    ]
 
 
 def packed(files, method):

@@ -10,7 +10,7 @@ import pytest
 from tests.fuzz.__main__ import State, compared, fuzz, good_answer, main
 from tests.fuzz.checks import Answer, faults
 from tests.fuzz.inputs import BOUNDARY, JSON, multipart
-from tests.fuzz.seeds import seeds
+from tests.fuzz.seeds import SEVERAL, seeds
 
 
 @pytest.mark.slow
@@ -27,7 +27,11 @@ def test_two_thousand_broken_uploads_are_refused_or_answered_and_leave_nothing(c
 def test_each_flavour_is_answered_while_it_is_whole(app, name):
     body, kind = multipart(seeds()[name], []), f"multipart/form-data; boundary={BOUNDARY}"
     answer = app.test_client().post(JSON, data=body, content_type=kind)
-    assert (answer.status_code, answer.json.get("error")) == (200, None)
+    if name == SEVERAL:
+        assert (answer.status_code, answer.json["error"]["code"]) == (400, "mixed_series")
+        assert [series["slices"] for series in answer.json["error"]["series"]] == [5, 3]
+    else:
+        assert (answer.status_code, answer.json.get("error")) == (200, None)
 
 
 ERROR = '{"error": {"code": "corrupt_file", "message": "It is damaged."}}'

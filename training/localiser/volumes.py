@@ -98,9 +98,9 @@ def sizes_of(section: Section | None, scan: Scan) -> Measurement | None:
 def _sizes(outlines: Mapping[int, np.ndarray], largest: int, scan: Scan) -> Measurement:
     """As the app measures, and the volume of thick slices and of a single one, too."""
     areas = {index: area(polygon * scan.spacing_mm) for index, polygon in outlines.items()}
-    positions = scan.positions_mm if len(scan.slices) > 1 else (0.0, scan.thickness_mm)
+    positions = scan.positions_mm if len(scan.slices) > 1 else (0.0, scan.thickness_mm or 0.0)
     found = measure(outlines[largest], replace(scan, is_hu=False), largest)
-    return replace(found, volume_mm3=volume_mm3(areas, positions))
+    return replace(found, volume_mm3=None if positions is None else volume_mm3(areas, positions))
 
 
 def _readers(outlines: Outlines, nodule: int, scan: Scan) -> Iterator[Measurement]:
@@ -108,8 +108,8 @@ def _readers(outlines: Outlines, nodule: int, scan: Scan) -> Iterator[Measuremen
     stack = outlines.readers[first : first + n]
     for reader in range(READERS):
         masks = (stack >> reader & 1).astype(np.float32)
-        drawn = {i: contour(Outline(masks[i], 0, 0, 0.5)) for i in range(n) if masks[i].any()}
-        drawn = {i: polygon for i, polygon in drawn.items() if polygon is not None}
+        contours = {i: contour(Outline(masks[i], 0, 0, 0.5)) for i in range(n) if masks[i].any()}
+        drawn = {i: polygon for i, polygon in contours.items() if polygon is not None}
         if drawn:
             yield _sizes(drawn, max(drawn, key=lambda i: area(drawn[i])), scan)
 

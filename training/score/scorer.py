@@ -6,6 +6,7 @@ from models.imaging.scan import Scan
 from models.inference.classifier import CONSENSUS, ModelRegistry
 from models.inference.detection.search import find_location
 from models.inference.pipeline import analyse
+from models.ingest.asked import Asked
 from models.ingest.fields import asked_location, number
 from models.ingest.sandbox.decoder import Decoder
 from models.ingest.source import sources_at
@@ -45,9 +46,10 @@ class Scorer:
         try:
             spacing_mm = number({"spacing_mm": group.spacing_mm}, "spacing_mm")
             step_mm = number({"slice_spacing_mm": group.slice_spacing_mm}, "slice_spacing_mm")
+            asked = Asked(spacing_mm=spacing_mm, slice_spacing_mm=step_mm)
             if not group.path.exists():
                 raise FileNotFoundError
-            scan = self._decoder.read(sources_at([group.path]), spacing_mm, slice_spacing_mm=step_mm)
+            scan = self._decoder.read(sources_at([group.path]), asked)
         except Exception as error:
             return [failed_row(nodule, error) for nodule in group.nodules]
         return [self._row(scan, nodule) for nodule in group.nodules]

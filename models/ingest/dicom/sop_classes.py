@@ -54,11 +54,13 @@ SLICE_KEYWORDS = (
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
 )
+PROJECTION = re.compile("MIP|MINIP|MAXIP|MAXIMUM|MINIMUM|MEAN|AVERAGE|AVG|.*PROJECTION.*")  # in Image Type
 MAP = re.compile(  # in Image Type: computed from several images, and in units of its own
     "[NR]?R?CB[FV](MAP|CORR?)?|[NR]?MTT(MAP)?|[NR]?TTP(MAP)?|TTD|TTS|TMAX(MAP)?|KTRANS|PERMEABILITY|PENUMBRA|"
     ".*(BLOODFLOW|BLOODVOLUME|TRANSITTIME|TIMETOPEAK|PERFUSIONMAP)|PARAMETRIC(MAP)?|IODINE(MAP)?|ZEFF|RHOZ|"
     "(E|ELECTRON)DENSITY"
 )
+OTHER_PLANE = "coronal, sagittal or oblique plane"
 MAP_SENTENCE = (
     "The DICOM file is no CT image: its Image Type says that it is a map computed from several images, such "
     "as one of perfusion; send the slices themselves."
@@ -163,8 +165,16 @@ def _other_plane(dataset: Dataset) -> Objection | None:
     orientations = [frame.orientation for frame in frames_of(dataset)]
     if any(orientation is None or is_axial(orientation) for orientation in orientations):
         return None
-    noun = "coronal, sagittal or oblique plane"
-    return Objection(noun, UserError("not_axial", f"The image is a {noun}; send an axial slice."))
+    sentence = f"The image is a {OTHER_PLANE}; send an axial slice."
+    return Objection(OTHER_PLANE, UserError("not_axial", sentence))
+
+
+def form_of(dataset: Dataset) -> str:
+    """How an image came to be, by its Image Type: ``original``, ``derived``, ``projection`` (MIP, mean)."""
+    words = _image_type(dataset)
+    if any(PROJECTION.fullmatch(word) for word in words):
+        return "projection"
+    return "derived" if "DERIVED" in words or "REFORMATTED" in words else "original"
 
 
 def labelled_region(dataset: Dataset) -> str | None:

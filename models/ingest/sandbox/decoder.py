@@ -17,6 +17,7 @@ from models.errors import UserError
 from models.imaging.display import to_png
 from models.imaging.phantom import draw_phantom
 from models.imaging.scan import Scan
+from models.ingest.asked import NOTHING, Asked
 from models.ingest.limits import Limits
 from models.ingest.read import File, read_scan
 from models.ingest.sandbox import restrictions
@@ -79,20 +80,18 @@ class Decoder:
     def read(
         self,
         files: Sequence[File],
-        spacing_mm: float | None = None,
+        asked: Asked = NOTHING,
         progress: Callable[[int, int], object] | None = None,
         visitor: tuple[Hashable, ...] = (),
-        keep_doubted: bool = False,
-        slice_spacing_mm: float | None = None,
     ) -> Scan:
         """Decode an upload as `models.ingest.read.read_scan` does, within bounds.
 
         Parameters
         ----------
+        asked, progress
+            As of `read_scan`.
         visitor
             As of `Turns.take`: whose upload it is.
-        keep_doubted
-            Whether what looks like no CT of the chest is refused with the scan (ContentDoubted).
 
         Returns
         -------
@@ -108,14 +107,14 @@ class Decoder:
             there never will be.
         """
         if not IS_ISOLATED:
-            return read_scan(files, spacing_mm, self._limits, progress, slice_spacing_mm)
+            return read_scan(files, None, self._limits, progress, asked)
         sources = [file if isinstance(file, Source) else Source.of_bytes(*file) for file in files]
         with ExitStack() as stack:
             spool, parts = _in_one_spool(sources, stack)
             seconds = min(self._seconds, LEAST_SECONDS + SECONDS_PER_MB * spool.n_bytes / 1e6)
             names = [(source.name, *part) for source, part in zip(sources, parts, strict=True)]
             with self._turn(seconds, visitor) as end:
-                job = self._job(names, spacing_mm, keep_doubted, slice_spacing_mm)
+                job = self._job(names, asked)
                 return self._decode(job, spool, end, progress or (lambda done, total: None))
 
     def problem(self) -> str:
@@ -137,21 +136,14 @@ class Decoder:
                 return ""
             with Spool(len(picture)) as spool:
                 spool.append(picture)
-                job = self._job([(name, 0, len(picture))])
+                job = self._job([(name, 0, len(picture))], NOTHING)
                 self._decode(job, spool, time.monotonic() + LEAST_SECONDS, lambda done, total: None)
         except UserError as error:
             return error.message
         return ""
 
-    def _job(
-        self,
-        files: list[tuple[str, int, int]],
-        spacing_mm: float | None = None,
-        keep_doubted: bool = False,
-        slice_spacing_mm: float | None = None,
-    ) -> Job:
-        bounds = self._limits, self._seconds, self._megabytes
-        return Job(tuple(files), spacing_mm, *bounds, keep_doubted, slice_spacing_mm)
+    def _job(self, files: list[tuple[str, int, int]], asked: Asked) -> Job:
+        return Job(tuple(files), asked, self._limits, self._seconds, self._megabytes)
 
     @contextmanager
     def _turn(self, seconds: float, visitor: tuple[Hashable, ...]) -> Iterator[float]:

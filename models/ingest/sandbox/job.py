@@ -2,7 +2,8 @@
 
 It reads a job and writes messages, one line of JSON each, over its control socket: ``progress`` (done,
 total), and at last ``scan``, ``error`` (code and sentence of a UserError), both where its content is doubted,
-or ``failed`` (a traceback without values). The slices go into the result file.
+``error`` with ``several`` (the list of several series), or ``failed`` (a traceback without values). The
+slices go into the result file.
 """
 
 import ctypes
@@ -16,8 +17,9 @@ from contextlib import suppress
 import msgspec
 import numpy as np
 
-from models.errors import ContentDoubted, UserError
+from models.errors import ContentDoubted, SeveralSeries, UserError
 from models.imaging.scan import describe
+from models.ingest.asked import Asked
 from models.ingest.dicom import codec
 from models.ingest.limits import Limits, out_of_memory
 from models.ingest.read import read_scan
@@ -37,23 +39,19 @@ class Job(msgspec.Struct, frozen=True):
     ----------
     files
         Name, offset and length in the spool of each file.
+    asked
+        As of `models.ingest.read.read_scan`.
     seconds
         Wall time after which the kernel ends the process.
     megabytes
         Address space; beyond it memory is refused.
-    keep_doubted
-        Whether what looks like no CT of the chest is refused with the scan.
-    slice_spacing_mm
-        As of `read_scan`.
     """
 
     files: tuple[tuple[str, int, int], ...]
-    spacing_mm: float | None
+    asked: Asked
     limits: Limits
     seconds: float
     megabytes: float
-    keep_doubted: bool = False
-    slice_spacing_mm: float | None = None
 
 
 JOBS = msgspec.json.Decoder(Job)  # once for all children
@@ -78,6 +76,9 @@ def run_job(control: socket.socket, spool: int, result: int, rules: int | None) 
     codec.decode_here()
     try:
         answer = _answer(job, control, spool, result)
+    except SeveralSeries as several:
+        listed = msgspec.to_builtins(several.listing)
+        answer = {"error": [several.code, several.message], "several": listed}
     except UserError as error:
         answer = {"error": [error.code, error.message]}
     except MemoryError:
@@ -124,9 +125,9 @@ def _answer(job: Job, control: socket.socket, spool: int, result: int) -> dict[s
     sources = [Source(name, Window(spool, offset, length).opened) for name, offset, length in job.files]
     doubt = {}
     try:
-        scan = read_scan(sources, job.spacing_mm, job.limits, progress, job.slice_spacing_mm)
+        scan = read_scan(sources, None, job.limits, progress, job.asked)
     except ContentDoubted as doubted:
-        if not job.keep_doubted:
+        if not job.asked.keep_doubted:
             raise
         scan, doubt = doubted.scan, {"error": [doubted.code, doubted.message]}
     return {"scan": describe(scan), **_written(scan.slices, result)} | doubt

@@ -18,9 +18,10 @@ from typing import IO, Any
 import msgspec
 import numpy as np
 
-from models.errors import CODES, ContentDoubted, UserError
+from models.errors import CODES, ContentDoubted, SeveralSeries, UserError
 from models.imaging.scan import Scan, scan_of
 from models.ingest.sandbox.job import Job
+from models.ingest.series.listing import Listing, checked
 from models.ingest.spool import scratch
 
 with suppress(ImportError):  # Windows, where nothing is isolated
@@ -65,6 +66,8 @@ def converse(control: socket.socket, job: Job, progress: Callable[[int, int], ob
                 progress(done, total)
         elif "scan" in message:
             return message
+        elif "several" in message:
+            raise _several(message)
         elif "error" in message:
             raise _told(message["error"])
         elif "failed" in message:
@@ -131,6 +134,16 @@ def _told(error: object) -> UserError:
         code, sentence = error
         return UserError(code if code in CODES else "corrupt_file", sentence[:SENTENCE])
     return _refusal(0)
+
+
+def _several(message: Message) -> UserError:
+    """The refusal of several series, with their list; another where that is none."""
+    told = _told(message.get("error"))
+    try:
+        return SeveralSeries(told.message, checked(msgspec.convert(message["several"], Listing)))
+    except (msgspec.ValidationError, ValueError) as error:
+        log.error("A decoder gave a list that does not fit: %s.", type(error).__name__)
+        return _refusal(0)
 
 
 def _refusal(ended: int, seconds: float = 0) -> UserError:

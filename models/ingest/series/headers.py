@@ -3,21 +3,23 @@
 import re
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydicom import Dataset
 
 from models.errors import UserError
-from models.imaging.geometry import is_axial
+from models.imaging.geometry import is_axial, plane_of
 from models.imaging.scan import Reference
 from models.ingest.dicom import read_header
 from models.ingest.dicom.frames import Frame, count_frames, frames_of
 from models.ingest.dicom.hounsfield import is_hounsfield, odd_rescale
 from models.ingest.dicom.numbers import whole_in
 from models.ingest.dicom.references import contrast_given, malformed_uids, reference_of
-from models.ingest.dicom.sop_classes import is_text_likely, labelled_region, objection_to
+from models.ingest.dicom.sop_classes import OTHER_PLANE, is_text_likely, labelled_region, objection_to
 from models.ingest.limits import Limits
+from models.ingest.series.labels import Label, SeriesKey, label_of
 from models.ingest.source import DICOM_NAME, Source
 
 OTHER_FRAMES = "frame in another plane"
@@ -43,8 +45,8 @@ class SliceHeader:
     ----------
     shape
         Rows and columns.
-    series
-        The same for all slices of one series.
+    label
+        What the file says of its series.
     kernel
         Convolution kernel, empty where unknown.
     is_hu
@@ -68,8 +70,7 @@ class SliceHeader:
     source: Source
     frame: Frame
     shape: tuple[int, int]
-    series: tuple
-    series_number: int | None
+    label: Label
     acquisition: int | None
     instance: int | None
     kernel: str
@@ -82,6 +83,34 @@ class SliceHeader:
     odd: tuple[str, ...] = ()
     setting: int = 0
 
+    @property
+    def series(self) -> SeriesKey:
+        """The same for all slices of one series."""
+        return self.label.series
+
+
+@dataclass(frozen=True)
+class OtherObject:
+    """A DICOM object that is no axial CT slice: what it is, in words, and what it says of its series.
+
+    The shape is that of its images, (0, 0) where it has none.
+    """
+
+    source: Source
+    noun: str
+    label: Label
+    shape: tuple[int, int]
+    n_frames: int
+    instance: int | None
+
+
+class Damaged(NamedTuple):
+    """A file that cannot be read, and its series, as far as that is known."""
+
+    error: UserError
+    series: SeriesKey | None
+    source: Source
+
 
 @dataclass
 class Headers:
@@ -90,8 +119,10 @@ class Headers:
     slices: list[SliceHeader] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     refusals: dict[str, UserError] = field(default_factory=dict)
-    damaged: list[UserError] = field(default_factory=list)
+    others: list[OtherObject] = field(default_factory=list)
+    damaged: list[Damaged] = field(default_factory=list)
     n_files: int = 0
+    sources: list[Source] = field(default_factory=list)
 
 
 def read_headers(sources: list[Source], step: Callable[[], object], limits: Limits) -> Headers:
@@ -109,15 +140,19 @@ def read_headers(sources: list[Source], step: Callable[[], object], limits: Limi
     UserError
         ``too_large``.
     """
-    found = Headers(n_files=len(sources))
-    strays: list[UserError] = []
+    found = Headers(n_files=len(sources), sources=sources)
+    strays: list[Damaged] = []
     for source in sources:
+        series = None
         try:
-            _add(found, source, read_header(source.open(), source.name), limits)
+            dataset = read_header(source.open(), source.name)
+            label = label_of(dataset)
+            series = label.series
+            _add(found, source, dataset, label, limits)
         except UserError as error:
             if error.code not in ("corrupt_file", "no_pixels"):
                 raise
-            (found.damaged if _is_marked(source) else strays).append(error)
+            (found.damaged if _is_marked(source) else strays).append(Damaged(error, series, source))
         step()
     if not strays:
         return found
@@ -134,12 +169,12 @@ def _is_marked(source: Source) -> bool:
     return bool(DICOM_NAME.search(source.name)) or source.open().read(132)[128:] == b"DICM"
 
 
-def _add(found: Headers, source: Source, dataset: Dataset, limits: Limits) -> None:
+def _add(found: Headers, source: Source, dataset: Dataset, label: Label, limits: Limits) -> None:
     objection = objection_to(dataset)
     if objection is None:
         limits.check_frames(count_frames(dataset))
         limits.check_image(int(dataset.Rows), int(dataset.Columns))
-        headers = _slice_headers(source, dataset)
+        headers = _slice_headers(source, dataset, label)
         axial = [h for h in headers if h.frame.orientation is None or is_axial(h.frame.orientation)]
         found.slices += axial
         if len(axial) < len(headers):
@@ -151,15 +186,23 @@ def _add(found: Headers, source: Source, dataset: Dataset, limits: Limits) -> No
     else:
         found.left_out[objection.noun] += 1
         found.refusals.setdefault(objection.noun, objection.refusal)
+        found.others.append(_other_object(source, dataset, label, objection.noun))
 
 
-def _slice_headers(source: Source, dataset: Dataset) -> list[SliceHeader]:
-    number = whole_in(dataset, "SeriesNumber")
-    uid = str(dataset.get("SeriesInstanceUID") or "").strip()
+def _other_object(source: Source, dataset: Dataset, label: Label, noun: str) -> OtherObject:
+    if noun == OTHER_PLANE and (orientation := frames_of(dataset)[0].orientation):
+        noun = f"{plane_of(orientation)} plane"
+    rows, cols = (whole_in(dataset, keyword) or 0 for keyword in ("Rows", "Columns"))
+    n_frames = 1
+    with suppress(UserError):  # of another kind of object, where nothing hangs on it
+        n_frames = count_frames(dataset)
+    return OtherObject(source, noun, label, (rows, cols), n_frames, whole_in(dataset, "InstanceNumber"))
+
+
+def _slice_headers(source: Source, dataset: Dataset, label: Label) -> list[SliceHeader]:
     shared: dict[str, Any] = {
         "shape": (int(dataset.Rows), int(dataset.Columns)),
-        "series": (uid,) if uid else ("", str(dataset.get("StudyInstanceUID") or ""), number),
-        "series_number": number,
+        "label": label,
         "acquisition": whole_in(dataset, "AcquisitionNumber"),
         "instance": whole_in(dataset, "InstanceNumber"),
         "kernel": _kernel(dataset.get("ConvolutionKernel")),

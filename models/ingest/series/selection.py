@@ -7,10 +7,11 @@ from typing import NoReturn, TypeVar
 
 import numpy as np
 
-from models.errors import UserError
+from models.errors import SeveralSeries, UserError
 from models.imaging.geometry import SAME_POSITION_MM, same_orientation, uneven
 from models.imaging.scan import Notice
 from models.ingest.series.headers import Headers
+from models.ingest.series.listing import listing_of
 from models.ingest.series.order import Slices, along_normal_of, orientation_of
 
 LISTED = 8  # series or sizes named in one sentence, at most
@@ -18,46 +19,120 @@ UID_END = 8  # characters of a series' identifier that tell it from others
 MERGED = (
     "Every slice names a series of its own; they were taken for one, because scanner, size and positions fit."
 )
+MAY_BE_MISSING = (
+    "Some files of the upload are damaged, and do not say to which series they belong: slices may be missing."
+)
+OTHERS_DAMAGED = "Some files of the upload are damaged; they belong to other series."
 SAME_SPACING = 0.01  # relative difference
 FEW = 0.1  # of the slices: so many, or one, are left out where they fit no stack with the others
+LONGEST_NUMBER = 6  # digits of a number in the list
 LEAST_MERGED = 3  # slices that name a series each, and are taken for one
 HOW_TO = "Send one series at a time: the files of its folder, or a ZIP of them; thin slices serve best."
 
 Value = TypeVar("Value")
 
 
-def one_series(found: Headers) -> tuple[Slices, list[Notice]]:
-    """The slices of the only series of an upload.
+def one_series(
+    found: Headers, asked: str | None = None, pictures: bool = False
+) -> tuple[Slices, list[Notice]]:
+    """The slices of the only series of an upload, or of the one that is asked for.
+
+    Parameters
+    ----------
+    asked
+        A number of the list of `listing_of`, or a SeriesInstanceUID.
+    pictures
+        Whether the list of several series is made for people, who see a picture of each.
 
     Returns
     -------
     list of SliceHeader
         Of one series, one size, one orientation and one spacing; not in order yet.
     list of Notice
-        ``series_merged`` and ``slices_left_out``, where a few slices did not fit the others.
+        ``series_merged`` and ``slices_left_out``, where a few slices did not fit the others;
+        ``damaged_files`` where it is not known of which series they are.
 
     Raises
     ------
+    SeveralSeries
+        Where there are several, and none is asked for.
     UserError
-        ``corrupt_file`` where any file is damaged, ``mixed_series``, or, where there is no axial CT slice,
-        the refusal of the most frequent kind of object.
+        ``corrupt_file`` where any file of the series is damaged, ``mixed_series``, ``bad_field`` where there
+        is no such series, or, where there is no axial CT slice, the refusal of the most frequent kind of
+        object.
     """
-    if found.damaged:
-        raise damaged(len(found.damaged), found.n_files, found.damaged[0])
-    if not found.slices:
-        if not found.refusals:
-            raise UserError("unsupported_file", "The upload holds a list of DICOM files, but no image.")
-        raise found.refusals[found.left_out.most_common(1)[0][0]]
+    groups = groups_of(found.slices)
+    is_merged = len(groups) > 1 and _is_one_series(groups)
+    if found.damaged and (is_merged or not groups):
+        raise damaged(len(found.damaged), found.n_files, found.damaged[0].error)
+    if not groups:
+        raise _refusal_of_others(found)
+    if is_merged:
+        if asked not in (None, "1", *(group[0].label.uid for group in groups)):
+            raise no_such_series(_list_series([found.slices]))
+        slices, said = _of_one_stack(found.slices)
+        return slices, [Notice("series_merged", MERGED), *said]
+    if asked is None and len(groups) > 1:
+        raise SeveralSeries(f"{_list_series(groups)} {HOW_TO}", listing_of(found, groups, pictures))
+    return _of_several(_chosen(groups, asked), groups, found)
+
+
+def _chosen(groups: list[Slices], asked: str | None) -> Slices:
+    """The series that is asked for: by its identifier, or else by its number in the list."""
+    if asked is None:
+        return groups[0]
+    for group in groups:
+        if group[0].label.uid == asked:
+            return group
+    is_number = asked.isascii() and asked.isdecimal() and len(asked) <= LONGEST_NUMBER
+    if is_number and 1 <= int(asked) <= len(groups):
+        return groups[int(asked) - 1]
+    raise no_such_series(_list_series(groups))
+
+
+def _refusal_of_others(found: Headers) -> UserError:
+    """The refusal of an upload without an axial CT slice."""
+    if not found.refusals:
+        return UserError("unsupported_file", "The upload holds a list of DICOM files, but no image.")
+    return found.refusals[found.left_out.most_common(1)[0][0]]
+
+
+def no_such_series(what_there_is: str) -> UserError:
+    """The refusal of a choice that is not in the list."""
+    return UserError("bad_field", f"The field series names no series of this upload. {what_there_is}")
+
+
+def _of_several(chosen: Slices, groups: list[Slices], found: Headers) -> tuple[Slices, list[Notice]]:
+    """The slices of one of the series; see `one_series`.
+
+    A damaged file of another series does no harm. Where it is not known of which it is, slices may be
+    missing: that is refused where there is only one series, and else said.
+    """
+    of_unknown = [file for file in found.damaged if file.series is None]
+    own = [file for file in found.damaged if file.series == chosen[0].series]
+    if len(groups) == 1 and (own or of_unknown):
+        raise damaged(len(own + of_unknown), found.n_files, (own or of_unknown)[0].error)
+    if own:
+        raise damaged(len(own), len(own) + len({header.source for header in chosen}), own[0].error)
+    slices, said = _of_one_stack(chosen)
+    if of_unknown:
+        said = [Notice("damaged_files", MAY_BE_MISSING), *said]
+    elif found.damaged:
+        said = [Notice("damaged_files", OTHERS_DAMAGED), *said]
+    return slices, said
+
+
+def groups_of(slices: Slices) -> list[Slices]:
+    """The series of an upload, in the order in which they are listed, whatever the order of its files."""
     by_series = defaultdict(list)
-    for header in found.slices:
+    for header in slices:
         by_series[header.series].append(header)
-    notices = []
-    if len(by_series) > 1:
-        if not _is_one_series(by_series.values()):
-            raise UserError("mixed_series", _list_series(list(by_series.values())))
-        notices.append(Notice("series_merged", MERGED))
-    slices, said = _of_one_stack(found.slices)
-    return slices, notices + said
+
+    def place(group: Slices) -> tuple[bool, int, int, str, str]:
+        label = group[0].label
+        return label.number is None, label.number or 0, -len(group), label.date or "", str(label.series)
+
+    return sorted(by_series.values(), key=place)
 
 
 def _is_one_series(groups: Collection[Slices]) -> bool:
@@ -89,15 +164,15 @@ def damaged(n_damaged: int, n_files: int, error: UserError) -> UserError:
 
 
 def _list_series(groups: list[Slices]) -> str:
-    groups.sort(key=lambda group: (group[0].series_number is None, group[0].series_number, -len(group)))
     lines = _told_apart([(_describe(group), group) for group in groups])[:LISTED]
     more = f" and {len(groups) - LISTED} more" if len(groups) > LISTED else ""
-    return f"The upload holds {len(groups)} series: {'; '.join(lines)}{more}. {HOW_TO}"
+    return f"The upload holds {len(groups)} series: {'; '.join(lines)}{more}."
 
 
 def _describe(group: Slices) -> str:
     first = group[0]
-    text = f"series {first.series_number}" if first.series_number is not None else "a series without number"
+    number = first.label.number
+    text = f"series {number}" if number is not None else "a series without number"
     text += f" with {len(group)} {'slice' if len(group) == 1 else 'slices'}"
     if first.frame.thickness_mm:
         text += f" of {first.frame.thickness_mm:g} mm"
@@ -120,7 +195,7 @@ def _extent(group: Slices) -> str:
 
 
 def _end_of_uid(group: Slices) -> str:
-    uid = re.sub("[^0-9.]", "", str(group[0].series[0]))
+    uid = re.sub("[^0-9.]", "", group[0].label.uid)
     return f", whose identifier ends in {uid[-UID_END:]}" if uid else ""
 
 

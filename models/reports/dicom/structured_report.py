@@ -103,10 +103,12 @@ def _called(finding: Finding) -> dict[str, Any]:
     """What was found, and where in the body; where no nodule is recognised, neither is said."""
     if finding.verdict == "no_nodule":
         return {"tracking_identifier": sr.TrackingIdentifier(new_uid(), "Location")}
+    side = finding.reading.side
+    laterality = None if side is None else SIDES[side]
     return {
         "tracking_identifier": sr.TrackingIdentifier(new_uid(), "Nodule"),
         "finding_type": codes.SCT.Mass if finding.is_mass else codes.SCT.Nodule,
-        "finding_sites": [sr.FindingSite(codes.SCT.Lung, laterality=SIDES.get(finding.reading.side))],
+        "finding_sites": [sr.FindingSite(codes.SCT.Lung, laterality=laterality)],
     }
 
 

@@ -7,7 +7,7 @@ import re
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
@@ -20,6 +20,7 @@ from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 from models.imaging.scan import Scan, describe, scan_of
 
 SLICES, DESCRIPTION, VISITOR, JOBS = "slices.npy", "scan.json", "visitor", "jobs"
+SEALED, TOGETHER = "upload.sealed", "together"
 NEW, GONE = ".new", ".gone"  # end of the name of what is being written, or removed
 OURS = re.compile(rf"[0-9a-f]{{64}}({re.escape(NEW)}|{re.escape(GONE)})?")
 
@@ -135,11 +136,13 @@ def evict(folder: Path, n_bytes: int, n_scans: int, new: StoredScan) -> bool:
     return bool(complete)
 
 
-def reserve(path: Path, n_bytes: int, visitor: tuple[str, ...] = StoredScan.visitor) -> None:
+def reserve(
+    path: Path, n_bytes: int, visitor: tuple[str, ...] = StoredScan.visitor, name: str = SLICES
+) -> None:
     """Make the folder of a scan to be written, with slices that already count with their full size."""
     path.mkdir(mode=0o700, exist_ok=True)
     write_file(path / VISITOR, " ".join(visitor).encode())
-    with open(path / SLICES, "wb", opener=_private) as file:
+    with open(path / name, "wb", opener=_private) as file:
         file.truncate(n_bytes)
 
 
@@ -156,10 +159,31 @@ def write_scan(path: Path, scan: Scan) -> None:
 
 def rewrite(path: Path, scan: Scan, kept: Iterable[str] = ()) -> None:
     """Replace the description of the slices in a folder; all notes go but those `kept`."""
-    own = {SLICES, VISITOR, DESCRIPTION, *kept}
+    own = {SLICES, VISITOR, DESCRIPTION, TOGETHER, *kept}
     for file in [file for file in path.iterdir() if file.name not in own]:
         file.unlink(missing_ok=True)
     write_file(path / DESCRIPTION, json.dumps(describe(scan)).encode())
+
+
+def write_sealed(path: Path, segments: Callable[[], Iterable[bytes]]) -> None:
+    """Fill a reserved folder with an encrypted file; `segments` gives it from the beginning each time."""
+    with open(path / SEALED, "r+b") as file:
+        for segment in segments():
+            file.write(segment)
+
+
+def use_together(path: Path, other: Path) -> None:
+    """Let each use of a scan's folder count as one of another folder, too."""
+    write_file(path / TOGETHER, other.name.encode())
+
+
+def touch(path: Path) -> None:
+    """Note that a scan is used now, and what is used together with it."""
+    os.utime(path)
+    with suppress(FileNotFoundError):
+        other = (path / TOGETHER).read_text()
+        if OURS.fullmatch(other):
+            os.utime(path.with_name(other))
 
 
 def read_scan(path: Path) -> Scan:

@@ -2,15 +2,15 @@
 
 A folder (mode 0700) that any number of processes of one machine share. A scan's sub-folder is named by a
 hash of token and owner together: who has only one of the two finds nothing, a listing of the folder reveals
-neither, and a foreign scan is simply a scan that is not tlock. Only what `Scan` holds is kept: no headers,
-no names of files.
+neither, and a foreign scan is simply a scan that is not there. Only what `Scan` holds is kept: no headers,
+no names of files. Uploads that are needed again, which have both, lie there encrypted (`sealed`).
 """
 
 import errno
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from models.errors import UserError
 from models.imaging.scan import Scan
 from models.web.store import disk
 from models.web.store.keys import (
+    LASTING,
     job_name,
     mark,
     new_token,
@@ -32,6 +33,7 @@ from models.web.store.keys import (
 from models.web.store.mapped_slices import MappedSlices
 from models.web.store.process_lock import ProcessLock, StoreLifetime, default_folder
 from models.web.store.revoked import RevokedNames, forget_past
+from models.web.store.sealed import key_of, seal, sealed_size, unseal
 
 NOTE_BYTES = 5_000_000
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -91,12 +93,80 @@ class ScanStore:
         UserError
             ``too_large`` for a scan beyond the whole bound, ``store_full``, ``scan_gone`` without an owner.
         """
-        token, n_bytes = new_token(), scan.slices.nbytes
-        name = scan_name(token, owner)
+        n_bytes = scan.slices.nbytes
         if n_bytes > self._max_bytes:
             size, most = n_bytes / 1e6, self._max_bytes / 1e6
             message = f"The scan takes {size:.0f} MB unpacked; this server keeps at most {most:.0f} MB."
             raise UserError("too_large", message)
+        token = new_token()
+
+        def write(path: Path) -> None:
+            disk.write_scan(path, scan)
+
+        self._put(scan_name(token, owner), n_bytes, write, owner, address)
+        return token
+
+    def put_sealed(
+        self, pieces: Callable[[], Iterable[bytes]], n_bytes: int, owner: str, address: str = ""
+    ) -> str:
+        """Keep bytes encrypted, as a scan is kept, with notes beside them; their token.
+
+        Parameters
+        ----------
+        pieces
+            Gives them from the beginning, `n_bytes` in all; may be called more than once.
+
+        Raises
+        ------
+        UserError
+            ``too_large`` beyond the whole bound, ``store_full``, ``scan_gone`` without an owner.
+        """
+        if (size := sealed_size(n_bytes)) > self._max_bytes:
+            takes, most = size / 1e6, self._max_bytes / 1e6
+            message = (
+                f"The upload takes {takes:.0f} MB; this server keeps at most {most:.0f} MB. Send one series "
+                "at a time."
+            )
+            raise UserError("too_large", message)
+        token = new_token()
+        key = key_of(token, owner)
+
+        def write(path: Path) -> None:
+            disk.write_sealed(path, lambda: seal(pieces(), key))
+
+        self._put(scan_name(token, owner), size, write, owner, address, disk.SEALED)
+        return token
+
+    def get_sealed(self, token: str, owner: str) -> Iterator[bytes]:
+        """The bytes of `put_sealed`, in pieces; what is removed meanwhile is read to its end."""
+        name = scan_name(token, owner)
+        with translated_os_errors():
+            file = open(self._used(name) / disk.SEALED, "rb")  # noqa: SIM115  # closed below
+
+        def pieces() -> Iterator[bytes]:
+            with file:
+                try:
+                    yield from unseal(file, key_of(token, owner))
+                except ValueError:
+                    raise scan_gone() from None
+
+        return pieces()
+
+    def use_together(self, token: str, other: str, owner: str) -> None:
+        """Let another entry, of `put_sealed`, stay as long as a scan that is used."""
+        with self._changing(token, owner) as path:
+            disk.use_together(path, path.with_name(scan_name(other, owner)))
+
+    def _put(
+        self,
+        name: str,
+        n_bytes: int,
+        write_into: Callable[[Path], None],
+        owner: str,
+        address: str,
+        file: str = disk.SLICES,
+    ) -> None:
+        """Make room for an entry, and write it."""
         with translated_os_errors():
             lock = self._lock()
             new = lock.folder / (name + disk.NEW)
@@ -107,14 +177,13 @@ class ScanStore:
                     disk.discard_expired(lock.folder, disk.wall() - self._seconds)
                     if not disk.make_room(lock.folder, *asked):
                         raise store_full()
-                    _in_place_of_old(partial(disk.reserve, new, n_bytes, visitor), lock.folder, asked)
-                write = partial(disk.write_scan, new, scan)  # the long part: others may use the store
+                    _in_place_of_old(partial(disk.reserve, new, n_bytes, visitor, file), lock.folder, asked)
+                write = partial(write_into, new)  # the long part: others may use the store
                 _in_place_of_old(write, lock.folder, asked, lock.exclusive)
                 with lock.exclusive():
                     os.rename(new, lock.folder / name)
             finally:
                 shutil.rmtree(new, ignore_errors=True)
-        return token
 
     def get(self, token: str, owner: str) -> Scan:
         """The scan, its slices a read-only memory map."""
@@ -130,7 +199,7 @@ class ScanStore:
     def change(self, token: str, owner: str, scan: Scan) -> None:
         """Keep what a scan now says of the same slices; the notes that followed from it go."""
         with self._changing(token, owner) as path:
-            disk.rewrite(path, scan, kept=(note_name("cancel"),))  # a search that still runs looks there
+            disk.rewrite(path, scan, kept=map(note_name, LASTING))
 
     def remove(self, token: str, owner: str) -> None:
         """Forget a scan and its notes."""
@@ -212,7 +281,7 @@ class ScanStore:
         if age > self._seconds:
             raise FileNotFoundError("expired")
         if age > min(TOUCH_SECONDS, self._seconds / 10):
-            os.utime(path)
+            disk.touch(path)
         return path
 
     @contextmanager

@@ -17,6 +17,7 @@ from pydicom.uid import JPEGLosslessSV1, JPEGLSLossless
 
 from models.errors import UserError
 from models.imaging.phantom import draw_phantom
+from models.ingest.asked import NOTHING
 from models.ingest.limits import Limits
 from models.ingest.read import read_scan
 from models.ingest.sandbox.decoder import IS_ISOLATED, Decoder
@@ -87,7 +88,7 @@ def uploads():
 def test_the_scan_is_the_one_that_is_read_without_a_process(decoder, kind):
     files, told, expected_told = uploads()[kind](), [], []
     expected = read_scan(files, None, Limits(), lambda *done: expected_told.append(done))
-    scan = decoder.read(files, None, lambda *done: told.append(done))
+    scan = decoder.read(files, NOTHING, lambda *done: told.append(done))
     np.testing.assert_array_equal(scan.slices, expected.slices)
     assert scan.slices.dtype == expected.slices.dtype
     others = {name: value for name, value in vars(scan).items() if name != "slices"}

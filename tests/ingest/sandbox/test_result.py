@@ -12,6 +12,7 @@ import pytest
 
 from models.errors import UserError
 from models.imaging.scan import describe
+from models.ingest.asked import NOTHING
 from models.ingest.limits import Limits
 from models.ingest.read import read_scan
 from models.ingest.sandbox import result
@@ -26,7 +27,7 @@ DESCRIPTION = describe(read_scan(make_series(3)))
 
 
 def job(seconds):
-    return Job((), None, Limits(), seconds, 100)
+    return Job((), NOTHING, Limits(), seconds, 100)
 
 
 def said(*messages, seconds=5, progress=lambda *_: None, end=True):

@@ -27,6 +27,7 @@ def make_scan(seed=0, shape=(3, 8, 10), dtype=np.int16):
             Reference("1.2", "1.2.3", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.3.4", i) for i in (3, 2, 1)
         ),
         contrast=True,
+        given_step_mm=1.25,
         spacing_source="given",
     )
 
