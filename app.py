@@ -40,6 +40,7 @@ from models.web.errors import add_errors
 from models.web.fields import asked_anyway, asked_slab, chosen_location, refuse_odd_fields, window
 from models.web.kept_uploads import KeptUploads
 from models.web.openapi import contract
+from models.web.pacs.routes import add_pacs
 from models.web.pages import (
     chosen_series,
     finding_page,
@@ -97,7 +98,10 @@ def create_app(config: dict[str, Any] | None = None) -> Application:
     app.searches = Searches(app.store, lambda: app.registry.localiser, app.metrics.searches.track_inprogress)
     if not is_command():
         app.metrics.describe(__version__, app.registry, app.config["QUEUE"])
-    for add in (add_log_in, add_pages, add_scan_pages, add_series_pages, add_api, add_errors):
+    for add in (
+        *(add_log_in, add_pages, add_scan_pages, add_series_pages),
+        *(add_pacs, add_api, add_errors),
+    ):
         add(app)
     app.context_processor(
         lambda: {"disclaimer": DISCLAIMER, "version": __version__, "models_list": model_rows(app.registry)}

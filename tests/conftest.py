@@ -150,7 +150,7 @@ def grey():
 
 
 SLOWER = {  # folders and files whose tests need networks, servers or other processes
-    *("app", "browser", "deploy", "fuzz", "networks", "runtime", "saliency", "sandbox", "training"),
+    *("app", "browser", "deploy", "fuzz", "networks", "pacs", "runtime", "saliency", "sandbox", "training"),
     *("test_as_pdf.py", "test_classifier.py", "test_codec.py", "test_recognition.py"),
     *("test_request_timeouts.py", "test_server.py", "test_structured_report.py"),
 }

@@ -1,7 +1,7 @@
 """A scan: the slices of one upload in one grey scale, and a location in it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -75,6 +75,25 @@ class Orientation:
 
 
 @dataclass(frozen=True)
+class ImagePlane:
+    """Where a slice lies in the patient, as its file says it (PS3.3 C.7.6.2 and C.7.4.1).
+
+    Attributes
+    ----------
+    frame_of_reference_uid
+        Names the coordinate system.
+    position
+        Image Position (Patient): x, y and z of the first pixel's centre, in mm.
+    orientation
+        Image Orientation (Patient): three direction cosines of a row, then of a column.
+    """
+
+    frame_of_reference_uid: str
+    position: tuple[float, float, float]
+    orientation: tuple[float, float, float, float, float, float]
+
+
+@dataclass(frozen=True)
 class Reference:
     """A slice among DICOM objects: identifiers that name objects, and nothing about the patient.
 
@@ -84,6 +103,8 @@ class Reference:
         Unique identifiers as PS3.5 section 9.1 allows them.
     frame
         1-based number within a file of several frames; None where the file is one image.
+    plane
+        None where the file does not say where it lies; no part of what tells two references apart.
     """
 
     study_uid: str
@@ -91,6 +112,7 @@ class Reference:
     sop_class_uid: str
     sop_instance_uid: str
     frame: int | None = None
+    plane: ImagePlane | None = field(default=None, compare=False)
 
 
 def references_of(found: Iterable[Reference | None]) -> tuple[Reference, ...] | None:

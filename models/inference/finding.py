@@ -113,7 +113,7 @@ class Finding:
         return self._typical("long_axis_mm")
 
     def _typical(self, name: str) -> float | None:
-        found = self.size_errors and self.size_errors.errors.get(name)
+        found = self.size_errors.errors.get(name) if self.size_errors else None
         return found.median if found else None
 
     @property

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+FEW = 10  # nodules, whose median says little
 SIZES_MM = ((0, 6), (6, 10), (10, 20), (20, None))  # by long axis; from the first on and below the second
 
 
@@ -49,12 +50,12 @@ class SizeErrors:
 
 
 def size_errors_of(report: Mapping[str, Any], long_axis_mm: float | None) -> SizeErrors | None:
-    """What ``volumes.json`` says of nodules of a length; None where nothing was measured of them."""
+    """What ``volumes.json`` says of nodules of a length; None where fewer than `FEW` were measured."""
     if long_axis_mm is None:
         return None
     low, high = next(size for size in reversed(SIZES_MM) if long_axis_mm >= size[0])
     row = next((row for row in report.get("sizes", ()) if row["size_mm"] == [low, high]), None)
-    if row is None:
+    if row is None or row["nodules"] < FEW:
         return None
     errors = {name: _error(found, row["readers"].get(name)) for name, found in row["errors"].items() if found}
     return SizeErrors(row["nodules"], (low, high), report["unseen"], errors)

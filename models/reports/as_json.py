@@ -264,6 +264,24 @@ class Series(Exact):
     description: Annotated[str | None, about("Series Description.")]
 
 
+class StoredFile(Exact):
+    """What became of a file that was sent to the PACS."""
+
+    kind: Annotated[Literal["report", "segmentation", "picture"], about("SR, SEG or SC.")]
+    outcome: Annotated[
+        Literal["stored", "changed", "refused", "untold"],
+        about("changed: stored, but not all as it was sent; untold: the PACS does not say."),
+    ]
+    reason: Annotated[str, about("Failure or warning reason of DICOM PS3.18, hexadecimal; or empty.")]
+
+
+class PacsReading(Exact):
+    """The answer on a series of the PACS."""
+
+    finding: Finding
+    stored: Annotated[list[StoredFile], about("Empty where no nodule was recognised.")]
+
+
 class ModelRow(Exact):
     """A model in a list of them."""
 

@@ -27,6 +27,13 @@ def report_sr(finding: Finding, registry: ModelRegistry, caption: str) -> bytes:
     return structured_report(finding)
 
 
+def outline_seg(finding: Finding, registry: ModelRegistry, caption: str) -> bytes:
+    """A DICOM Segmentation."""
+    from models.reports.dicom import segmentation
+
+    return segmentation(finding)
+
+
 def overlay_sc(finding: Finding, registry: ModelRegistry, caption: str) -> bytes:
     """A DICOM Secondary Capture."""
     from models.reports.dicom import secondary_capture
@@ -38,6 +45,7 @@ EXPORTS = {  # name: what makes it, and its media type
     "finding.json": (finding_json, "application/json"),
     "report.pdf": (report_pdf, "application/pdf"),
     "report.sr.dcm": (report_sr, "application/dicom"),
+    "outline.seg.dcm": (outline_seg, "application/dicom"),
     "overlay.sc.dcm": (overlay_sc, "application/dicom"),
 }
 
@@ -50,7 +58,8 @@ def export(name: str, finding: Finding, registry: ModelRegistry, caption: str) -
     Raises
     ------
     UserError
-        ``not_dicom``: a DICOM file was asked for of an upload that was none.
+        ``not_dicom``: a DICOM file was asked for of an upload that was none; ``not_outlined``: a
+        segmentation of a nodule without outline.
     """
     make, media_type = EXPORTS[name]
     return make(finding, registry, caption), media_type

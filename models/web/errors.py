@@ -26,15 +26,17 @@ STATUS = {
         400: "no_file unknown_model bad_number bad_field roi_outside mixed_series unknown_host",
         401: "password_needed wrong_password",
         403: "not_open other_origin",
-        404: "scan_gone",
+        404: "scan_gone pacs_not_found",
         405: "method_not_allowed",
         408: "too_slow",
-        409: "not_dicom",
+        409: "not_dicom not_outlined",
         413: "too_large",
         415: "unsupported_file missing_decoder",
         422: "corrupt_file no_pixels not_ct not_axial not_chest not_ct_image nodule_not_found",
         429: "too_many_tries",
+        502: "pacs_denied pacs_unavailable",
         503: "busy model_unavailable decoder_unavailable store_full",
+        504: "pacs_slow",
     }.items()
     for code in codes.split()
 }
@@ -76,6 +78,8 @@ def _error_page(error: UserError, body: dict[str, Any], kept: str) -> str:
             return scan_page_with_error(token, body) if token else series_page_with_error(upload, body, kept)
         except UserError:  # nor is there a scan to show
             return render_template("error.html", status=STATUS[error.code], message=error.message)
+    if request.path == "/pacs" or request.path.startswith("/pacs/"):
+        return render_template("pacs/search.html", error=body, asked=request.form)
     model = request.values.get("model") if "form" in vars(request) else None  # else it was not read
     chosen = model if model in MODEL_KEYS else CONSENSUS
     return render_template("index.html", error=body, chosen_model=chosen, kept=kept)

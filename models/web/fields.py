@@ -23,9 +23,12 @@ FIELDS = (  # of the JSON interface
 
 
 def refuse_odd_fields(
-    query: Mapping[str, str], form: MultiDict[str, str], files: Mapping[str, object]
+    query: Mapping[str, str],
+    form: MultiDict[str, str],
+    files: Mapping[str, object],
+    known: Sequence[str] = FIELDS,
 ) -> None:
-    """Refuse what a program cannot mean: an unknown field, one sent twice, or in the address; a comma.
+    """Refuse what a program cannot mean: a field not `known`, one sent twice, or in the address; a comma.
 
     Raises
     ------
@@ -34,9 +37,9 @@ def refuse_odd_fields(
     """
     if query:
         raise UserError("bad_field", "Send all fields in the form, and none in the address.")
-    if not set(FIELDS).issuperset([*form, *files]) or not set(files) <= {"image"}:
-        known = f"{', '.join(FIELDS[:-1])} and {FIELDS[-1]}"
-        raise UserError("bad_field", f"The form has a field that is not known here; there are {known}.")
+    if not set(known).issuperset([*form, *files]) or not set(files) <= {"image"}:
+        names = f"{', '.join(known[:-1])} and {known[-1]}"
+        raise UserError("bad_field", f"The form has a field that is not known here; there are {names}.")
     for name in form:
         if len(form.getlist(name)) > 1:
             raise UserError("bad_field", f"The field {name} was sent more than once.")

@@ -20,7 +20,11 @@ from models.web.fields import UID_AT_MOST
 
 Schema = dict[str, Any]
 FILES = "image/png, image/jpeg, image/tiff, image/bmp, image/webp, application/dicom, application/zip"
-PAGES_ONLY = ("scan_gone", "not_dicom", "method_not_allowed")  # of kept scans and of public addresses
+PACS = ("pacs_denied", "pacs_not_found", "pacs_slow", "pacs_unavailable")
+PAGES_ONLY = (  # of kept scans, of public addresses, and of the PACS
+    *("scan_gone", "not_dicom", "not_outlined", "method_not_allowed"),
+    *PACS,
+)
 ACCESS = (
     "unknown_host",
     "password_needed",
@@ -106,10 +110,14 @@ def contract(settings: Mapping[str, Any]) -> Schema:
     Parameters
     ----------
     settings : mapping
-        PASSWORD, empty where none is asked for; MAX_UPLOAD_MB, MAX_MEGAPIXELS and MAX_FILES.
+        PASSWORD, empty where none is asked for; DICOMWEB, empty where there is no PACS; MAX_UPLOAD_MB,
+        MAX_MEGAPIXELS and MAX_FILES.
     """
     ways: list[dict[str, list[str]]] = [{name: []} for name in PASSWORD]
+    answers: tuple[type[msgspec.Struct], ...]
     answers = (as_json.Finding, as_json.Models, as_json.Health, as_json.Series)
+    has_pacs = bool(settings["DICOMWEB"])
+    answers += (as_json.PacsReading,) if has_pacs else ()
     _, schemas = msgspec.json.schema_components(answers, ref_template="#/components/schemas/{name}")
     return {
         "openapi": "3.1.0",
@@ -124,6 +132,7 @@ def contract(settings: Mapping[str, Any]) -> Schema:
         "security": ways if settings["PASSWORD"] else [{}, *ways],
         "paths": {
             "/api/v1/predict": {"post": _predict(settings)},
+            **({"/api/v1/pacs/read": {"post": _read_from_pacs()}} if has_pacs else {}),
             "/api/v1/models": {"get": _models()},
             "/api/v1/openapi.json": {"get": _openapi()},
             "/healthz": {"get": _healthz()},
@@ -214,6 +223,30 @@ def _form(most_files: int) -> Schema:
         },
         "dependentRequired": {"row": ["col"], "col": ["row"]},
         "additionalProperties": False,
+    }
+
+
+def _read_from_pacs() -> Schema:
+    uid = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)*$", "maxLength": 64}
+    form = {
+        "type": "object",
+        "required": ["study", "series"],
+        "properties": {
+            "study": uid | {"description": "Study Instance UID."},
+            "series": uid | {"description": "Series Instance UID of a CT series in it."},
+            "model": {"type": "string", "enum": list(as_json.MODEL_KEYS), "default": CONSENSUS},
+        },
+        "additionalProperties": False,
+    }
+    codes = [code for code in STATUS if code not in PAGES_ONLY or code in PACS or code == "not_dicom"]
+    content = {"application/json": _json_of(as_json.PacsReading)}
+    return {
+        "operationId": "read_from_pacs",
+        "summary": "Read the most suspicious nodule of a series in the PACS, and store the results there.",
+        "description": "Report, segmentation and picture go into the study, under its own patient. Where no "
+        "nodule is found (nodule_not_found) or recognised, nothing is stored.",
+        "requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": form}}},
+        "responses": {"200": _answer(200, "What was found and stored.", content)} | _refusals(codes),
     }
 
 

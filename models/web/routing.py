@@ -15,6 +15,7 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 class Access(Enum):
     """Who may ask; each lets in whom those before it let in, and others."""
 
+    IDENTIFYING = "who gives the password; without one nobody, unless a setting says so: patients are named"
     PRIVATE = "who gives the password, or else this machine"
     LOG_IN = "who is about to give the password, and sends no more than that"
     PUBLIC = "everybody who calls the server by its name; nothing can be sent"

@@ -76,6 +76,38 @@ SETTINGS = (
         "Most megabytes of scans kept at once; beyond it, old ones go of the visitor who has most.",
     ),
     Setting("STORE_SCANS", 20, "Most scans kept at once; an upload of several series counts as one more."),
+    Setting(
+        "DICOMWEB",
+        "",
+        "Address of the PACS's DICOMweb service, which `/studies` follows, such as "
+        "https://pacs.example/dicom-web. Empty: none.",
+    ),
+    Setting(
+        "DICOMWEB_USER", "", "User name by which this server is known to the PACS (basic authentication)."
+    ),
+    Setting("DICOMWEB_PASSWORD", "", "Password of that user."),
+    Setting(
+        "DICOMWEB_TOKEN", "", "Token by which this server is known to the PACS (bearer), in place of a user."
+    ),
+    Setting(
+        "DICOMWEB_CA_FILE",
+        "",
+        "File with the certificates (PEM) that the PACS's own is checked against; empty: those of the public "
+        "authorities.",
+    ),
+    Setting(
+        "DICOMWEB_OPEN",
+        0,
+        "1: the pages of the PACS, which show names of patients, are there without `NODULE_PASSWORD` too. "
+        "Whoever may use this server may then search the PACS.",
+    ),
+    Setting(
+        "DICOMWEB_SECONDS",
+        30,
+        "Longest time for a search in the PACS or for storing there, and longest silence while a series "
+        "is fetched.",
+    ),
+    Setting("DICOMWEB_FETCH_SECONDS", 600, "Longest time to fetch a series from the PACS."),
     Setting("LOG", "plain", "`json`: log lines are JSON objects, one a line."),
 )
 

@@ -17,7 +17,11 @@ from tests.ingest.dicom_files import NODULE, chest_slice, make_ct
 MARK, FORM_MARK = "QXJV", "QFRM"  # begins each planted word; what is typed into a form has its own
 DATE, TIME, NUMBER, UID_ROOT = "19070311", "031759.427133", "7744.7144", "1.2.826.0.77447144"
 PIXELS = (MARK + "PIXELROW").encode() * 4  # a row of pixels as they lie in the file
-KEPT_UIDS = {"StudyInstanceUID": "1.2.392.7.1", "SeriesInstanceUID": "1.2.392.7.2"}
+KEPT_UIDS = {
+    "StudyInstanceUID": "1.2.392.7.1",
+    "SeriesInstanceUID": "1.2.392.7.2",
+    "FrameOfReferenceUID": "1.2.392.7.4",
+}
 PLANTED = MARK, DATE, TIME, NUMBER, UID_ROOT
 VALUES = {
     **dict.fromkeys(("LO", "LT", "PN", "ST", "UC", "UR", "UT", "SH", "AE", "CS"), MARK + "{:04d}"),
@@ -33,6 +37,7 @@ STRUCTURAL = {  # without these a file would be another, or none
     "SOPInstanceUID",
     "StudyInstanceUID",
     "SeriesInstanceUID",
+    "FrameOfReferenceUID",
     "Modality",
     "ConvolutionKernel",  # told where two series differ in nothing else
     "BurnedInAnnotation",

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from models.imaging.phantom import draw_phantom
 from tests.app.conftest import new_visitor
 from tests.app.made_series import NODULE_AT, NODULE_SLICE, series_files
 from tests.conftest import encode, post, upload
@@ -106,10 +107,10 @@ def test_the_outline_cannot_grow_for_ever(visitor, found):
 
 def pictures():
     """Five crops of a nodule that three of them show."""
-    rows, cols = np.indices((96, 96))
-    away = np.hypot(rows - 48, cols - 48)
-    texture = (rows + cols) % 9  # fewer grey levels are taken for a drawing
-    shown = [(np.where(away <= radius, 200, 30) + texture).astype(np.uint8) for radius in (0, 8, 10, 8, 0)]
+    drawn = draw_phantom("smooth")
+    rows, cols = np.indices(drawn.shape) - (drawn.shape[0] - 1) / 2
+    away, lung = np.hypot(rows, cols), np.where(np.hypot(rows, cols) <= 8, np.roll(drawn, 30, axis=0), drawn)
+    shown = [np.where(away <= radius, 230 + drawn % 9, lung).astype(np.uint8) for radius in (0, 8, 10, 8, 0)]
     return [upload(encode(pixels), f"slice-{i}.png") for i, pixels in enumerate(shown)]
 
 

@@ -98,9 +98,10 @@ def sizes_of(section: Section | None, scan: Scan) -> Measurement | None:
 def _sizes(outlines: Mapping[int, np.ndarray], largest: int, scan: Scan) -> Measurement:
     """As the app measures, and the volume of thick slices and of a single one, too."""
     areas = {index: area(polygon * scan.spacing_mm) for index, polygon in outlines.items()}
-    positions = scan.positions_mm if len(scan.slices) > 1 else (0.0, scan.thickness_mm or 0.0)
+    step = scan.thickness_mm or 1.0
+    positions = [step * index for index in range(max(2, len(scan.slices)))]
     found = measure(outlines[largest], replace(scan, is_hu=False), largest)
-    return replace(found, volume_mm3=None if positions is None else volume_mm3(areas, positions))
+    return replace(found, volume_mm3=volume_mm3(areas, positions))
 
 
 def _readers(outlines: Outlines, nodule: int, scan: Scan) -> Iterator[Measurement]:
@@ -227,6 +228,7 @@ def main(argv: list[str] | None = None) -> None:
         "localiser": localiser.report["sha256"],
         "unseen": not recipe["everyone"],
         "epochs": recipe["epochs"],
+        "side": args.side,
         **groups_of([row for row in rows if row is not None]),
     }
     text = json.dumps(report, indent=1)

@@ -21,7 +21,7 @@ AT_ONCE = 4  # slices on either side, looked at together
 REACH_MM, MOST = 80.0, 40  # from the clicked slice, in mm and in slices
 LEAK_MM = 8.0  # more in diameter than in the slice before: no longer the nodule, but what it touches
 LEAK_SPHERE_MM = 30.0  # a sphere of that size may grow by more between slices that are far apart
-BESIDE_MM = 3.0  # a click may miss the nodule's first or last slice by so much
+BESIDE_MM, BESIDE = 3.0, 5  # a click may miss the nodule's first or last slice by so much; slices looked at
 TIMES = 4  # the nodule is followed at most
 
 
@@ -65,11 +65,11 @@ class Followed:
 
     @property
     def middle(self) -> Roi:
-        """The middle of the nodule, in whole pixels and slices so that different clicks come to the same."""
+        """The middle of the nodule, in half pixels and whole slices: different clicks come to the same."""
         areas = {index: part.area_mm2 for index, part in self.parts.items()}
         index = round(sum(index * area for index, area in areas.items()) / sum(areas.values()))
         row, col = self.parts[index].middle
-        return Roi(round(row), round(col), index, "")
+        return Roi(round(2 * row) / 2, round(2 * col) / 2, index, "")
 
 
 def largest_section(scan: Scan, roi: Roi, localiser: Localiser, larger: int = 0) -> Section | None:
@@ -86,10 +86,10 @@ def largest_section(scan: Scan, roi: Roi, localiser: Localiser, larger: int = 0)
 
 
 def _beside(scan: Scan, roi: Roi) -> Iterator[Roi]:
-    """A location, and then the same in the slices beside it, the nearest first."""
-    positions = scan.depths_mm or [BESIDE_MM * index for index in range(len(scan.slices))]
+    """A location, and then the same in some slices beside it, the nearest first."""
+    positions = scan.depths_mm or tuple(BESIDE_MM * index for index in range(len(scan.slices)))
     away = [abs(position - positions[roi.slice]) for position in positions]
-    for index in sorted(range(len(away)), key=away.__getitem__):
+    for index in sorted(range(len(away)), key=away.__getitem__)[:BESIDE]:
         if away[index] <= BESIDE_MM:
             yield replace(roi, slice=index)
 

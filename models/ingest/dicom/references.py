@@ -6,8 +6,8 @@ from pydicom import Dataset
 from pydicom.datadict import dictionary_description
 from pydicom.multival import MultiValue
 
-from models.imaging.scan import Reference
-from models.ingest.dicom.frames import count_frames, frame_value
+from models.imaging.scan import ImagePlane, Reference
+from models.ingest.dicom.frames import Frame, count_frames, frame_value
 from models.ingest.dicom.sop_classes import ct_class
 
 UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
@@ -17,15 +17,15 @@ UID = re.compile(  # PS3.5 section 9.1; of the second part of root 0 or 1, ISO/I
 NO_AGENT = re.compile(r"|0|-+|N|NO|NON|NONE|NIL|NATIVE|N/?A|W/?O|WITHOUT( CONTRAST)?|NO CONTRAST")
 
 
-def reference_of(dataset: Dataset, number: int) -> Reference | None:
+def reference_of(dataset: Dataset, frame: Frame) -> Reference | None:
     """The reference of one frame.
 
     Parameters
     ----------
     dataset
         As `models.ingest.dicom.read_header` gives it.
-    number
-        0-based number of the frame.
+    frame
+        As `models.ingest.dicom.frames.frames_of` gives it.
 
     Returns
     -------
@@ -36,7 +36,16 @@ def reference_of(dataset: Dataset, number: int) -> Reference | None:
     sop_class = ct_class(dataset)
     if study is None or series is None or instance is None or sop_class is None:
         return None
-    return Reference(study, series, sop_class, instance, number + 1 if count_frames(dataset) > 1 else None)
+    number = frame.number + 1 if count_frames(dataset) > 1 else None
+    return Reference(study, series, sop_class, instance, number, _plane(dataset, frame))
+
+
+def _plane(dataset: Dataset, frame: Frame) -> ImagePlane | None:
+    space = _uid(dataset, "FrameOfReferenceUID")
+    if space is None or frame.position is None or frame.orientation is None:
+        return None
+    (x, y, z), (a, b, c, d, e, f) = frame.position, frame.orientation
+    return ImagePlane(space, (x, y, z), (a, b, c, d, e, f))
 
 
 def malformed_uids(dataset: Dataset) -> tuple[str, ...]:

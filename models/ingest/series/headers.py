@@ -217,7 +217,7 @@ def _slice_headers(source: Source, dataset: Dataset, label: Label) -> list[Slice
             source,
             frame,
             **shared,
-            reference=reference_of(dataset, frame.number),
+            reference=reference_of(dataset, frame),
             contrast=contrast_given(dataset, frame.number),
             odd=frame.odd + odd_rescale(dataset, frame.number),
         )

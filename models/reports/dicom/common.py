@@ -1,6 +1,7 @@
 """What both exports share: the source image, who made them, new identifiers, the bytes of a file."""
 
 import io
+import uuid
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -12,7 +13,11 @@ from models.imaging.scan import Reference
 from models.inference.finding import Finding
 
 PRODUCT = "Lung nodule classifier"
-SERIES_NUMBERS = {"SR": 9101, "OT": 9102}  # by modality; far from what scanners count up from 1
+SERIES_NUMBERS = {"SR": 9101, "OT": 9102, "SEG": 9103}  # by modality; far from what scanners count up from 1
+EMPTY = (  # Type 2: there, but nothing about the patient is kept
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber"),
+    *("StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
+)
 
 
 def source_of(finding: Finding) -> Reference:
@@ -43,6 +48,13 @@ def new_uid() -> UID:
     return generate_uid(prefix=None)
 
 
+def tracking_uid(finding: Finding) -> UID:
+    """What names the nodule in each file about it: the same for one location of one image."""
+    source, given = source_of(finding), finding.given
+    named = f"{source.sop_instance_uid}/{source.frame}/{given.row:.1f}/{given.col:.1f}"
+    return UID(f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, named).int}")
+
+
 def header(finding: Finding, modality: str, description: str) -> dict[str, Any]:
     """Arguments of highdicom's constructors: a new object in a new series, made by this app.
 
@@ -50,7 +62,7 @@ def header(finding: Finding, modality: str, description: str) -> dict[str, Any]:
     ----------
     finding : Finding
     modality : str
-        ``SR`` or ``OT``.
+        ``SR``, ``OT`` or ``SEG``.
     description : str
         Of the new series; at most 64 characters.
     """

@@ -18,7 +18,7 @@ from models.imaging.scan import Reference
 from models.inference.finding import DISCLAIMER, Finding
 from models.inference.measurement.sizes import Measurement
 from models.reports.as_text import reliability_line
-from models.reports.dicom.common import PRODUCT, as_file, header, new_uid, source_of, version_of
+from models.reports.dicom.common import EMPTY, PRODUCT, as_file, header, source_of, tracking_uid, version_of
 
 SCHEME = "99LUNGNODULE"
 TEXTURES = {"solid": "SOLID", "part-solid": "PART_SOLID", "ground glass": "GROUND_GLASS"}
@@ -31,10 +31,6 @@ VERDICTS = {
 }
 SIDES = {"right": codes.SCT.Right, "left": codes.SCT.Left}
 MOST_VERTICES = 8000  # an element of explicit VR holds 64 KiB
-EMPTY = (  # Type 2: there, but nothing about the patient is kept
-    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber"),
-    *("StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
-)
 
 
 def structured_report(finding: Finding) -> bytes:
@@ -102,11 +98,11 @@ def _nodule(finding: Finding, source: Reference) -> sr.PlanarROIMeasurementsAndQ
 def _called(finding: Finding) -> dict[str, Any]:
     """What was found, and where in the body; where no nodule is recognised, neither is said."""
     if finding.verdict == "no_nodule":
-        return {"tracking_identifier": sr.TrackingIdentifier(new_uid(), "Location")}
+        return {"tracking_identifier": sr.TrackingIdentifier(tracking_uid(finding), "Location")}
     side = finding.reading.side
     laterality = None if side is None else SIDES[side]
     return {
-        "tracking_identifier": sr.TrackingIdentifier(new_uid(), "Nodule"),
+        "tracking_identifier": sr.TrackingIdentifier(tracking_uid(finding), "Nodule"),
         "finding_type": codes.SCT.Mass if finding.is_mass else codes.SCT.Nodule,
         "finding_sites": [sr.FindingSite(codes.SCT.Lung, laterality=laterality)],
     }

@@ -66,7 +66,8 @@ class AccessControl:
     ----------
     settings
         PASSWORD: empty where none is asked for. OPEN: whether others than this machine are answered without
-        one. HOSTS: names of this server, with commas between them. PROXIES: how many proxies are trusted.
+        one. DICOMWEB_OPEN: whether pages that name patients are there without one. HOSTS: names of this
+        server, with commas between them. PROXIES: how many proxies are trusted.
     revoked
         As of `Sessions`.
     """
@@ -76,6 +77,7 @@ class AccessControl:
         self._sessions = Sessions(self._password, revoked=revoked) if self._password else None
         self._names = set(settings["HOSTS"].lower().replace(",", " ").split())
         self._waived, self._proxies = settings["OPEN"], settings["PROXIES"]
+        self.may_identify = bool(self._password or settings.get("DICOMWEB_OPEN"))
         self._throttle = LoginThrottle()
 
     def check(self, request: UploadRequest, route: Route) -> None:
@@ -100,7 +102,13 @@ class AccessControl:
             refuse_strangers(request, bool(self._proxies))
         if route.access is Access.LOG_IN:
             request.max_content_length = LOG_IN_BYTES
-        elif self._password and route.access is Access.PRIVATE:
+        elif route.access is Access.IDENTIFYING and not self.may_identify:
+            message = (
+                "The PACS names patients, so its pages are there only where the server has a password "
+                "(NODULE_PASSWORD)."
+            )
+            raise AccessDenied("not_open", message)
+        elif self._password and route.access in (Access.PRIVATE, Access.IDENTIFYING):
             self._ask_password(request)
         has_session = bool(cookie_of(request, SESSION_COOKIE))
         refuse_other_origins(request, cookie_of(request, BROWSER_COOKIE), has_session)

@@ -15,7 +15,8 @@ JOB = re.compile(r"[A-Za-z0-9_-]{16,64}")
 NOTE = re.compile(r"(?!scan$)[a-z]{1,40}\d{0,9}")  # scan.json is the scan's own
 OWNER_AT_MOST = 200  # characters
 CANCEL, UPLOAD = "cancel", "upload"  # searches that are cancelled; the upload that a scan was read from
-LASTING = (CANCEL, UPLOAD)  # notes that do not follow from what a scan says of its slices
+FROM_PACS = "pacs"  # that the scan came from there
+LASTING = (CANCEL, UPLOAD, FROM_PACS)  # notes that do not follow from what a scan says of its slices
 
 logger = logging.getLogger(__name__)
 

@@ -90,5 +90,7 @@ def errors_of(path):
         pytest.skip("dciodvfy of dicom3tools is not installed")
     result = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
     lines = (result.stdout + result.stderr).splitlines()
-    assert any(name in lines for name in ("ComprehensiveSR", "SCImage"))  # it knew what to check
+    assert any(
+        name in lines for name in ("ComprehensiveSR", "SCImage", "Segmentation")
+    )  # it knew what to check
     return [line for line in lines if line.startswith("Error")]

@@ -254,7 +254,7 @@ def test_every_report_is_a_new_object_by_the_same_device(series):
     (one, group), (two, other) = (read_back(make_finding(series)) for _ in range(2))
     assert one.SOPInstanceUID != two.SOPInstanceUID
     assert one.SeriesInstanceUID != two.SeriesInstanceUID
-    assert group.tracking_uid != other.tracking_uid
+    assert group.tracking_uid == other.tracking_uid  # of one nodule
     devices = {
         document.content.get_observer_contexts(codes.DCM.Device)[0].observer_identifying_attributes.uid
         for document in (one, two)

@@ -1,0 +1,145 @@
+"""A finding's outline as a DICOM Segmentation (PS3.3 A.51): a binary mask on the source images' grid."""
+
+import numpy as np
+from highdicom import AlgorithmIdentificationSequence, PixelMeasuresSequence, PlanePositionSequence
+from highdicom.seg import Segmentation, SegmentDescription
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
+
+from models.errors import UserError
+from models.imaging.scan import ImagePlane, Reference, Scan
+from models.inference.finding import Finding
+from models.inference.measurement.outline import within
+from models.reports.dicom.common import EMPTY, as_file, header, source_of, tracking_uid, version_of
+
+Outlines = dict[int, np.ndarray]  # by slice: vertices (row, col) in the file's pixels, shape (n, 2)
+ELSEWHERE_MM = 1e5  # where frames of which no slice came are said to lie; none of them is written
+
+
+def segmentation(finding: Finding) -> bytes:
+    """A DICOM file: a Segmentation of a finding's outline, one segment, a frame for each outlined slice.
+
+    Patient and study attributes but the Study Instance UID are empty.
+
+    Raises
+    ------
+    UserError
+        ``not_dicom`` where there is no image to refer to, or it does not say where it lies in the patient;
+        ``not_outlined`` where there is no outline.
+    """
+    source, scan = source_of(finding), finding.scan
+    if source.plane is None:
+        raise UserError(
+            "not_dicom",
+            "The images do not say where they lie in the patient, so a segmentation cannot be placed.",
+        )
+    outlines = sorted(outlines_of(finding).items())
+    masks = {index: within(polygon, (scan.rows, scan.cols)) for index, polygon in outlines}
+    masks = {index: mask for index, mask in masks.items() if mask.any()}
+    if not masks:
+        raise UserError("not_outlined", "The nodule was not outlined, so there is no segmentation to save.")
+    return as_file(_written(finding, source.plane, masks))
+
+
+def outlines_of(finding: Finding) -> Outlines:
+    """The outline in each slice that has one; of readings without those, that of the largest section."""
+    reading = finding.reading
+    found = {outline.slice: outline.polygon for outline in reading.outlines}
+    if reading.outline is not None:
+        found.setdefault(reading.roi.slice, np.array(reading.outline, float))
+    return found
+
+
+def _written(finding: Finding, plane: ImagePlane, masks: dict[int, np.ndarray]) -> Segmentation:
+    scan = finding.scan
+    references = {index: (scan.references or ())[index] for index in masks}
+    positions = [_position(reference.plane or plane) for reference in references.values()]
+    image = Segmentation(
+        source_images=_sources(scan, plane, list(references.values())),
+        pixel_array=np.stack(list(masks.values())),
+        segmentation_type="BINARY",
+        segment_descriptions=[_segment(finding)],
+        pixel_measures=_measures(scan),
+        plane_positions=positions,
+        device_serial_number=version_of(finding)[:64],
+        content_description="Outline of a lung nodule (research use only)",
+        content_label="LUNG_NODULE",
+        **header(finding, "SEG", "AI outline of a lung nodule (research use only)"),
+    )
+    image.BodyPartExamined = "CHEST"
+    return image
+
+
+def _segment(finding: Finding) -> SegmentDescription:
+    algorithm = AlgorithmIdentificationSequence(
+        name="Nodule localiser", family=codes.DCM.ArtificialIntelligence, version=version_of(finding)
+    )
+    return SegmentDescription(
+        segment_number=1,
+        segment_label="Nodule",
+        segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+        segmented_property_type=codes.SCT.Mass if finding.is_mass else codes.SCT.Nodule,
+        algorithm_type="SEMIAUTOMATIC" if finding.reading.corrected else "AUTOMATIC",
+        algorithm_identification=algorithm,
+        tracking_uid=tracking_uid(finding),
+        tracking_id="Nodule",
+        anatomic_regions=[codes.SCT.Lung],
+    )
+
+
+def _measures(scan: Scan) -> PixelMeasuresSequence:
+    between = scan.slice_spacing_mm
+    return PixelMeasuresSequence(
+        pixel_spacing=scan.spacing_mm,
+        slice_thickness=scan.thickness_mm or between or 1.0,
+        spacing_between_slices=between,
+    )
+
+
+def _position(plane: ImagePlane) -> PlanePositionSequence:
+    return PlanePositionSequence("PATIENT", plane.position)
+
+
+def _sources(scan: Scan, plane: ImagePlane, outlined: list[Reference]) -> list[Dataset]:
+    """The source images, as far as highdicom asks for them: files of one frame each, or one of many."""
+    if outlined[0].frame is None:
+        return [_single(scan, plane, reference) for reference in outlined]
+    name = outlined[0].sop_instance_uid
+    frames = {each.frame: each for each in scan.references or () if each.sop_instance_uid == name}
+    image = _image(scan, outlined[0], plane)
+    image.NumberOfFrames = max(number for number in frames if number)
+    shared, per_frame = Dataset(), []
+    shared.PixelMeasuresSequence = _measures(scan)
+    shared.PlaneOrientationSequence = [_with(ImageOrientationPatient=list(plane.orientation))]
+    for number in range(1, image.NumberOfFrames + 1):
+        known = frames[number].plane if number in frames else None
+        position = known.position if known else (0, 0, ELSEWHERE_MM + number)
+        place = _with(ImagePositionPatient=list(position))
+        per_frame.append(_with(PlanePositionSequence=[place]))
+    image.SharedFunctionalGroupsSequence, image.PerFrameFunctionalGroupsSequence = [shared], per_frame
+    return [image]
+
+
+def _single(scan: Scan, plane: ImagePlane, reference: Reference) -> Dataset:
+    image = _image(scan, reference, plane)
+    image.ImagePositionPatient = list((reference.plane or plane).position)
+    image.ImageOrientationPatient = list(plane.orientation)
+    image.PixelSpacing = list(scan.spacing_mm)
+    image.SliceThickness = scan.thickness_mm or scan.slice_spacing_mm or 1.0
+    return image
+
+
+def _image(scan: Scan, reference: Reference, plane: ImagePlane) -> Dataset:
+    image = _with(**dict.fromkeys(EMPTY))
+    image.StudyInstanceUID, image.SeriesInstanceUID = reference.study_uid, reference.series_uid
+    image.SOPClassUID, image.SOPInstanceUID = reference.sop_class_uid, reference.sop_instance_uid
+    image.FrameOfReferenceUID, image.Modality = plane.frame_of_reference_uid, "CT"
+    image.Rows, image.Columns = scan.rows, scan.cols
+    return image
+
+
+def _with(**values: object) -> Dataset:
+    dataset = Dataset()
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    return dataset

@@ -1,0 +1,124 @@
+"""Results on their way to the PACS: which files, whose they are, and what the PACS says of each."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from models.errors import UserError
+from models.inference.classifier import ModelRegistry
+from models.inference.finding import Finding
+from models.reports.exports import export
+from models.web.pacs.client import Pacs, entries
+from models.web.pacs.dicom_json import Entry, number, person_name, text, values
+
+KINDS = {"report": "report.sr.dcm", "segmentation": "outline.seg.dcm", "picture": "overlay.sc.dcm"}
+Outcome = Literal["stored", "changed", "refused", "untold"]
+PATIENT = (  # what files an object under a patient and a study
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "IssuerOfPatientID"),
+    *("StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
+)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of one file.
+
+    Attributes
+    ----------
+    kind
+        One of `KINDS`.
+    outcome
+        ``changed``: stored, but not all as it was sent; ``untold``: the PACS does not say.
+    reason
+        A code of PS3.18 table I.2-2 in hexadecimal digits, empty where there is none.
+    """
+
+    kind: str
+    outcome: Outcome
+    reason: str = ""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the PACS has it."""
+        return self.outcome in ("stored", "changed")
+
+
+def send(pacs: Pacs, finding: Finding, registry: ModelRegistry, caption: str) -> list[Sent]:
+    """Store a finding's report, segmentation and picture in the study that its images are of.
+
+    Parameters
+    ----------
+    finding
+        With its saliency map, which the picture shows.
+    caption
+        Written below the picture.
+
+    Raises
+    ------
+    UserError
+        What `Pacs.patient` and `Pacs.store` raise; ``not_dicom``.
+    """
+    files = {kind: data for kind in KINDS if (data := _made(kind, finding, registry, caption))}
+    references = finding.scan.references
+    if not references:  # of which `export` has made a report
+        raise RuntimeError("a report without an image that it is about")
+    study = references[finding.reading.roi.slice].study_uid
+    patient = pacs.patient(study)
+    named = {kind: with_patient(data, patient) for kind, data in files.items()}
+    said = pacs.store(study, [data for data, _ in named.values()])
+    return [_sent(kind, uid, said) for kind, (_, uid) in named.items()]
+
+
+def _made(kind: str, finding: Finding, registry: ModelRegistry, caption: str) -> bytes | None:
+    """The file of a kind; None where there is none of this finding: nothing outlined, nowhere to place it."""
+    try:
+        return export(KINDS[kind], finding, registry, caption)[0]
+    except UserError:
+        if kind == "segmentation":
+            return None
+        raise
+
+
+def with_patient(data: bytes, patient: Entry) -> tuple[bytes, str]:
+    """A file of this app under the name and number of a patient, and its SOP Instance UID.
+
+    Parameters
+    ----------
+    patient
+        As `Pacs.patient` gives it; values are taken over as they are, valid or not.
+    """
+    from pydicom import DataElement, config, dcmread
+    from pydicom.datadict import dictionary_VR, tag_for_keyword
+
+    dataset = dcmread(io.BytesIO(data))
+    for keyword in PATIENT:
+        tag = tag_for_keyword(keyword) or 0
+        vr = dictionary_VR(tag)
+        value = person_name(patient, keyword) if vr == "PN" else _as_written(patient, keyword)
+        if value or tag in dataset:
+            dataset[tag] = DataElement(tag, vr, value, validation_mode=config.IGNORE)
+    stream = io.BytesIO()
+    dataset.save_as(stream, enforce_file_format=True)
+    return stream.getvalue(), str(dataset.SOPInstanceUID)
+
+
+def _as_written(patient: Entry, keyword: str) -> str:
+    found = next(iter(values(patient, keyword)), "")
+    return found if isinstance(found, str) else str(found) if isinstance(found, int | float) else ""
+
+
+def _sent(kind: str, uid: str, said: Mapping[str, Any]) -> Sent:
+    """What the answer to a store says of one file."""
+    for item in entries(values(said, "FailedSOPSequence")):
+        if text(item, "ReferencedSOPInstanceUID") == uid:
+            return Sent(kind, "refused", _code(number(item, "FailureReason")))
+    for item in entries(values(said, "ReferencedSOPSequence")):
+        if text(item, "ReferencedSOPInstanceUID") == uid:
+            reason = _code(number(item, "WarningReason"))
+            return Sent(kind, "changed" if reason else "stored", reason)
+    return Sent(kind, "untold")
+
+
+def _code(reason: float | None) -> str:
+    return f"{int(reason):04X}" if reason else ""

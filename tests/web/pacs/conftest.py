@@ -1,0 +1,147 @@
+"""An Orthanc with studies in it, and what else may stand where a PACS should: slow, broken, or nothing."""
+
+import socket
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from models.web.pacs import Pacs
+from tests.app.made_series import chest_volume, series_files
+from tests.ingest.dicom_files import rewritten
+from tests.web.pacs.orthanc import PASSWORD, USER, orthanc
+
+STUDY, THIN, THICK, SCOUT = "1.2.826.0.1.21", "1.2.826.0.1.22", "1.2.826.0.1.23", "1.2.826.0.1.24"
+XRAY_STUDY = "1.2.826.0.1.31"
+SPACE = "1.2.826.0.1.29"
+WHO = {
+    "SpecificCharacterSet": "ISO_IR 192",
+    "PatientName": "Müller^Änne",
+    "PatientID": "MRN-4711",
+    "PatientBirthDate": "19510203",
+    "PatientSex": "F",
+    "AccessionNumber": "ACC-12",
+    "StudyID": "ST-9",
+    "StudyDate": "20240131",
+    "StudyTime": "101112",
+    "StudyDescription": "CT chest",
+    "ReferringPhysicianName": "Referrer^Rita",
+}
+N_SLICES = 12
+THIN_TAGS = {
+    "SeriesDescription": "Thorax 1.0",
+    "ConvolutionKernel": "B70f",
+    "SliceThickness": "1.0",
+    "SeriesNumber": 4,
+    "FrameOfReferenceUID": SPACE,
+}
+
+
+def chest_series(n_slices=N_SLICES, uid=THIN, **tags):
+    """A CT series of the patient; the nodule is in slice 3."""
+    named = {"StudyInstanceUID": STUDY, **WHO, **THIN_TAGS, **tags}
+    files = series_files(chest_volume(n_slices), step_mm=1.0, **named)
+    return [(name, with_series(data, uid)) for name, data in files]
+
+
+def with_series(data, uid):
+    """A file as one of another series."""
+    return rewritten(data, SeriesInstanceUID=uid)
+
+
+def other_series():
+    """A thick series, a localizer, and a study of another kind."""
+    thick = {"SeriesDescription": "Thorax 5.0", "ConvolutionKernel": "B31f", "SliceThickness": "5.0"}
+    scout = {
+        "SeriesDescription": "Scout",
+        "ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"],
+        "ImageOrientationPatient": [1, 0, 0, 0, 0, -1],
+        "SeriesNumber": 1,
+    }
+    xray = {
+        "StudyInstanceUID": XRAY_STUDY,
+        "Modality": "DX",
+        "AccessionNumber": "ACC-13",
+        "StudyDate": "20230102",
+    }
+    return [
+        *chest_series(4, THICK, **thick, SeriesNumber=2),
+        *chest_series(1, SCOUT, **scout),
+        *chest_series(1, "1.2.826.0.1.32", **xray),
+    ]
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory):
+    """An Orthanc with one patient's studies."""
+    with orthanc(tmp_path_factory.mktemp("orthanc")) as server:
+        server.put([*chest_series(), *other_series()])
+        yield server
+
+
+@pytest.fixture
+def pacs(archive):
+    """The client of the application."""
+    return pacs_at(archive.dicomweb)
+
+
+def pacs_at(address, **settings):
+    return Pacs(address, **({"user": USER, "password": PASSWORD, "seconds": 10} | settings))
+
+
+@contextmanager
+def odd_server(behave, reads=True):
+    """A server that does to each connection what a function says, after it `reads` a request; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                threading.Thread(target=_answer, args=(connection, behave, reads), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def _answer(connection, behave, reads):
+    with connection:
+        request = connection.recv(65536) if reads else b""
+        try:
+            behave(connection, request)
+        except OSError:
+            return
+
+
+def silent(connection, request):
+    """Says nothing."""
+    time.sleep(60)
+
+
+def trickling(connection, request):
+    """Sends a byte now and then, for as long as somebody listens."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/dicom+json\r\n\r\n[")
+    while True:
+        connection.sendall(b" ")
+        time.sleep(0.2)
+
+
+def trickling_headers(connection, request):
+    """Never ends its headers."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.2)
+
+
+def says(status, body=b"", headers=""):
+    """Sends one answer."""
+
+    def behave(connection, request):
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+        connection.sendall(head.encode() + body)
+
+    return behave
