@@ -30,11 +30,14 @@ from models.reports.exports import EXPORTS, SHOW_THE_MAP, export
 from models.reports.overview import model_rows, models_as_json, models_for_page
 from models.reports.result import map_picture
 from models.reports.viewport import plane_picture, slice_picture, tile_values
+from models.web import comparison_pages
 from models.web.access import AccessControl
 from models.web.access.access_control import LOG_IN, next_path
 from models.web.access.cookies import form_token
 from models.web.answers import Answers
 from models.web.application import Application
+from models.web.comparison_pages import with_earlier
+from models.web.comparisons import Comparisons
 from models.web.corrections import asked_correction
 from models.web.errors import add_errors
 from models.web.fields import asked_anyway, asked_slab, chosen_location, refuse_odd_fields, window
@@ -94,13 +97,14 @@ def create_app(config: dict[str, Any] | None = None) -> Application:
     app.access_control = AccessControl(app.config, app.store.revoked)
     app.queue = Queue(app.config["QUEUE"], app.metrics.queue.inc)
     app.answers = Answers(app.store, app.registry, app.queue)
+    app.comparisons = Comparisons(app.store, app.answers, app.registry, app.queue)
     app.maps = SaliencyMaps(app.store, app.registry, app.queue)
     app.searches = Searches(app.store, lambda: app.registry.localiser, app.metrics.searches.track_inprogress)
     if not is_command():
         app.metrics.describe(__version__, app.registry, app.config["QUEUE"])
     for add in (
         *(add_log_in, add_pages, add_scan_pages, add_series_pages),
-        *(add_pacs, add_api, add_errors),
+        *(add_comparison, add_pacs, add_api, add_errors),
     ):
         add(app)
     app.context_processor(
@@ -232,7 +236,7 @@ def add_scan_pages(app: Application) -> None:
             raise UserError("bad_number", "Give the pixel spacing in mm.")
         changed = with_spacing(scan, mm)
         app.searches.cancel(token, browser())
-        app.answers.anew(token, browser(), changed)
+        app.comparisons.change(token, browser(), changed)
         app.searches.start(token, browser())
         return redirect(same_page(token, request.form), 303)
 
@@ -277,7 +281,7 @@ def add_scan_pages(app: Application) -> None:
     def download(token: str, index: int, name: str) -> ResponseReturnValue:
         if name not in EXPORTS:
             raise NotFound()
-        finding = kept_finding(token, index)
+        finding = with_earlier(token, index, kept_finding(token, index))
         if name in SHOW_THE_MAP:
             finding = with_map(token, index, finding)
         data, media_type = export(
@@ -324,6 +328,42 @@ def add_series_pages(app: Application) -> None:
         done = redirect("/?removed=1", 303)
         done.headers["Clear-Site-Data"] = '"cache"'
         return done
+
+
+def add_comparison(app: Application) -> None:
+    """The pages about two kept scans of a patient, at the address of the one that the other was added to."""
+
+    @app.post("/scan/<token>/comparison", uploads=True)
+    def add_compared(token: str) -> ResponseReturnValue:
+        return comparison_pages.add_scan(token)
+
+    @app.get("/scan/<token>/comparison")
+    def comparison(token: str) -> ResponseReturnValue:
+        return comparison_pages.page(token)
+
+    @app.get("/scan/<token>/comparison.json")
+    def comparison_json(token: str) -> ResponseReturnValue:
+        return comparison_pages.as_json(token)
+
+    @app.get("/scan/<token>/comparison.txt")
+    def comparison_text(token: str) -> ResponseReturnValue:
+        return comparison_pages.as_text(token)
+
+    @app.post("/scan/<token>/comparison/pairs")
+    def pair_up(token: str) -> ResponseReturnValue:
+        return comparison_pages.pair_up(token)
+
+    @app.post("/scan/<token>/comparison/undo", queued=False)
+    def undo_pair(token: str) -> ResponseReturnValue:
+        return comparison_pages.undo(token)
+
+    @app.post("/scan/<token>/comparison/interval", queued=False)
+    def set_interval(token: str) -> ResponseReturnValue:
+        return comparison_pages.set_interval(token)
+
+    @app.post("/scan/<token>/comparison/end", queued=False)
+    def end_comparison(token: str) -> ResponseReturnValue:
+        return comparison_pages.end(token)
 
 
 def add_api(app: Application) -> None:

@@ -161,6 +161,9 @@ class Scan:
         Whether contrast agent was given, as far as the files say so; None for pictures.
     spacing_source
         Where the spacing comes from; ``estimated`` and ``assumed`` only where `spacing_assumed`.
+    day
+        Number of the day of the study, where the files agree on one; only differences mean anything, and
+        in the store it is counted from a secret day.
     """
 
     slices: np.ndarray
@@ -173,6 +176,7 @@ class Scan:
     thickness_mm: float | None = None
     references: tuple[Reference, ...] | None = None
     contrast: bool | None = None
+    day: int | None = None
     given_step_mm: float | None = None
     spacing_source: SpacingSource = "file"
 

@@ -5,9 +5,10 @@ from typing import Literal
 
 import numpy as np
 
+from models.clinical.growth import Growth
 from models.clinical.mass import is_mass
 from models.imaging.patch import PATCH
-from models.imaging.scan import Notice, Roi, Scan
+from models.imaging.scan import Notice, Reference, Roi, Scan
 from models.inference.reading import Reading
 from models.inference.reliability import Reliability
 from models.inference.saliency.saliency import Saliency
@@ -48,6 +49,29 @@ class FindingSummary:
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """The same nodule on an earlier scan, where one is compared.
+
+    Attributes
+    ----------
+    growth : Growth or None
+        Since then; None where it was looked for on the earlier scan, and not found.
+    are_days_typed : bool
+        Whether a person gave the interval.
+    verdict, probability
+        What the model in front says of the earlier scan; None where it was not found.
+    reference : Reference, optional
+        The slice of the earlier scan.
+    """
+
+    growth: Growth | None
+    are_days_typed: bool = False
+    verdict: Verdict | None = None
+    probability: float | None = None
+    reference: Reference | None = None
+
+
+@dataclass(frozen=True)
 class Finding:
     """The answer on one nodule: what follows from a reading when one model is put in front.
 
@@ -78,6 +102,8 @@ class Finding:
         How far the verdict can be relied on at this size; None where that is not known.
     saliency : Saliency, optional
         Of the model in front; None where it was not computed.
+    earlier : Earlier, optional
+        What it was on an earlier scan; None where none is compared.
     size_errors : SizeErrors, optional
         How far sizes are off at this size; None where that is not known.
     """
@@ -95,6 +121,7 @@ class Finding:
     disagreement: float | None = None
     reliability: Reliability | None = None
     saliency: Saliency | None = None
+    earlier: Earlier | None = None
     size_errors: SizeErrors | None = None
 
     @property

@@ -202,9 +202,15 @@ def _dicom_scan(sources: list[Source], asked: Asked, limits: Limits, progress: P
         thickness_mm=float(np.median(thickness)) if thickness else None,
         references=references_of(header.reference for header in series.slices),
         contrast=any(header.contrast for header in series.slices),
+        day=_common({header.label.day for header in series.slices}),
     )
     elsewhere = all(header.region for header in series.slices)
     return _judged(scan, refuse_other_regions, volume, spacing or scan.spacing_mm, is_hu, elsewhere)
+
+
+def _common(days: set[int | None]) -> int | None:
+    """The only one of the days; None where there are several."""
+    return days.pop() if len(days) == 1 else None
 
 
 def _volume_scan(kinds: Kinds, asked: Asked, limits: Limits) -> Scan:

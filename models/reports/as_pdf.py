@@ -16,6 +16,7 @@ from models import __version__
 from models.imaging.display import data_uri, to_png
 from models.imaging.scan import Scan
 from models.inference.finding import DISCLAIMER, Finding
+from models.reports.comparison.as_text import earlier_rows
 from models.reports.evaluation import auc_of
 from models.reports.pictures import PATCH_SHOWN
 from models.reports.result import result_page
@@ -72,6 +73,7 @@ def sheet_facts(
         "enlarged": page["close_up"] and _enlarged(finding, page["close_up"]),
         "image": _image(finding.scan),
         "location": asdict(finding.reading.roi) | {"z_mm": _z(finding)},
+        "earlier": earlier_rows(finding.earlier),
         "disclaimer": DISCLAIMER,
         "version": __version__,
         "weights": finding.reading.weights,

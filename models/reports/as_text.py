@@ -29,6 +29,10 @@ def finding_as_text(finding: Finding) -> str:
         lines += [_model_line(answer) for answer in finding.models]
     lines += size_lines(finding.reading.measurement)
     lines += volume_lines(finding)
+    if finding.earlier is not None:
+        from models.reports.comparison.as_text import earlier_rows  # which takes its words from here
+
+        lines += [f"  {name}: {text}" for name, text in earlier_rows(finding.earlier)]
     lines += [f"Warning: {notice.message}" for notice in finding.notices]
     return "\n".join([*lines, DISCLAIMER])
 

@@ -9,10 +9,13 @@ from dataclasses import asdict
 from typing import Any
 
 from models.clinical.forms import CALCULATORS, Calculator, read_fields
+from models.clinical.growth import RuleKey
 from models.clinical.terms import Refusal, rounded
-from models.inference.finding import Finding
+from models.inference.finding import Earlier, Finding
 from models.inference.nodule_warnings import texture_of_rating
+from models.reports.comparison.as_text import rule_text
 
+GROWTH_RULES: tuple[RuleKey, ...] = ("lung_rads", "fleischner")
 SPICULATED_FROM = 3  # of LIDC's five: half way
 LONGEST_TEXT = 40  # of what was typed and is shown again
 Known = dict[str, tuple[str, str]]  # text and source by the name of a field
@@ -34,19 +37,24 @@ def calculators_of(
     Returns
     -------
     dict
-        ``asked``: whose form was sent, or None; ``opened`` as given. ``forms``: for each calculator a dict of
-        ``key``, ``fields``, ``answer`` (a dict, or None) and ``refusal`` (a code, or None). A field is a
-        dict of what `models.clinical.forms.Field` has (``choices`` as a list), and ``value`` (a text),
-        ``error`` (a code of `read_fields`, or None), ``asked`` (whether it counts) and ``known``:
-        ``measured`` or ``estimate`` where the value is still what was filled in, or None, and ``hint`` as
-        `hints_of` gives it, or None.
+        ``asked``: whose form was sent, or None; ``opened`` as given; ``growth`` as of `growth_hint`.
+        ``forms``: for each calculator a dict of ``key``, ``fields``, ``answer`` (a dict, or None) and
+        ``refusal`` (a code, or None). A field is a dict of what `models.clinical.forms.Field` has
+        (``choices`` as a list), and ``value`` (a text), ``error`` (a code of `read_fields`, or None),
+        ``asked`` (whether it counts) and ``known``: ``measured`` or ``estimate`` where the value is still
+        what was filled in, or None, and ``hint`` as `hints_of` gives it, or None.
     """
     asked = (form or {}).get("calculator")
     forms = [
         _form(key, calculator, _known(finding, key), hints_of(finding), form if key == asked else None)
         for key, calculator in CALCULATORS.items()
     ]
-    return {"asked": asked if asked in CALCULATORS else None, "opened": opened, "forms": forms}
+    return {
+        "asked": asked if asked in CALCULATORS else None,
+        "opened": opened,
+        "forms": forms,
+        "growth": growth_hint(finding.earlier),
+    }
 
 
 def _form(
@@ -102,6 +110,24 @@ def hints_of(finding: Finding) -> dict[str, Any]:
     if found is not None and found.solid_long_axis_mm is not None:
         hints["solid_mm"] = {"long_axis_mm": found.solid_long_axis_mm}
     return hints
+
+
+def growth_hint(earlier: Earlier | None) -> dict[str, str | None] | None:
+    """What a comparison with an earlier scan says to the forms that ask for growth; nothing is filled in.
+
+    Returns
+    -------
+    dict or None
+        ``change``: the answer of Lung-RADS's that would fit, or None; ``lung_rads`` and ``fleischner``: what
+        these rules make of it, None for a new nodule. None where no earlier scan was compared.
+    """
+    if earlier is None:
+        return None
+    if earlier.growth is None:
+        return {"change": "new", "lung_rads": None, "fleischner": None}
+    rules = {key: earlier.growth.rule(key) for key in GROWTH_RULES}
+    change = {"growth": "growing", "no_growth": "stable"}.get(rules["lung_rads"].outcome)
+    return {"change": change} | {key: rule_text(rule) for key, rule in rules.items()}
 
 
 def _known(finding: Finding, key: str) -> Known:

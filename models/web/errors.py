@@ -15,6 +15,7 @@ from models.web.access import AccessDenied
 from models.web.access.access_control import next_path
 from models.web.access.request_timeouts import TOO_SLOW
 from models.web.application import Application, current_app
+from models.web.comparison_pages import page_with_error
 from models.web.pages import chosen_series, scan_page_with_error, series_page_with_error
 from models.web.telemetry import annotate, request_id
 from models.web.uploads import too_large
@@ -29,7 +30,7 @@ STATUS = {
         404: "scan_gone pacs_not_found",
         405: "method_not_allowed",
         408: "too_slow",
-        409: "not_dicom not_outlined",
+        409: "not_dicom not_outlined not_comparable",
         413: "too_large",
         415: "unsupported_file missing_decoder",
         422: "corrupt_file no_pixels not_ct not_axial not_chest not_ct_image nodule_not_found",
@@ -68,14 +69,17 @@ def error_answer(error: UserError, kept: str = "") -> ResponseReturnValue:
 
 def _error_page(error: UserError, body: dict[str, Any], kept: str) -> str:
     asked = request.view_args or {}
-    token, upload = asked.get("token"), asked.get("upload", "")
+    token, upload = asked.get("token", ""), asked.get("upload", "")
     if isinstance(error, AccessDenied):
         return render_template(error.page, **body, error=body, goes_on=next_path(request))
     if error.code == "scan_gone":
         return render_template("error.html", status=404, message=error.message, gone=True)
     if token or upload:
         try:
-            return scan_page_with_error(token, body) if token else series_page_with_error(upload, body, kept)
+            if upload:
+                return series_page_with_error(upload, body, kept)
+            on_both = page_with_error(token, body) if "/comparison" in request.path else None
+            return on_both or scan_page_with_error(token, body)
         except UserError:  # nor is there a scan to show
             return render_template("error.html", status=STATUS[error.code], message=error.message)
     if request.path == "/pacs" or request.path.startswith("/pacs/"):

@@ -19,10 +19,12 @@ from models.ingest.series.selection import MAY_BE_MISSING
 from models.reports.as_page import viewer_page
 from models.reports.calculators import calculators_of
 from models.reports.case_context import case_of
+from models.reports.comparison.as_text import earlier_rows
 from models.reports.result import result_page
 from models.reports.series_list import series_page as series_list
 from models.reports.viewport import Box, lungs_box
 from models.web.application import current_app
+from models.web.comparison_pages import compared_of, with_earlier
 from models.web.fields import asked_anyway, asked_view
 from models.web.predict import asked_model, read, sent_files
 from models.web.visitor import address, browser, is_program
@@ -64,10 +66,11 @@ def scan_page_with_error(token: str, error: Mapping[str, str]) -> str:
 def _viewer(token: str, fields: Mapping[str, str], model: str, error: Mapping[str, str] | None = None) -> str:
     scan, search = current_app.store.get(token, browser()), current_app.searches.state(token, browser())
     found = current_app.answers.listed(token, browser())
+    compared = compared_of(token)
     view = asked_view(fields, scan, search.candidates, model)
     page = viewer_page(scan, view, f"/scan/{token}", found, search, kept_lungs_box(token, scan))
     upload = current_app.uploads.of_scan(token, browser())
-    return render_template("viewer.html", error=error, upload=upload, **page)
+    return render_template("viewer.html", error=error, upload=upload, compared=compared, **page)
 
 
 def kept_lungs_box(token: str, scan: Scan) -> Box | None:
@@ -194,7 +197,7 @@ def finding_page(token: str, index: int, finding: Finding) -> ResponseReturnValu
     """The page with a finding of a kept scan; a form of a calculator is filled in, and not kept."""
     registry, here = current_app.registry, f"/scan/{token}/finding/{index}"
     case = case_of(finding, registry.evaluation, registry.localiser_report)
-    finding = current_app.maps.with_kept(token, browser(), index, finding)
+    finding = with_earlier(token, index, current_app.maps.with_kept(token, browser(), index, finding))
     is_drawn, picture = request.args.get("overlay") != "off", None
     if current_app.maps.can_explain(finding):
         # another spacing makes another map, which the browser must not take for the one it has
@@ -203,5 +206,6 @@ def finding_page(token: str, index: int, finding: Finding) -> ResponseReturnValu
         picture = f"{here}/saliency/{finding.model}.png{query and '?'}{query}"
     context = result_page(finding, registry.evaluation, registry.saliency_report, case, is_drawn, picture)
     context["calculators"] = calculators_of(finding, request.form, request.args.get("calculator"))
+    context |= {"compared": compared_of(token, index), "earlier": earlier_rows(finding.earlier)}
     page = render_template("result.html", here_now=here, address=f"/scan/{token}", **context)
     return page, {"Content-Location": here}

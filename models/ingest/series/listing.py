@@ -11,7 +11,7 @@ import numpy as np
 
 from models.imaging.geometry import uneven
 from models.ingest.series.headers import Headers, OtherObject
-from models.ingest.series.labels import Label, SeriesKey
+from models.ingest.series.labels import Label, SeriesKey, is_for_lung
 from models.ingest.series.order import Slices, along_normal_of, orientation_of
 from models.ingest.series.thumbnails import EDGE, Picture, in_sequence, picture_of, shows_lung
 
@@ -21,12 +21,6 @@ MOST_PICTURES = 200
 PICTURE_SECONDS = 6.0  # after which no further picture is made
 SHORT = 0.3  # of the longest series: what covers less is no series of the chest but a part of it
 SAME_MM = 0.1  # slices whose thickness differs by less are equally thin
-LUNG_KERNEL = re.compile(
-    "LUNG.*|HD ?LUNG.*|BONE.*|EDGE|CHST|"  # GE
-    "B[5-9][0-9][FHS]?|BL[0-9][0-9].*|(BR|QR)(5[4-9]|[6-9][0-9]).*|I[5-9][0-9].*|"  # Siemens
-    "L|Y[A-D]|FC(5[0-9]|8[0-6])"  # Philips; Canon
-)
-LUNG_WORD = re.compile(r"\b(lungs?|lunge|pulm\w*|poumons?|pulmon\w*|polmon\w*)\b", re.IGNORECASE)
 UID = re.compile("[0-9.]{1,64}")  # nothing else is repeated to anyone (PS3.5 section 9.1)
 Value = TypeVar("Value")
 REASONS = ("lung", "longest", "only_one", "thinnest", "equally_thin", "lung_kernel")
@@ -91,9 +85,7 @@ class ListedSeries(msgspec.Struct, frozen=True):
     @property
     def has_lung_kernel(self) -> bool:
         """Whether it was reconstructed for the lung, as its kernel or its description says."""
-        return bool(LUNG_KERNEL.fullmatch((self.kernel or "").upper())) or bool(
-            LUNG_WORD.search(self.description or "")
-        )
+        return is_for_lung(self.kernel, self.description)
 
     @property
     def step_mm(self) -> float:

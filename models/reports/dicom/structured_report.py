@@ -14,10 +14,12 @@ from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
+from models.clinical.growth import Change
 from models.imaging.scan import Reference
 from models.inference.finding import DISCLAIMER, Finding
 from models.inference.measurement.sizes import Measurement
 from models.reports.as_text import reliability_line
+from models.reports.comparison.as_text import earlier_rows
 from models.reports.dicom.common import EMPTY, PRODUCT, as_file, header, source_of, tracking_uid, version_of
 
 SCHEME = "99LUNGNODULE"
@@ -90,7 +92,11 @@ def _nodule(finding: Finding, source: Reference) -> sr.PlanarROIMeasurementsAndQ
         referenced_region=_region(finding, image),
         **_called(finding),
         algorithm_id=_algorithm(finding, "Nodule localiser"),
-        measurements=[*_sizes(finding.reading.measurement or Measurement()), *_probabilities(finding)],
+        measurements=[
+            *_sizes(finding.reading.measurement or Measurement()),
+            *_growth(finding),
+            *_probabilities(finding),
+        ],
         qualitative_evaluations=_evaluations(finding),
     )
 
@@ -169,15 +175,47 @@ def _remarks(finding: Finding) -> sr.ContainerContentItem:
     """Row 12 of TID 1500: what the numbers and the verdict mean, and every warning, as texts."""
     contains = sr.RelationshipTypeValues.CONTAINS
     name = sr.CodedConcept("C0034375", "UMLS", "Qualitative Evaluations")
+    own = DISCLAIMER, reliability_line(finding), _correction(finding)
     messages = (notice.message for notice in finding.notices)
     container = sr.ContainerContentItem(name, relationship_type=contains)
     container.ContentSequence = sr.ContentSequence(
         [
             sr.TextContentItem(codes.DCM.Comment, text, relationship_type=contains)
-            for text in filter(None, (DISCLAIMER, reliability_line(finding), _correction(finding), *messages))
+            for text in filter(None, (*own, *_compared(finding), *messages))
         ]
     )
     return container
+
+
+def _compared(finding: Finding) -> Iterator[str]:
+    """What became of the nodule since an earlier scan, and which image of that was compared."""
+    for name, text in earlier_rows(finding.earlier):
+        yield f"{name}: {text}"
+    if finding.earlier is not None and finding.earlier.reference is not None:
+        yield f"Earlier image: SOP Instance UID {finding.earlier.reference.sop_instance_uid}"
+
+
+def _growth(finding: Finding) -> Iterator[sr.Measurement]:
+    """Changes since an earlier scan; the codes are private."""
+    growth = finding.earlier and finding.earlier.growth
+    if not growth:
+        return
+    mm, percent, day = codes.UCUM.Millimeter, codes.UCUM.Percent, codes.UCUM.Day
+    volume = None if growth.volume is None else round(growth.volume.percent, 1)
+    time = growth.doubling_time.days if growth.doubling_time else None
+    for code, meaning, value, unit in (
+        ("INTERVAL", "Interval since the earlier image", growth.days, day),
+        ("LONG_AXIS_CHANGE", "Change of the long axis", _change(growth.long_axis), mm),
+        ("DIAMETER_CHANGE", "Change of the mean diameter", _change(growth.mean_diameter), mm),
+        ("VOLUME_CHANGE", "Change of the volume", volume, percent),
+        ("DOUBLING_TIME", "Volume doubling time", None if time is None else round(time, 1), day),
+    ):
+        if value is not None:
+            yield sr.Measurement(_private(code, meaning), value, unit)
+
+
+def _change(found: Change | None) -> float | None:
+    return None if found is None else round(found.difference, 1)
 
 
 def _correction(finding: Finding) -> str | None:

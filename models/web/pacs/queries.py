@@ -7,6 +7,7 @@ from datetime import date
 
 from models.errors import UserError
 from models.imaging.geometry import normal
+from models.ingest.series.labels import is_for_lung
 from models.web.pacs.dicom_json import Entry, number, numbers_of, text, texts
 
 MOST_CHARACTERS = 64
@@ -17,10 +18,6 @@ FEWEST_LETTERS = 2  # of a name; with fewer, its letters beyond ASCII are needed
 DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)", re.ASCII)
 THIN_MM = 1.5  # as low-dose screening and Fleischner's guideline ask for
 FEWEST_SLICES = 10  # of a series that shows a lung
-LUNG_KERNEL = re.compile(
-    r"^(B[5-8]\d|B[lr][5-7]\d|FC[58]\d|YA|YB|YC|YD|L|LUNG|BONE|BONEPLUS|EDGE)[a-z]?$|lung|pulm", re.IGNORECASE
-)
-LUNG_DESCRIPTION = re.compile(r"lung|pulm|poumon", re.IGNORECASE)
 AXIS = ("sagittal", "coronal", "axial")  # of the slice normal that is largest along x, y, z
 QUERY_FIELDS = ("patient_id", "patient_name", "accession", "date_from", "date_to")
 
@@ -190,7 +187,7 @@ def _is_fit(series: Series, most_slices: int) -> bool:
 
 def _rank(series: Series) -> tuple[bool, bool, float, int]:
     thickness = series.thickness_mm or 99.0
-    is_lung = LUNG_KERNEL.search(series.kernel) or LUNG_DESCRIPTION.search(series.description)
+    is_lung = is_for_lung(series.kernel, series.description)
     return thickness > THIN_MM, not is_lung, thickness, -(series.slices or 0)
 
 

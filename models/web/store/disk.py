@@ -43,13 +43,15 @@ def ahead() -> float:
 class StoredScan:
     """A scan's folder, when it was last used (seconds since 1970), its size in bytes, and whose it is.
 
-    The visitor is two marks, of the address and of the browser, that are equal for equal ones.
+    The visitor is two marks, of the address and of the browser, that are equal for equal ones. Another scan,
+    whose folder is `spared`, does not go for this one.
     """
 
     path: Path
     last_use: float
     n_bytes: int
     visitor: tuple[str, ...] = ("", "")
+    spared: Path | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -130,7 +132,7 @@ def evict(folder: Path, n_bytes: int, n_scans: int, new: StoredScan) -> bool:
     def excess(scan: StoredScan) -> tuple[float, float, float]:
         return round(of_address[scan.visitor[0]], 6), round(of_browser[scan.visitor], 6), -scan.last_use
 
-    complete = [scan for scan in kept if scan.is_complete]
+    complete = [scan for scan in kept if scan.is_complete and scan.path != new.spared]
     if complete:
         discard(max(complete, key=excess).path)
     return bool(complete)

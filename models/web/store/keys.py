@@ -16,7 +16,9 @@ NOTE = re.compile(r"(?!scan$)[a-z]{1,40}\d{0,9}")  # scan.json is the scan's own
 OWNER_AT_MOST = 200  # characters
 CANCEL, UPLOAD = "cancel", "upload"  # searches that are cancelled; the upload that a scan was read from
 FROM_PACS = "pacs"  # that the scan came from there
-LASTING = (CANCEL, UPLOAD, FROM_PACS)  # notes that do not follow from what a scan says of its slices
+COMPARISON, COMPARED_WITH = "comparison", "comparedwith"  # of a scan and of the one that was added to it
+# notes that do not follow from what a scan says of its slices
+LASTING = (CANCEL, UPLOAD, FROM_PACS, COMPARISON, COMPARED_WITH)
 
 logger = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 from models.errors import UserError
 from models.imaging.scan import Scan
 from models.web.store import disk
+from models.web.store.days import hidden_day
 from models.web.store.keys import (
     LASTING,
     job_name,
@@ -85,8 +87,10 @@ class ScanStore:
         self.revoked = RevokedNames(self._lifetime.lock)
         self._mapped = MappedSlices()
 
-    def put(self, scan: Scan, owner: str, address: str = "") -> str:
+    def put(self, scan: Scan, owner: str, address: str = "", beside: str | None = None) -> str:
         """Keep a scan; its token. The visitor's address has a share; on disk lies a keyed hash of it.
+
+        The scan whose token is `beside` does not go for it. The day of the study is kept as `hidden_day`.
 
         Raises
         ------
@@ -100,10 +104,12 @@ class ScanStore:
             raise UserError("too_large", message)
         token = new_token()
 
-        def write(path: Path) -> None:
-            disk.write_scan(path, scan)
+        kept = replace(scan, day=hidden_day(scan.day, owner))
 
-        self._put(scan_name(token, owner), n_bytes, write, owner, address)
+        def write(path: Path) -> None:
+            disk.write_scan(path, kept)
+
+        self._put(scan_name(token, owner), n_bytes, write, owner, address, beside=beside)
         return token
 
     def put_sealed(
@@ -165,13 +171,16 @@ class ScanStore:
         owner: str,
         address: str,
         file: str = disk.SLICES,
+        beside: str | None = None,
     ) -> None:
-        """Make room for an entry, and write it."""
+        """Make room for an entry, and write it; the one whose token is `beside` does not go for it."""
         with translated_os_errors():
             lock = self._lock()
             new = lock.folder / (name + disk.NEW)
             visitor = tuple(mark(lock.key, text) for text in (address, owner))
-            asked = self._max_bytes, self._max_scans, disk.StoredScan(new, disk.wall(), n_bytes, visitor)
+            spared = lock.folder / scan_name(beside, owner) if beside else None
+            own = disk.StoredScan(new, disk.wall(), n_bytes, visitor, spared)
+            asked = self._max_bytes, self._max_scans, own
             try:
                 with lock.exclusive():
                     disk.discard_expired(lock.folder, disk.wall() - self._seconds)
@@ -225,11 +234,18 @@ class ScanStore:
 
     def append(self, token: str, owner: str, name: str, item: Any) -> int:
         """Add an item to a note that is a list, whoever else adds to it; its index in the list."""
+        return len(self.update(token, owner, name, lambda items: [*(items or []), item])) - 1
+
+    def update(self, token: str, owner: str, name: str, change: Callable[[Any], Any]) -> Any:
+        """Replace a note by what `change` makes of it (of None, where there is none), and return that.
+
+        Nobody else writes meanwhile.
+        """
         note = note_name(name)
         with self._changing(token, owner) as path:
-            items = disk.read_json(path / note) if (path / note).exists() else []
-            _write_note(path / note, [*items, item])
-            return len(items)
+            value = change(disk.read_json(path / note) if (path / note).exists() else None)
+            _write_note(path / note, value)
+            return value
 
     def report(self, job: str | None, owner: str, value: Any) -> None:
         """Say how far an upload is; a nicety, so what cannot be kept (a malformed job) is passed over."""

@@ -10,7 +10,7 @@ from pydicom import dcmread
 from models.errors import UserError
 from models.imaging.phantom import draw_phantom
 from models.inference.measurement.outline import area, within
-from models.inference.reading import outlines_of
+from models.inference.reading import Correction, outlines_of
 from models.ingest.read import read_scan
 from models.reports.dicom import segmentation, structured_report
 from tests.conftest import encode
@@ -129,6 +129,8 @@ def test_what_it_is_and_who_drew_it_is_said(placed):
     assert segment.SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "Nodule"
     assert segment.AnatomicRegionSequence[0].CodeMeaning == "Lung"
     assert segment.SegmentAlgorithmType == "AUTOMATIC"
+    corrected = changed(make_finding(placed[0]), corrected=Correction())
+    assert read_back(corrected).SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
     (mass,) = read_back(make_mass(placed[0])).SegmentSequence
     assert mass.SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "Mass"
 

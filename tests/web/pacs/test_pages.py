@@ -490,9 +490,9 @@ def test_two_thousand_slices_come_and_one_more_is_refused(make_connected, tmp_pa
     files = tiny_slices(2001)
     with orthanc(tmp_path) as server:
         server.put(files[:2000])
-        client = visitor_of(make_connected(**server.settings))
+        client = visitor_of(make_connected(**server.settings, DECODE_SECONDS=300))
         address = fetch(client)
-        found = wait(client, address, seconds=240)
+        found = wait(client, address, seconds=400)
         assert found["state"] == "done" or found["code"] == "not_chest", found
         assert visitor_reads(client, found["scan"]) == 2000
         server.put(files[2000:])
@@ -504,10 +504,10 @@ def test_two_thousand_slices_come_and_one_more_is_refused(make_connected, tmp_pa
 
 
 def tiny_slices(n_slices):
-    """Files of 64 x 64 pixels; only the first one is made, and the others differ where they must."""
+    """Files of 96 x 96 pixels (larger ones have more time); one is made, others differ where they must."""
     uid, z = "1.2.826.0.1.51.10000", "1000.0"
     named = {"StudyInstanceUID": STUDY, "SeriesInstanceUID": THIN, "SOPInstanceUID": uid, **WHO, **THIN_TAGS}
-    first = make_ct(np.full((64, 64), -800, np.int16), ImagePositionPatient=["0", "0", z], **named)
+    first = make_ct(np.full((96, 96), -800, np.int16), ImagePositionPatient=["0", "0", z], **named)
     assert first.count(z.encode()) == 1
     return [
         (

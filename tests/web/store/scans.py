@@ -29,6 +29,7 @@ def make_scan(seed=0, shape=(3, 8, 10), dtype=np.int16):
         contrast=True,
         given_step_mm=1.25,
         spacing_source="given",
+        day=738945,
     )
 
 

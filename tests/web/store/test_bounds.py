@@ -210,3 +210,20 @@ def test_where_no_scan_is_left_to_go_the_disk_is_full(make_store, folder, monkey
     assert caught.value.code == "store_full"
     assert not any(is_kept(store, each) for each in old)
     assert scans_on_disk(folder) == []
+
+
+def test_the_scan_beside_which_another_is_put_stays(make_store, folder):
+    store = make_store(max_scans=2)
+    first, second = (store.put(make_scan(seed), OWNER) for seed in range(2))
+    grow_old(folder / scan_name(first, OWNER), 60)
+    third = store.put(make_scan(2), OWNER, beside=first)
+    assert [is_kept(store, token) for token in (first, second, third)] == [True, False, True]
+
+
+def test_where_only_the_scan_beside_could_go_there_is_no_room(make_store):
+    store = make_store(max_scans=1)
+    first = store.put(make_scan(), OWNER)
+    with pytest.raises(UserError) as caught:
+        store.put(make_scan(1), OWNER, beside=first)
+    assert caught.value.code == "store_full"
+    assert is_kept(store, first)

@@ -146,3 +146,9 @@ def test_what_a_scan_says_is_changed_and_its_notes_go(store):
     for owner in ("another", ""):
         with pytest.raises(UserError, match="no longer kept"):
             store.change(token, owner, scan)
+
+
+def test_a_note_is_replaced_by_what_is_made_of_it(store, token):
+    assert store.update(token, OWNER, "count", lambda value: (value or 0) + 1) == 1
+    assert store.update(token, OWNER, "count", lambda value: (value or 0) + 1) == 2
+    assert store.read(token, OWNER, "count") == 2

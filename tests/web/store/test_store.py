@@ -44,7 +44,7 @@ def test_a_scan_comes_back_bit_by_bit(store, dtype):
     assert got.slices.shape == scan.slices.shape
     assert got.slices.tobytes() == scan.slices.tobytes()
     for field in dataclasses.fields(Scan):
-        if field.name != "slices":
+        if field.name not in ("slices", "day"):  # see test_days
             assert getattr(got, field.name) == getattr(scan, field.name)
             assert type(getattr(got, field.name)) is type(getattr(scan, field.name))
 

@@ -1,0 +1,198 @@
+"""What is kept of a comparison of two scans: plain values, from which pages and reports follow."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+from models.imaging.scan import Notice, Roi, Scan
+from models.inference.comparison.alignment import Alignment, Reason
+from models.inference.finding import FindingSummary
+
+Which = Literal["before", "now"]
+OTHER: dict[Which, Which] = {"before": "now", "now": "before"}
+COARSER = 1.5  # times as thick slices, or as wide pixels: worth a word
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One nodule in both scans, or in one that was looked for in the other.
+
+    Attributes
+    ----------
+    before, now : int or None
+        Its finding on the earlier and on the later scan, by its index; None where none was found.
+    source : str
+        Who found the second of the two: ``found`` by the app, or ``clicked``.
+    expected : Roi, optional
+        Where the alignment expects it on the scan that lacks it, or on which it was found second.
+    distance_mm : float, optional
+        From there to what was found.
+    """
+
+    before: int | None
+    now: int | None
+    source: Literal["found", "clicked"]
+    expected: Roi | None = None
+    distance_mm: float | None = None
+
+    def of(self, which: Which) -> int | None:
+        """The finding on that scan."""
+        return self.before if which == "before" else self.now
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether both scans show it."""
+        return self.before is not None and self.now is not None
+
+
+@dataclass(frozen=True)
+class Link:
+    """That another scan was added to one, and what is known of the two.
+
+    Attributes
+    ----------
+    other : str
+        Token of the scan that was added.
+    is_earlier : bool
+        Whether that is the earlier one.
+    days : int or None
+        From one to the other; None where that is not known.
+    are_days_typed : bool
+        Whether a person gave them, and not the two studies' dates.
+    alignment : Alignment or None
+        None where the two cannot be aligned, and then the `reason`.
+    notices : tuple of Notice
+    pairs : tuple of Pair
+    """
+
+    other: str
+    is_earlier: bool
+    days: int | None = None
+    are_days_typed: bool = False
+    alignment: Alignment | None = None
+    reason: Reason | None = None
+    notices: tuple[Notice, ...] = ()
+    pairs: tuple[Pair, ...] = ()
+
+    def with_pair(self, pair: Pair) -> Self:
+        """With a pair in place of those of its findings; what that leaves over is not paired."""
+        return replace(self, pairs=(*self._others(pair), pair))
+
+    def without_pair(self, pair: Pair) -> Self:
+        """Without a pair of these findings."""
+        return replace(self, pairs=tuple(self._others(pair)))
+
+    def _others(self, pair: Pair) -> Iterator[Pair]:
+        for each in self.pairs:
+            shared = (
+                each.now is not None and each.now == pair.now,
+                each.before is not None and each.before == pair.before,
+            )
+            if not any(shared):
+                yield each
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two scans: its token, itself, and its findings."""
+
+    token: str
+    scan: Scan
+    findings: tuple[FindingSummary, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two scans of one browser; ``token`` is that of the one that the other was added to."""
+
+    token: str
+    link: Link
+    before: Side
+    now: Side
+
+    def side(self, which: Which) -> Side:
+        """The earlier or the later scan."""
+        return self.before if which == "before" else self.now
+
+    def pair_of(self, which: Which, index: int) -> Pair | None:
+        """The pair that a finding is in."""
+        return next((pair for pair in self.link.pairs if pair.of(which) == index), None)
+
+
+def notices_on(
+    before: Scan, now: Scan, alignment: Alignment | None, reason: Reason | None
+) -> tuple[Notice, ...]:
+    """What to know of two scans that are compared."""
+    found = (
+        _fit(alignment),
+        _not_aligned(reason),
+        _one_study(before, now),
+        _coarser(before, now),
+        _grey(before, now),
+        _contrast(before, now),
+    )
+    return tuple(notice for notice in found if notice is not None)
+
+
+def _fit(alignment: Alignment | None) -> Notice | None:
+    if alignment is None or alignment.fits:
+        return None
+    message = (
+        f"The two scans fit each other badly: aligned, their lungs overlap by {100 * alignment.lungs:.0f} %, "
+        "and vessels and bones do not coincide as those of one patient do. Make sure that both are of the "
+        "same patient. If they are, much has changed, and what is found in the other may be another nodule."
+    )
+    return Notice("other_patient", message)
+
+
+def _not_aligned(reason: Reason | None) -> Notice | None:
+    why = {
+        "no_spacing": "the size of a pixel is not known in one of them; add it again with its spacing",
+        "no_positions": "one of them is a single slice, or does not say where its slices lie",
+        "no_lungs": "no lungs were recognised in one of them",
+    }
+    if reason is None:
+        return None
+    return Notice("not_aligned", f"The scans could not be aligned: {why[reason]}. Click the nodule in both.")
+
+
+def _one_study(before: Scan, now: Scan) -> Notice | None:
+    if not before.references or not now.references:
+        return None
+    if before.references[0].study_uid != now.references[0].study_uid:
+        return None
+    message = "Both series belong to one study: differences between them are no growth."
+    return Notice("one_study", message)
+
+
+def _coarser(before: Scan, now: Scan) -> Notice | None:
+    steps = [scan.slice_spacing_mm for scan in (before, now)]
+    pixels = [max(scan.spacing_mm) for scan in (before, now)]
+    first, second = steps
+    if first and second and max(first, second) > COARSER * min(first, second):
+        what = f"The slices lie {first:.1f} mm apart in the earlier scan and {second:.1f} mm in the later one"
+    elif before.spacing_assumed or now.spacing_assumed:
+        return None
+    elif max(pixels) > COARSER * min(pixels):
+        what = (
+            f"A pixel is {pixels[0]:.2f} mm wide in the earlier scan and {pixels[1]:.2f} mm in the later one"
+        )
+    else:
+        return None
+    message = f"{what}: a difference in size may come from that, above all of small nodules."
+    return Notice("other_spacing", message)
+
+
+def _grey(before: Scan, now: Scan) -> Notice | None:
+    if before.is_hu == now.is_hu:
+        return None
+    return Notice("not_hu", "Only one of the two scans is in Hounsfield units: outlines may differ by that.")
+
+
+def _contrast(before: Scan, now: Scan) -> Notice | None:
+    if before.contrast is None or now.contrast is None or before.contrast == now.contrast:
+        return None
+    which = "later" if now.contrast else "earlier"
+    return Notice(
+        "contrast", f"Contrast agent was given in the {which} scan only: a nodule may look larger by it."
+    )
