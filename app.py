@@ -99,7 +99,7 @@ def create_app(config: dict[str, Any] | None = None) -> Application:
     app.answers = Answers(app.store, app.registry, app.queue)
     app.comparisons = Comparisons(app.store, app.answers, app.registry, app.queue)
     app.maps = SaliencyMaps(app.store, app.registry, app.queue)
-    app.searches = Searches(app.store, lambda: app.registry.localiser, app.metrics.searches.track_inprogress)
+    app.searches = Searches(app.store, lambda: app.registry.finder, app.metrics.searches.track_inprogress)
     if not is_command():
         app.metrics.describe(__version__, app.registry, app.config["QUEUE"])
     for add in (

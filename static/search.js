@@ -24,6 +24,7 @@ async function refresh() {
 
 export function watchSearch(address, first, changed) {
   let state = first.state;
+  let shown = first.candidates.length;
 
   async function look(options, path = "/search") {
     let now;
@@ -34,10 +35,11 @@ export function watchSearch(address, first, changed) {
       return;
     }
     if (now.error) return;
-    if (now.state !== state) {
+    if (now.state !== state || now.candidates.length !== shown) {
       state = now.state;
+      shown = now.candidates.length;
       const sentence = await refresh();
-      changed(now.candidates, now.candidates.length ? words("suggestions", { n: now.candidates.length }) : sentence);
+      changed(now.candidates, now.candidates.length ? words("suggestions", { n: now.candidates.length }) : sentence, state === "done");
     } else if (state === "running") {
       document.getElementById("search-done").textContent = now.done;
       document.getElementById("search-total").textContent = now.total;

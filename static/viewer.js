@@ -546,18 +546,14 @@ function checkMark(event) {
   stage.element.scrollIntoView({ block: "nearest" });
 }
 
-function searchChanged(found, sentence) {
+function searchChanged(found, sentence, isDone) {
   candidates = found;
   drawTicks();
   offerSteps();
   say(sentence);
-  if (candidates.length && !state.mark && !state.touched) {
-    goTo(candidates[0].slice);
-    mark({ row: candidates[0].row, col: candidates[0].col, slice: candidates[0].slice });
-  } else {
-    sayMark();
-    drawMarks();
-  }
+  if (isDone && candidates.length && !state.mark && !state.touched) goTo(candidates[0].slice);
+  sayMark();
+  drawMarks();
 }
 
 function start() {

@@ -29,6 +29,7 @@ STAGES = {  # a stage of training: the stages it may import besides itself
     "classifier": {"data", "evaluation"},
     "localiser": {"data", "evaluation", "classifier", "publish"},
     "recognition": {"data", "evaluation", "classifier", "localiser"},
+    "finder": {"data", "evaluation", "classifier", "localiser", "recognition"},
     "saliency": {"data", "evaluation", "localiser"},
     "ct_check": {"data", "evaluation"},
     "cases": {"data", "evaluation", "publish", "ct_check", "localiser"},

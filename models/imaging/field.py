@@ -4,7 +4,7 @@ A field of a slice on a grid of fixed spacing in mm, in a fixed window of HU; it
 the slice below, the slice and the slice above. Pictures are brought to HU first (`models.imaging.grey`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -21,7 +21,7 @@ Box = tuple[float, float, float, float]  # edges (top, left, bottom, right) in p
 
 @dataclass(frozen=True)
 class Grid:
-    """A grid of `GRID_MM` over a part of a slice.
+    """A grid over a part of a slice.
 
     Attributes
     ----------
@@ -31,12 +31,15 @@ class Grid:
         Rows and columns.
     spacing_mm
         Of the file's pixels.
+    pixel_mm
+        Of the grid's own.
     """
 
     top: float
     left: float
     size: tuple[int, int]
     spacing_mm: tuple[float, float]
+    pixel_mm: float = GRID_MM
 
     @classmethod
     def around(cls, row: float, col: float, n: int, spacing_mm: tuple[float, float]) -> "Grid":
@@ -47,33 +50,40 @@ class Grid:
         return cls(top, left, (n, n), spacing_mm)
 
     @classmethod
-    def over(cls, box: Box, multiple: int, spacing_mm: tuple[float, float]) -> "Grid":
+    def over(
+        cls, box: Box, multiple: int, spacing_mm: tuple[float, float], pixel_mm: float = GRID_MM
+    ) -> "Grid":
         """The smallest grid over a box (top, left, bottom, right) whose size is a multiple."""
         top, left, bottom, right = box
         rows, cols = (
-            int(np.ceil(length * spacing / GRID_MM / multiple)) * multiple
+            int(np.ceil(length * spacing / pixel_mm / multiple)) * multiple
             for length, spacing in zip((bottom - top, right - left), spacing_mm, strict=True)
         )
-        return cls(top, left, (rows, cols), spacing_mm)
+        return cls(top, left, (rows, cols), spacing_mm, pixel_mm)
+
+    def reduced(self, times: int) -> "Grid":
+        """The same part of the slice with pixels so many times as large; they must divide the size."""
+        rows, cols = (n // times for n in self.size)
+        return replace(self, size=(rows, cols), pixel_mm=self.pixel_mm * times)
 
     @property
     def box(self) -> Box:
         """Edges (top, left, bottom, right) in the file's pixels."""
-        rows, cols = (n * GRID_MM / s for n, s in zip(self.size, self.spacing_mm, strict=True))
+        rows, cols = (n * self.pixel_mm / s for n, s in zip(self.size, self.spacing_mm, strict=True))
         return self.top, self.left, self.top + rows, self.left + cols
 
     def to_file(self, row: Coordinate, col: Coordinate) -> tuple[Coordinate, Coordinate]:
         """A location of the grid (or arrays of them) in the file's pixels."""
         return (
-            (row + 0.5) * GRID_MM / self.spacing_mm[0] + self.top - 0.5,
-            (col + 0.5) * GRID_MM / self.spacing_mm[1] + self.left - 0.5,
+            (row + 0.5) * self.pixel_mm / self.spacing_mm[0] + self.top - 0.5,
+            (col + 0.5) * self.pixel_mm / self.spacing_mm[1] + self.left - 0.5,
         )
 
     def from_file(self, row: Coordinate, col: Coordinate) -> tuple[Coordinate, Coordinate]:
         """A location of the file (or arrays of them) in the grid's pixels."""
         return (
-            (row + 0.5 - self.top) * self.spacing_mm[0] / GRID_MM - 0.5,
-            (col + 0.5 - self.left) * self.spacing_mm[1] / GRID_MM - 0.5,
+            (row + 0.5 - self.top) * self.spacing_mm[0] / self.pixel_mm - 0.5,
+            (col + 0.5 - self.left) * self.spacing_mm[1] / self.pixel_mm - 0.5,
         )
 
 

@@ -18,6 +18,7 @@ from models.errors import UserError
 from models.imaging.patch import PATCH
 from models.imaging.scan import Roi, Scan
 from models.inference.calibration import Abstention, Calibration, consensus_score
+from models.inference.detection.finder import JUDGE, Finder
 from models.inference.detection.localiser import Localiser
 from models.inference.detection.recognition import Recogniser
 from models.inference.optional_parts import MAY_BE_ABSENT, PARTS
@@ -105,7 +106,7 @@ class ModelRegistry:
     def load(self) -> None:
         """Load the five, and look whether the weights of the other networks are there; waits for it."""
         self._runner  # noqa: B018 - made when it is asked for
-        for name in ("localiser", "recognition"):
+        for name in ("localiser", "finder", "recognition"):
             if name not in vars(self):
                 self._part(name, partial(self._checked, name))
 
@@ -115,7 +116,7 @@ class ModelRegistry:
 
     def _prepare_rest(self) -> None:
         with building():
-            self.localiser, self.recogniser  # noqa: B018 - made when they are asked for
+            self.localiser, self.recogniser, self.finder  # noqa: B018 - made when they are asked for
             self._runner.prepare_evidence()
         settle()
 
@@ -143,9 +144,15 @@ class ModelRegistry:
 
     @once
     def localiser(self) -> Localiser | None:
-        """Finds and outlines nodules; None where its weights cannot be used."""
+        """Outlines nodules; None where its weights cannot be used."""
         self._tensorflow  # noqa: B018 - has to be told first
         return self._part("localiser", partial(Localiser, self.folder))
+
+    @once
+    def finder(self) -> Finder | None:
+        """Looks for nodules; None where its weights cannot be used."""
+        self._tensorflow  # noqa: B018 - has to be told first
+        return self._part("finder", partial(Finder, self.folder))
 
     @once
     def recogniser(self) -> Recogniser | None:
@@ -198,11 +205,18 @@ class ModelRegistry:
 
     def _checked(self, key: str, report: dict[str, Any]) -> None:
         read_checked(self.folder / f"{key}.weights.h5", report)
+        if key == "finder":
+            read_checked(self.folder / f"{JUDGE}.weights.h5", {"sha256": report["judge_sha256"]})
 
     @property
     def localiser_report(self) -> dict[str, Any]:
         """What ``localiser.json`` says; empty where there is no localiser."""
         return self.localiser.report if self.localiser is not None else {}
+
+    @property
+    def finder_report(self) -> dict[str, Any]:
+        """What ``finder.json`` says; empty where there is no finder."""
+        return self.finder.report if self.finder is not None else {}
 
     @property
     def recognition_report(self) -> dict[str, Any]:

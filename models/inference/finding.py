@@ -9,6 +9,7 @@ from models.clinical.growth import Growth
 from models.clinical.mass import is_mass
 from models.imaging.patch import PATCH
 from models.imaging.scan import Notice, Reference, Roi, Scan
+from models.inference.detection.candidates import Candidate
 from models.inference.reading import Reading
 from models.inference.reliability import Reliability
 from models.inference.saliency.saliency import Saliency
@@ -104,6 +105,8 @@ class Finding:
         Of the model in front; None where it was not computed.
     earlier : Earlier, optional
         What it was on an earlier scan; None where none is compared.
+    candidates : tuple of Candidate
+        All that the search found, where nobody said where to look: the first is the one that was read.
     size_errors : SizeErrors, optional
         How far sizes are off at this size; None where that is not known.
     """
@@ -123,6 +126,7 @@ class Finding:
     saliency: Saliency | None = None
     earlier: Earlier | None = None
     size_errors: SizeErrors | None = None
+    candidates: tuple[Candidate, ...] = ()
 
     @property
     def volume_mm3(self) -> float | None:

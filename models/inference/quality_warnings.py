@@ -54,6 +54,8 @@ ORDER = (  # first what may void the answer, then what blurs a part of it, last 
     "no_identifiers",
     "left_out",
     "reduced_pages",
+    "series_chosen",
+    *("not_aligned", "other_patient", "other_spacing", "one_study", "order_by_dates", "same_date"),  # of two
 )
 
 

@@ -74,23 +74,6 @@ class ModelReport(ConsensusReport, kw_only=True):
     sha256: Checksum
 
 
-class CandidateThresholds(Struct):
-    """Least scores of candidates, see `models.inference.detection.localiser.Localiser`."""
-
-    whole: Share
-    part: Share
-
-
-class DetectionResults(Struct):
-    """How often a nodule is found."""
-
-    top_1: Figure = UNSET
-    top_3: Figure = UNSET
-    top_1_interval: Pair | None | UnsetType = UNSET
-    top_3_interval: Pair | None | UnsetType = UNSET
-    false_positives: Figure = UNSET
-
-
 class SizeError(Struct):
     """How far a size is off."""
 
@@ -115,8 +98,6 @@ class LocaliserResults(OutlineResults, kw_only=True):
 
     nodules: Counted = UNSET
     patients: Counted = UNSET
-    part: DetectionResults | None | UnsetType = UNSET
-    whole: DetectionResults | None | UnsetType = UNSET
     readers: OutlineResults | None | UnsetType = UNSET
 
 
@@ -124,9 +105,82 @@ class LocaliserReport(Struct):
     """``localiser.json``."""
 
     sha256: Checksum
-    thresholds: CandidateThresholds
     filters: Filters | UnsetType = UNSET
     measured: dict[Name, LocaliserResults] | UnsetType = UNSET
+
+
+class FinderThresholds(Struct):
+    """Least probability of a candidate, see `models.inference.detection.finder.Finder`."""
+
+    series: Share
+    picture: Share
+
+
+class FinderCalibration(Struct):
+    """Coefficients of `models.inference.detection.finder.probability`."""
+
+    intercept: Number
+    finder: Number
+    judge: Number
+    log_diameter: Number
+    long: Number
+    ends: Number
+
+
+class FrocPoint(Struct):
+    """Nodules found with so many false marks a scan."""
+
+    false_marks: Number
+    found: Count
+    low: Share
+    high: Share
+
+
+class FoundOfSize(Struct):
+    """Nodules of a size, and how many of them are found at the shipped threshold."""
+
+    size_mm: Pair
+    nodules: Count
+    found: Count
+
+
+class FinderInSeries(Struct):
+    """What was measured on whole series of patients who trained nothing."""
+
+    scans: Count
+    healthy: Count
+    nodules: Count
+    found: Count
+    false_marks: Count
+    false_marks_healthy: Count
+    froc: list[FrocPoint]
+    sizes: list[FoundOfSize]
+
+
+class MarkedPictures(Struct):
+    """How many single pictures of a kind have a mark, and the exact 95 % interval of the share."""
+
+    n: Count
+    marked: Count
+    low: Share
+    high: Share
+
+
+class FinderResults(Struct):
+    """What was measured of the finder."""
+
+    series: FinderInSeries | UnsetType = UNSET
+    pictures: dict[Literal["normal", "malignant"], MarkedPictures] | UnsetType = UNSET
+
+
+class FinderReport(Struct):
+    """``finder.json``."""
+
+    sha256: Checksum
+    judge_sha256: Checksum
+    thresholds: FinderThresholds
+    calibration: dict[Literal["series", "picture"], FinderCalibration]
+    measured: FinderResults | UnsetType = UNSET
 
 
 class SizeAgreement(Struct):

@@ -220,6 +220,18 @@ class Characteristics(Exact):
     subtlety: Annotated[float, on_scale("subtlety")] | None
 
 
+class Candidate(Exact):
+    """A location that the search found, in pixels of the uploaded image from the top left."""
+
+    row: Annotated[Coordinate, about(FIRST_PIXEL)]
+    col: Annotated[Coordinate, about(FIRST_PIXEL)]
+    slice: Annotated[Count, about("0-based, feet to head; in a stack of pictures in their order.")]
+    score: Annotated[Share, about("Calibrated probability that a radiologist would mark it as a nodule.")]
+    diameter_mm: Annotated[
+        AtLeastZero | None, about("Of a disc as large as it seems; null where the spacing is not known.")
+    ]
+
+
 class Finding(Exact):
     """The answer on one nodule."""
 
@@ -250,6 +262,10 @@ class Finding(Exact):
     similar: Annotated[Similar | None, about("Null where that cannot be told.")]
     reliability: Annotated[
         Reliability | None, about("Null where the size is not known, and without a nodule.")
+    ]
+    candidates: Annotated[
+        list[Candidate],
+        about("All that the search found, the most probable first, which was read; empty with a location."),
     ]
 
 
@@ -324,6 +340,7 @@ class Models(Exact):
     ]
     evaluation: SharedEvaluation
     localiser: Report
+    finder: Report
     recognition: Report
     disclaimer: Annotated[str, about("To be shown with the figures.")]
 
@@ -381,6 +398,16 @@ def answer_of(finding: InferredFinding) -> Finding:
         version=Version(__version__, finding.reading.weights),
         similar=_similar(finding.reading.similar_cases),
         reliability=_reliability(finding.reliability),
+        candidates=[
+            Candidate(
+                round(one.row, 1),
+                round(one.col, 1),
+                one.slice,
+                round(one.probability, 3),
+                _tenths(one.diameter_mm),
+            )
+            for one in finding.candidates
+        ],
     )
 
 

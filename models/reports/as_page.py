@@ -57,12 +57,13 @@ class Ring:
 
 
 def first_view(scan: Scan, candidates: Sequence[Candidate], model: str) -> View:
-    """What a viewer shows at first: the best candidate, marked, or else the middle slice."""
+    """What a viewer shows at first: the slice of the most probable candidate, or else the middle one.
+
+    Nothing is marked: which nodule is meant is for the reader to say.
+    """
     level, width = WINDOWS["lung"] if scan.is_hu else (None, None)
-    if not candidates:
-        return View(len(scan.slices) // 2, level, width, model)
-    best = candidates[0]
-    return View(best.slice, level, width, model, best.row, best.col, best.slice)
+    index = candidates[0].slice if candidates else len(scan.slices) // 2
+    return View(index, level, width, model)
 
 
 def viewer_page(

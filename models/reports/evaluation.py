@@ -1,10 +1,12 @@
 """Tables of what was measured, for the page of the models and for the model cards.
 
-Of ``evaluation.json`` (`evaluation`, which may be empty) and of the reports of localiser and recognition.
+Of ``evaluation.json`` (`evaluation`, which may be empty), and of the reports of localiser, finder and
+recognition.
 `titles` names the models to show, by key. A table of which nothing was measured is None.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from models.inference.classifier import CONSENSUS
 from models.reports.tables import (
@@ -21,15 +23,12 @@ from models.reports.tables import (
     share_interval,
 )
 
+MASS_MM = 1000.0  # the end of sizes that have none
 FEW = 10  # benign or malignant nodules, below which the figures of a subgroup are flagged
 THRESHOLDS = {"balanced": "threshold", "high_sensitivity": "high_sensitivity_threshold"}
 LOCALISER = (
     "group",
     "nodules",
-    "top_1",
-    "top_3",
-    "strict",
-    "false_positives",
     "dice",
     "dice_readers",
     "diameter",
@@ -195,12 +194,68 @@ def robustness(evaluation: Report) -> Table | None:
 
 
 def localiser_table(report: Report) -> Table | None:
-    """How well nodules are found and outlined, from ``localiser.json``."""
+    """How well nodules are outlined, from ``localiser.json``."""
     groups = part(report, "measured")
     if not groups:
         return None
     rows = tuple(Row(name[0].upper() + name[1:], _localiser_cells(result)) for name, result in groups.items())
     return Table("localiser", LOCALISER, rows)
+
+
+def froc_table(report: Report) -> Table | None:
+    """How many nodules of whole scans are found at how many false marks, from ``finder.json``."""
+    measured = part(report, "measured", "series")
+    if not measured:
+        return None
+    all_of_them = measured["nodules"]
+    rows = [
+        Row(f"{point['false_marks']:g}", _found(point, all_of_them), group="froc")
+        for point in measured["froc"]
+    ]
+    for size in measured["sizes"]:
+        low, high = size["size_mm"]
+        name = f"{low:g} to {high:g} mm" if high < MASS_MM else f"≥ {low:g} mm"
+        rows.append(
+            Row(name, (Cell("some_of", (size["found"], size["nodules"])), EMPTY), group="found_by_size")
+        )
+    return Table("froc", ("false_marks", "found", "sensitivity"), tuple(rows), measured)
+
+
+def _found(point: Report, nodules: int) -> tuple[Cell, Cell]:
+    share = point["found"] / nodules if nodules else None
+    return Cell("some_of", (point["found"], nodules)), Cell(
+        "share_interval", (share, point["low"], point["high"])
+    )
+
+
+def marked_pictures(report: Report) -> dict[str, Any] | None:
+    """How many single pictures of healthy people and of patients have a mark, from ``finder.json``."""
+    return part(report, "measured", "pictures") or None
+
+
+def sizes_table(report: Report) -> Table | None:
+    """How far long axis and volume are off, by size and texture, from ``volumes.json``."""
+    if not report:
+        return None
+    rows = [Row("all_nodules", _size_cells(report["all"]))]
+    for row in report["sizes"]:
+        low, high = row["size_mm"]
+        name = f"{low:g} to {high:g} mm" if high else f"≥ {low:g} mm"
+        rows.append(Row(name, _size_cells(row), group="by_diameter"))
+    rows += [Row(row["texture"], _size_cells(row), group="by_texture") for row in report["textures"]]
+    columns = ("group", "nodules", "long_axis", "long_axis_readers", "volume", "volume_readers")
+    return Table("sizes", columns, tuple(rows), {"unseen": report["unseen"], **report["all"]["clicks"]})
+
+
+def _size_cells(row: Report) -> tuple[Cell, ...]:
+    ours, theirs = part(row, "errors"), part(row, "readers")
+    return (
+        count(row["nodules"]),
+        number(part(ours, "long_axis_mm").get("median"), 2),
+        number(part(theirs, "long_axis_mm").get("median"), 2),
+        percent(part(ours, "volume_mm3").get("median")),
+        percent(part(theirs, "volume_mm3").get("median")),
+    )
 
 
 def recognition_table(report: Report) -> Table | None:
@@ -220,15 +275,10 @@ def _refused(row: Report) -> tuple[Cell, Cell]:
 
 
 def _localiser_cells(result: Report) -> tuple[Cell, ...]:
-    found, strict = part(result, "part"), part(result, "whole")
     error, readers = part(result, "diameter_error_mm"), part(result, "readers")
     theirs = part(readers, "diameter_error_mm")
     return (
         Cell("count_of", (result.get("nodules"), result.get("patients"))),
-        _with_interval(found, "top_1"),
-        _with_interval(found, "top_3"),
-        percent(strict.get("top_1")),
-        Cell("strict", (found.get("false_positives"), strict.get("false_positives"))),
         number(result.get("dice")),
         number(readers.get("dice")),
         number(error.get("median"), 2),
@@ -236,10 +286,6 @@ def _localiser_cells(result: Report) -> tuple[Cell, ...]:
         Cell("median_and_limits", (theirs.get("median"), *_limits(theirs))),
         number(part(result, "long_axis_error_mm").get("median"), 2),
     )
-
-
-def _with_interval(result: Report, name: str) -> Cell:
-    return Cell("share_interval", (result.get(name), *(result.get(f"{name}_interval") or (None, None))))
 
 
 def _limits(result: Report) -> tuple[float | None, ...]:

@@ -9,7 +9,16 @@ from models.inference.finding import DISCLAIMER
 from models.inference.pipeline import MODEL_KEYS, citation_of, title_of
 from models.networks.registry import ARCHITECTURES
 from models.reports.as_json import Model, ModelRow, Models, SharedEvaluation
-from models.reports.evaluation import auc_of, by_size, localiser_table, recognition_table, tables_of
+from models.reports.evaluation import (
+    auc_of,
+    by_size,
+    froc_table,
+    localiser_table,
+    marked_pictures,
+    recognition_table,
+    sizes_table,
+    tables_of,
+)
 from models.reports.facts import cases, descriptors, figure_facts, in_short, nodules_measured, saliency
 
 
@@ -37,6 +46,9 @@ def models_for_page(registry: ModelRegistry) -> dict[str, Any]:
         "measured": nodules_measured(registry.reports, registry.evaluation),
         "figure_facts": figure_facts(registry.evaluation),
         "localiser": localiser_table(registry.localiser_report),
+        "sizes": sizes_table(registry.size_report),
+        "froc": froc_table(registry.finder_report),
+        "pictures": marked_pictures(registry.finder_report),
         "recognition": recognition_table(registry.recognition_report),
         "descriptors": descriptors(registry.evaluation),
         "saliency": saliency(registry.saliency_report),
@@ -60,6 +72,7 @@ def models_as_json(registry: ModelRegistry) -> dict[str, Any]:
         models=models,
         evaluation=shared,
         localiser=registry.localiser_report or None,
+        finder=registry.finder_report or None,
         recognition=registry.recognition_report or None,
         disclaimer=DISCLAIMER,
     )

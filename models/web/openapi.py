@@ -101,6 +101,7 @@ EXAMPLE = as_json.Finding(  # made up
         size_mm=[10, 15],
         same_verdict=as_json.SameVerdict(38, 29, 0.6, 0.89),
     ),
+    candidates=[],
 )
 
 

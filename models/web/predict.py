@@ -1,6 +1,7 @@
 """From an upload to its finding, for both faces and the command line."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
@@ -95,8 +96,9 @@ def asked_model() -> str:
 
 def answer(upload: Upload) -> Finding:
     """The finding of a scan that is not kept; where no location is given, at the most suspicious one."""
-    roi = find_location(upload.scan, current_app.registry.localiser, *upload.location)
-    return current_app.answers.once(upload.scan, roi, upload.model, upload.anyway)
+    roi, candidates = find_location(upload.scan, current_app.registry.finder, *upload.location)
+    finding = current_app.answers.once(upload.scan, roi, upload.model, upload.anyway)
+    return replace(finding, candidates=candidates)
 
 
 def decoder_of(settings: Mapping[str, Any], weights: Path) -> Decoder:

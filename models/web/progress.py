@@ -16,7 +16,7 @@ import msgspec
 from models.errors import UserError
 from models.imaging.scan import Scan
 from models.inference.detection.candidates import Candidate, SearchState, State
-from models.inference.detection.localiser import Localiser
+from models.inference.detection.finder import Finder
 from models.inference.detection.search import Cancelled, search
 from models.web.store import ScanStore
 from models.web.store.keys import CANCEL
@@ -55,8 +55,8 @@ class Searches:
     Parameters
     ----------
     store : ScanStore
-    localiser : callable
-        Gives the `Localiser`, or None: then every search is ``unavailable``.
+    finder : callable
+        Gives the `Finder`, or None: then every search is ``unavailable``.
     counted : callable
         Makes a context manager that is entered while a search runs.
     """
@@ -64,22 +64,22 @@ class Searches:
     def __init__(
         self,
         store: ScanStore,
-        localiser: Callable[[], Localiser | None],
+        finder: Callable[[], Finder | None],
         counted: Callable[[], AbstractContextManager] = nullcontext,
     ):
-        self._store, self._localiser, self._counted = store, localiser, counted
+        self._store, self._finder, self._counted = store, finder, counted
         self._slots = threading.BoundedSemaphore(AT_ONCE)
 
     def start(self, token: str, owner: str) -> threading.Thread | None:
         """Search a scan in a thread of its own, unless that is being done or was; the thread, or None."""
         scan = self._store.get(token, owner)
-        localiser = self._localiser()
-        if localiser is None or self.state(token, owner).state in ("queued", "running", "done"):
+        finder = self._finder()
+        if finder is None or self.state(token, owner).state in ("queued", "running", "done"):
             return None
         run = _Run(self._store, token, owner, secrets.token_hex(8), len(scan.slices))
         has_slot = self._slots.acquire(blocking=False)
         run.say("running" if has_slot else "queued")
-        thread = threading.Thread(target=self._search, args=(run, scan, localiser, has_slot), daemon=True)
+        thread = threading.Thread(target=self._search, args=(run, scan, finder, has_slot), daemon=True)
         thread.start()
         return thread
 
@@ -87,7 +87,7 @@ class Searches:
         """How far a scan's search is."""
         note = self._note(token, owner)
         if note is None:
-            return SearchState("unavailable" if self._localiser() is None else "none")
+            return SearchState("unavailable" if self._finder() is None else "none")
         if note.search.state in ("queued", "running"):
             if note.run in self._store.read(token, owner, CANCEL, []):
                 return replace(note.search, state="cancelled")
@@ -103,16 +103,16 @@ class Searches:
         if note := self._note(token, owner):
             self._store.append(token, owner, CANCEL, note.run)
 
-    def _search(self, run: "_Run", scan: Scan, localiser: Localiser, has_slot: bool) -> None:
+    def _search(self, run: "_Run", scan: Scan, finder: Finder, has_slot: bool) -> None:
         try:
             while not has_slot:
                 has_slot = self._slots.acquire(timeout=BEAT_SECONDS)
-                run.progress(0, run.total, state="queued")
+                run.progress(0, run.total, (), "queued")
                 if run.cancelled():
                     return
             with self._counted():
-                found = search(scan, localiser, progress=run.progress, cancelled=run.cancelled)
-            run.say("done", run.total, tuple(map(_as_in_forms, found)))
+                found = search(scan, finder, progress=run.progress, cancelled=run.cancelled)
+            run.say("done", run.total, found)
         except Cancelled:
             pass  # whoever cancelled it has left a note
         except Exception as error:
@@ -134,13 +134,16 @@ class _Run:
         self._is_cancelled = False
 
     def say(self, state: State, done: int = 0, candidates: tuple[Candidate, ...] = ()) -> None:
+        candidates = tuple(map(_as_in_forms, candidates))
         note = _Note(self._name, time.time(), SearchState(state, done, self.total, candidates))
         self._store.write(*self._scan, "search", msgspec.to_builtins(note))
 
-    def progress(self, done: int, total: int, state: State = "running") -> None:
+    def progress(
+        self, done: int, total: int, candidates: tuple[Candidate, ...], state: State = "running"
+    ) -> None:
         if time.monotonic() - self._said > BEAT_SECONDS and not self.cancelled():
             self._said, self.total = time.monotonic(), total
-            self.say(state, done)
+            self.say(state, done, candidates)
 
     def cancelled(self) -> bool:
         """Whether someone cancelled it, or the scan is gone."""

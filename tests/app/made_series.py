@@ -1,4 +1,4 @@
-"""A made CT series, and a stand-in for the network that finds nodules: it takes bright spots for them."""
+"""A made CT series, and a stand-in for the networks that find and outline nodules, which are bright spots."""
 
 import io
 import zipfile
@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 
 from models.imaging.scan import Scan
+from models.inference.detection.candidates import best_of
 from models.inference.detection.localiser import Localiser
 from tests.ingest.dicom_files import LUNG, NODULE, chest_slice, ellipse, make_ct
 
@@ -64,17 +65,25 @@ class BrightSpots(Localiser):
     """The localiser with, in place of the network, a rule: what is brighter than lung is a nodule."""
 
     def __init__(self):
-        self.report, self.thresholds = {}, {"whole": 0.5, "part": 0.5}
+        self.report, self.thresholds = {}, {"series": 0.5, "picture": 0.5}
 
     def maps(self, fields):
         return (np.asarray(fields)[..., 1] > 0.5).astype(np.float32)
 
+    def map_of(self, field):
+        """As the finder's first network: at half the size."""
+        return self.maps(field[None])[0, ::2, ::2]
+
+    def judged(self, scan, chains, scale=1.0):
+        """As the second network, which here believes the first, unless it is the wall of the chest."""
+        return np.array([float(best_of(chain).diameter_mm < 20) for chain in chains])
+
 
 class WithLocaliser:
-    """A registry with another localiser, or none, that never doubts a place; all else is the real one."""
+    """A registry with another localiser and finder, or none, which never doubts; all else is the real one."""
 
-    def __init__(self, registry, localiser):
-        self._registry, self.localiser = registry, localiser
+    def __init__(self, registry, localiser, finder=None):
+        self._registry, self.localiser, self.finder = registry, localiser, finder or localiser
 
     def recognise(self, scan, roi, shown=None):
         """Cannot be told: what follows from it has tests of its own, `tests.app.test_verdicts`."""

@@ -28,6 +28,7 @@ def test_json_answer_has_every_field_of_the_contract(client, crop_png):
         "version",
         "similar",
         "reliability",
+        "candidates",
     }
     assert body["model"] == "consensus"
     assert [row["key"] for row in body["models"]] == list(ARCHITECTURES)

@@ -111,7 +111,7 @@ def test_a_finding_without_a_model_and_an_outline_is_as_the_document_says(app, d
     """All that may be null is null."""
     body = copy.deepcopy(ANSWER)
     body["models"][0] |= dict.fromkeys(("verdict", "probability", "threshold"))
-    place = ("row", "col", "slice", "source")
+    place = ("row", "col", "slice", "source", "corrected")
     body["nodule"] = {name: body["nodule"][name] if name in place else None for name in body["nodule"]}
     body["characteristics"] = dict.fromkeys(body["characteristics"])
     body["image"] |= {"thickness_mm": None, "slice_spacing_mm": None}
@@ -153,7 +153,10 @@ def test_the_other_answers_are_as_the_document_says(client, document):
         lost={"saliency": "saliency.json is missing."},
         available=lambda key: key not in problems,
         localiser=None,
+        finder=None,
+        finder_report={},
         localiser_report={},
+        size_report={},
         recognition_report={},
         cases=None,
         checksum="0" * 12,

@@ -168,7 +168,8 @@ def test_what_is_noted_of_a_finding_is_no_image(finder, visitor, kept):
 def test_the_result_shows_outline_and_measurements(visitor, kept):
     page = visitor.post(f"{kept()}/findings", data=PLACE | {"model": "alexnet"})
     assert re.search(r'<polygon class="outline" points="[\d., ]+"', page.text)
-    assert re.search(r'id="long-axis">1[34]\.\d mm', page.text)
+    drawn = 2 * 0.02 * 256 * 1.4
+    assert float(re.search(r'id="long-axis">([\d.]+) mm', page.text)[1]) == pytest.approx(drawn, abs=0.8)
     assert re.search(r'id="mean-hu">\d\d HU', page.text)
     assert "an impression" in page.text
 

@@ -73,16 +73,15 @@ def wait_for(client, address, *states, seconds=30):
     return now
 
 
-def test_one_slice_is_answered_with_its_suggestion_marked(finder):
+def test_one_slice_is_answered_with_its_suggestion_which_is_not_chosen_yet(finder):
     client = finder.test_client()
     page = post(client, upload(make_ct(sick_slice(), **SPACING), "a"), url="/predict")
     assert page.status_code == 200
     text = html.unescape(re.sub(r"<[^>]+>", " ", page.text))
-    assert "Suggestion S1 of the app is marked" in text
+    assert "Suggestion S1 of the app is marked" not in text
+    assert "100 % of such marks are nodules" in text
     assert page.text.count('class="ring ring-suggested"') == 1
-    row, col = (
-        float(re.search(rf'name="{name}"[^>]*value="([\d.]+)"', page.text)[1]) for name in ("row", "col")
-    )
+    row, col = (float(re.search(rf'data-{name}="([\d.]+)"', page.text)[1]) for name in ("row", "col"))
     assert (row, col) == pytest.approx(NODULE_AT, abs=1.5)
     address = page.headers["Content-Location"]
     found = client.post(f"{address}/findings", data={"row": row, "col": col, "slice": 0, "model": "alexnet"})
@@ -109,6 +108,9 @@ def test_programs_get_the_best_candidate_of_a_series_or_of_one_of_its_slices(fin
     assert body["nodule"]["source"] == "suggested"
     assert body["nodule"]["slice"] == NODULE_SLICE
     assert (body["nodule"]["row"], body["nodule"]["col"]) == pytest.approx(NODULE_AT, abs=1.5)
+    (first,) = body["candidates"]
+    assert first["slice"] == NODULE_SLICE
+    assert first["score"] == 1
     same = post(client, upload(as_zip(files), "series.zip"), model="alexnet", slice=NODULE_SLICE).json
     assert (same["nodule"]["slice"], same["nodule"]["source"]) == (NODULE_SLICE, "suggested")
     assert (same["nodule"]["row"], same["nodule"]["col"]) == pytest.approx(NODULE_AT, abs=1.5)
@@ -147,7 +149,7 @@ def test_a_search_tells_how_far_it_is_and_then_what_it_found(searching):
     assert 'id="search-cancel"' in client.get(address).text
     done = wait_for(client, address, "done")
     assert [candidate["slice"] for candidate in done["candidates"]] == [NODULE_SLICE]
-    assert set(done["candidates"][0]) == {"row", "col", "slice", "score", "diameter_mm"}
+    assert set(done["candidates"][0]) == {"row", "col", "slice", "probability", "diameter_mm"}
     assert client.post(f"{address}/search", headers={"X-Requested-With": "fetch"}).json == done
 
 

@@ -84,7 +84,7 @@ def test_the_page_says_that_there_is_no_nodule_and_nothing_of_one(refused):
     for id_ in ("probability", "worth", "models-table", "sizes-table", "overlay", "similar", "histogram"):
         assert f'id="{id_}"' not in source
     assert not re.search(r'name="diameter_mm" value="[^"]', source)
-    assert "checked" not in source.partition('id="calculators"')[2]
+    assert "checked" not in source.partition('id="calculators"')[2].partition('id="before-and-now"')[0]
 
 
 def test_the_scores_are_one_link_away_without_another_upload(refused, asked):

@@ -32,7 +32,7 @@ def finder_server(finder):
 def server(app, tmp_path_factory):
     """Address of the application to which every place may be a nodule."""
     registry, store = (
-        WithLocaliser(app.registry, app.registry.localiser),
+        WithLocaliser(app.registry, app.registry.localiser, app.registry.finder),
         tmp_path_factory.mktemp("any") / "store",
     )
     with served(create_app({"REGISTRY": registry, "STORE": store})) as address:

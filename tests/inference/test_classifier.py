@@ -97,9 +97,9 @@ WRONG = (  # rounds of reports, each of which is wrong in another way, and what 
     {
         "alexnet": ('{"threshold": NaN}', "is damaged."),
         CONSENSUS: ({"abstention": {"limit": 2}}, NEEDED),
-        "localiser": (
-            {"thresholds": {"part": 0.05}},
-            "missing required field `whole` - at `$.thresholds`.",
+        "finder": (
+            {"thresholds": {"series": 0.05}},
+            "missing required field `picture` - at `$.thresholds`.",
         ),
         "evaluation": ({"subgroups": [{"name": "small"}]}, NEEDED),
         "cases": ({"measured": {"made": {"vessel": {"value": 0.5}}}}, NEEDED),
@@ -130,7 +130,7 @@ def test_further_entries_and_further_files_do_no_harm(reports):
     (reports / "more.json").write_text("{}")
     write_manifest(reports)
     registry = ModelRegistry(reports)
-    weights = {part: f"{part}.weights.h5 is missing." for part in ("localiser", "recognition")}
+    weights = {part: f"{part}.weights.h5 is missing." for part in ("localiser", "finder", "recognition")}
     assert registry.lost == {"cases": "cases.npz is missing."} | weights
     assert registry.problems == {key: f"{key}.weights.h5 is missing." for key in ARCHITECTURES}
     assert registry.evaluation["nodule"] == {"weight": [1, 2]}

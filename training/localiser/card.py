@@ -13,7 +13,7 @@ from models.imaging.field import GRID_MM, WINDOW_HU
 from models.inference.finding import DISCLAIMER
 from models.reports.evaluation import localiser_table
 from training.arguments import parser_of
-from training.localiser.evaluate import CLICK_MM, WINDOW
+from training.localiser.evaluate import CLICK_MM
 from training.publish.cards import markdown
 
 CARD = Path(__file__).with_name("card.md")
@@ -31,12 +31,9 @@ def card(report: dict) -> str:
         grid_mm=GRID_MM,
         low=f"{WINDOW_HU[0]:.0f}",
         high=f"{WINDOW_HU[1]:.0f}",
-        part=report["thresholds"]["part"],
-        whole=report["thresholds"]["whole"],
         epochs=f"{start.get('epochs', 0)} and {recipe['epochs']}" if start else recipe["epochs"],
         minutes=f"{start.get('minutes', 0) + recipe['minutes']:.0f}",
         who="all patients" if recipe.get("everyone") else "train patients",
-        window=WINDOW,
         click_mm=f"{CLICK_MM:g}",
         table=markdown(localiser_table(report)),
     )

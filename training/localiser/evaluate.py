@@ -15,9 +15,7 @@ from numpy.random import Generator
 
 from models.imaging.patch import adjacent_slices
 from models.imaging.scan import Roi, Scan
-from models.inference.detection.candidates import Candidate
 from models.inference.detection.localiser import Localiser
-from models.inference.detection.search import search
 from models.inference.measurement.outline import contour, within
 from models.inference.measurement.sizes import measure
 from training.arguments import parser_of
@@ -26,7 +24,6 @@ from training.data.splits import side_of
 from training.intervals import bootstrap_by_patient
 from training.localiser.outlining import ERRORS, agreed, agreements, dice, errors_of, readers_errors, sizes_of
 
-WINDOW = 80  # of the crop's 128 pixels a side
 CLICK_MM = 2.0
 LARGE_MM = 6.0
 GROUPS = {
@@ -51,7 +48,6 @@ def measure_nodule(outlines: Outlines, nodule: int, localiser: Localiser, rng: G
         "size_mm": float(outlines.diameter_mm[nodule]),
         "diameter_mm": float(np.mean([size.equivalent_diameter_mm for size in sizes])),
     }
-    row |= _search(outlines, nodule, localiser, truth, rng)
     polygon = _polygon(outlines, nodule, localiser, truth, rng)
     if polygon is None:
         row |= {"dice": 0.0, **dict.fromkeys(ERRORS)}
@@ -79,28 +75,6 @@ def _slice_in_hu(outlines: Outlines, nodule: int) -> Scan:
     return Scan(outlines.slice_hu(_middle(outlines, nodule))[None], (spacing, spacing), False, True)
 
 
-def _search(
-    outlines: Outlines, nodule: int, localiser: Localiser, truth: np.ndarray, rng: Generator
-) -> dict[str, list]:
-    """Candidates in a window that holds the nodule's centre, best first: score, hit, outside all outlines."""
-    n = truth.shape[0]
-    centre = np.array(np.nonzero(truth)).mean(axis=1).round().astype(int)
-    row, col = (int(rng.integers(max(0, at - WINDOW + 1), min(n - WINDOW, at) + 1)) for at in centre)
-    window = slice(row, row + WINDOW), slice(col, col + WINDOW)
-    candidates = search(_scan(outlines, nodule, window), localiser, indices=[1])
-    anyone = np.any(outlines.masks(_middle(outlines, nodule)), axis=0)
-    return {
-        "scores": [c.score for c in candidates],
-        "hits": [_at(truth[window], c) for c in candidates],
-        "false": [not _at(anyone[window], c) for c in candidates],
-    }
-
-
-def _at(mask: np.ndarray, candidate: Candidate) -> bool:
-    location = np.rint([candidate.row, candidate.col]).astype(int).clip(0, np.array(mask.shape) - 1)
-    return bool(mask[tuple(location)])
-
-
 def _polygon(
     outlines: Outlines, nodule: int, localiser: Localiser, truth: np.ndarray, rng: Generator
 ) -> np.ndarray | None:
@@ -112,11 +86,10 @@ def _polygon(
     return None if outline is None else contour(outline)
 
 
-def summary(rows: list[dict], thresholds: dict[str, float]) -> dict:
-    """The results over some nodules; the finding at each threshold on the candidates' scores."""
+def summary(rows: list[dict]) -> dict:
+    """The results over some nodules."""
     patients = np.array([row["patient"] for row in rows])
     result: dict = {"nodules": len(rows), "patients": len(set(patients.tolist()))}
-    result |= {name: _finding(rows, patients, least) for name, least in thresholds.items()}
     overlap = np.array([row["dice"] for row in rows])
     result |= {
         "dice": float(overlap.mean()),
@@ -132,28 +105,12 @@ def summary(rows: list[dict], thresholds: dict[str, float]) -> dict:
     )
 
 
-def _finding(rows: list[dict], patients: np.ndarray, threshold: float) -> dict:
-    result: dict = {}
-    for name, among in (("top_1", 1), ("top_3", 3)):
-        hit = np.array([any(_shown(row, "hits", threshold)[:among]) for row in rows], float)
-        result |= {name: float(hit.mean()), f"{name}_interval": bootstrap_by_patient(np.mean, patients, hit)}
-    return result | {
-        "false_positives": float(np.mean([sum(_shown(row, "false", threshold)) for row in rows]))
-    }
-
-
-def _shown(row: dict, name: str, threshold: float) -> list[bool]:
-    return [value for value, score in zip(row[name], row["scores"], strict=True) if score >= threshold]
-
-
 def evaluate(
     outlines: Outlines, localiser: Localiser, side: str, split_seed: int, seed: int = 0
 ) -> list[dict]:
     """Rows of all nodules of a side of the split."""
     rng = np.random.default_rng(seed)
-    localiser.thresholds, kept = dict.fromkeys(localiser.thresholds, 0.0), localiser.thresholds
     rows = [measure_nodule(outlines, i, localiser, rng) for i in side_of(outlines, side, split_seed)]
-    localiser.thresholds = kept
     return [row for row in rows if row is not None]
 
 
@@ -165,7 +122,7 @@ def main(argv: list[str] | None = None) -> None:
     seed = localiser.report["training"]["split_seed"]
     rows = evaluate(load(args.data), localiser, args.side, seed)
     groups = {name: [row for row in rows if belongs(row)] for name, belongs in GROUPS.items()}
-    results = {name: summary(group, localiser.thresholds) for name, group in groups.items() if group}
+    results = {name: summary(group) for name, group in groups.items() if group}
     print(json.dumps(results, indent=2))
     if args.side == "test":
         path = args.weights / "localiser.json"

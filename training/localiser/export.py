@@ -1,6 +1,6 @@
 """A run's final weights -> weights/localiser.weights.h5 (float16) and localiser.json.
 
-python -m training.localiser.export --runs runs [--part 0.2 --whole 0.75] [--measured localiser.json]
+python -m training.localiser.export --runs runs [--measured localiser.json]
 """
 
 import json
@@ -10,18 +10,14 @@ from models.networks.localiser import build_localiser
 from training.arguments import parser_of
 from training.classifier.export import export_weights
 
-PART, WHOLE = 0.05, 0.6  # least score of a candidate, see training/README.md
 
-
-def export(run: Path, weights: Path, thresholds: dict[str, float], measured: str | None = None) -> dict:
+def export(run: Path, weights: Path, measured: str | None = None) -> dict:
     """Write the weights and the report of one run; returns the report.
 
     Parameters
     ----------
     run, weights : Path
         Folders of the run and of the weights.
-    thresholds : dict of str to float
-        See `models.inference.detection.localiser.Localiser`.
     measured : str, optional
         Report of a run of the same recipe that left the test patients out: its results are taken over.
     """
@@ -31,7 +27,6 @@ def export(run: Path, weights: Path, thresholds: dict[str, float], measured: str
         "title": "Localiser",
         "citation": "U-Net; Ronneberger et al., arXiv:1505.04597, 2015",
         "filters": recipe["filters"],
-        "thresholds": thresholds,
         **export_weights(model, "localiser", run, weights),
     }
     if measured:
@@ -42,14 +37,11 @@ def export(run: Path, weights: Path, thresholds: dict[str, float], measured: str
 
 def main(argv: list[str] | None = None) -> None:
     parser = parser_of(__doc__, "runs", "weights")
-    parser.add_argument("--part", type=float, default=PART, help="least score in a part of a slice")
-    parser.add_argument("--whole", type=float, default=WHOLE, help="least score in a whole slice or series")
     parser.add_argument("--measured", help="localiser.json of the run without test patients, after evaluate")
     args = parser.parse_args(argv)
     weights = args.weights
     weights.mkdir(exist_ok=True)
-    thresholds = {"part": args.part, "whole": args.whole}
-    report = export(args.runs / "localiser", weights, thresholds, args.measured)
+    report = export(args.runs / "localiser", weights, args.measured)
     print(f"localiser: {report['bytes'] / 1e6:.1f} MB, {report['training']['epochs']} epochs")
 
 

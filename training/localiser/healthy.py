@@ -16,23 +16,29 @@ from models.imaging.field import Grid, cut_field
 from models.imaging.lung import lung_mask
 from models.imaging.patch import adjacent_slices
 from models.imaging.scan import Scan
-from models.inference.detection.localiser import Localiser
-from models.inference.detection.search import search
+from models.inference.detection.candidates import Blob
+from models.inference.detection.search import REDUCTION, search_all
 from models.ingest.read import read_scan
 
 MISTAKEN = 0.25  # score from which a location counts as taken for a nodule
 NEAR_MM = 15.0  # a field's middle lies no farther from such a location, in rows and in columns
 
 
-class Untrained(Localiser):
-    """A network in training as a localiser that suggests all it sees."""
+class Untrained:
+    """A network in training as what the search asks (`models.inference.detection.search.Networks`)."""
 
     def __init__(self, model: keras.Model) -> None:
-        self.model, self.thresholds = model, {"part": MISTAKEN, "whole": MISTAKEN}
+        self.model, self.thresholds = model, {"series": MISTAKEN, "picture": MISTAKEN}
 
-    def maps(self, fields: np.ndarray) -> np.ndarray:
-        """See `Localiser`; on any backend."""
-        return self.model.predict(fields, verbose=0)[..., 0]
+    def map_of(self, field: np.ndarray) -> np.ndarray:
+        """The map at half the size of the field; on any backend."""
+        answer = self.model.predict(field[None], verbose=0)[0, ..., 0]
+        step = field.shape[0] // answer.shape[0]
+        return answer[:: REDUCTION // step, :: REDUCTION // step]
+
+    def judged(self, scan: Scan, chains: Sequence[Sequence[Blob]], scale: float = 1.0) -> np.ndarray:
+        """The network's own score of each location."""
+        return np.array([max(blob.score for blob in chain) for chain in chains])
 
 
 class HealthySlices:
@@ -56,10 +62,10 @@ class HealthySlices:
 
     def mine(self, model: keras.Model) -> None:
         """Remember what a network takes for nodules (hard negatives; Felzenszwalb et al., TPAMI 2010)."""
-        localiser = Untrained(model)
+        network = Untrained(model)
         for number, (scan, index, _, _) in enumerate(self.slices):
-            found = search(scan, localiser, indices=[index])
-            self.mistaken += [(number, c.row, c.col) for c in found]
+            found = search_all(scan, network, [index])
+            self.mistaken += [(number, c.row, c.col) for c in found if c.probability >= MISTAKEN]
 
     def random_field(self, size: int, scale: float, single_slice: float, rng: Generator) -> np.ndarray:
         """A random field of lung in HU, half of the time near a mistaken location: (size, size, 3)."""

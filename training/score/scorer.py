@@ -56,7 +56,7 @@ class Scorer:
 
     def _row(self, scan: Scan, nodule: Nodule) -> Row:
         try:
-            roi = find_location(scan, self._registry.localiser, *asked_location(nodule.fields))
+            roi, _ = find_location(scan, self._registry.finder, *asked_location(nodule.fields))
             return row_of(nodule, analyse(scan, roi, CONSENSUS, self._registry))
         except Exception as error:
             return failed_row(nodule, error)

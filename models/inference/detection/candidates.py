@@ -1,6 +1,6 @@
 """Maps of probability to nodule candidates, in one slice and through a series."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,12 +10,10 @@ from scipy import ndimage
 from models.imaging.field import GRID_MM, Grid
 
 State = Literal["none", "queued", "running", "done", "cancelled", "failed", "unavailable"]
-SEED = 0.2  # pixels that reach this probability make a candidate
+SEED = 0.15  # pixels that reach this probability make a candidate
 LEAST_MM = 2.5  # equivalent diameter; less is no nodule of 3 mm
-BEST = max(1, round(np.pi * (3.0 / 2 / GRID_MM) ** 2))  # pixels of a nodule of 3 mm
+NODULE_MM = 3.0  # the smallest that LIDC-IDRI calls a nodule
 LINK_MM = 5.0  # in adjacent slices, centres no farther apart belong to one nodule
-DENSE_MM = 2.5  # slices no farther apart show a nodule at least twice
-LONG = 3.0  # a vessel across the slices is so many times as long as it is wide
 
 
 @dataclass(frozen=True)
@@ -27,8 +25,8 @@ class Blob:
     row, col : float
         Centre in the file's pixels.
     slice : int
-    at_mm : (float, float, float)
-        The same centre in mm: down, across, and the slice's position.
+    at_mm : (float, float)
+        The same centre in mm: down, across.
     score : float
         Mean probability over its best pixels, as many as a nodule of 3 mm has.
     diameter_mm : float
@@ -38,7 +36,7 @@ class Blob:
     row: float
     col: float
     slice: int
-    at_mm: tuple[float, float, float]
+    at_mm: tuple[float, float]
     score: float
     diameter_mm: float
 
@@ -52,8 +50,8 @@ class Candidate:
     row, col : float
         Centre in the file's pixels.
     slice : int
-    score : float
-        0 to 1: how sure the network is; no probability of anything.
+    probability : float
+        That a radiologist of LIDC-IDRI would mark it as a nodule; calibrated.
     diameter_mm : float or None
         Of a disc of the same area; None where the spacing is assumed.
     """
@@ -61,7 +59,7 @@ class Candidate:
     row: float
     col: float
     slice: int
-    score: float
+    probability: float
     diameter_mm: float | None
 
 
@@ -75,7 +73,7 @@ class SearchState:
     candidates: tuple[Candidate, ...] = ()
 
 
-def blobs_in(probability: np.ndarray, grid: Grid, index: int, z_mm: float = 0.0) -> list[Blob]:
+def blobs_in(probability: np.ndarray, grid: Grid, index: int, seed: float = SEED) -> list[Blob]:
     """The candidates of one slice.
 
     Parameters
@@ -85,51 +83,60 @@ def blobs_in(probability: np.ndarray, grid: Grid, index: int, z_mm: float = 0.0)
     grid : Grid
     index : int
         The slice.
-    z_mm : float
-        Its position.
+    seed : float
+        Pixels that reach it make a candidate.
     """
-    parts, _ = ndimage.label(probability >= SEED)
+    parts, _ = ndimage.label(probability >= seed)
     found = []
     for number, window in enumerate(ndimage.find_objects(parts), start=1):
         own = np.where(parts[window] == number, probability[window], 0)
-        diameter = 2 * np.sqrt((own > 0).sum() / np.pi) * GRID_MM
+        diameter = 2 * np.sqrt((own > 0).sum() / np.pi) * grid.pixel_mm
         if diameter < LEAST_MM:
             continue
         centre = ndimage.center_of_mass(own)
         row, col = grid.to_file(*(at + edge.start for at, edge in zip(centre, window, strict=True)))
-        at_mm = float(row * grid.spacing_mm[0]), float(col * grid.spacing_mm[1]), float(z_mm)
-        found.append(Blob(float(row), float(col), index, at_mm, best_mean(own), float(diameter)))
+        at_mm = float(row * grid.spacing_mm[0]), float(col * grid.spacing_mm[1])
+        score = best_mean(own, grid.pixel_mm)
+        found.append(Blob(float(row), float(col), index, at_mm, score, float(diameter)))
     return found
 
 
-def best_mean(probability: np.ndarray) -> float:
+def best_mean(probability: np.ndarray, pixel_mm: float = GRID_MM) -> float:
     """Mean over the best pixels of a map, as many as a nodule of 3 mm has."""
-    return float(np.sort(probability, axis=None)[-BEST:].mean())
+    best = max(1, round(np.pi * (NODULE_MM / 2 / pixel_mm) ** 2))
+    return float(np.sort(probability, axis=None)[-best:].mean())
 
 
-def link(blobs: Sequence[Sequence[Blob]]) -> list[list[Blob]]:
-    """Blobs of adjacent slices to chains: one chain a nodule.
+class Linking:
+    """Blobs of adjacent slices to chains, one chain a nodule, slice by slice."""
 
-    Parameters
-    ----------
-    blobs : sequence of sequences of Blob
-        Of each slice that was looked at, in order; so are those of each chain.
-    """
-    chains: list[list[Blob]] = []
-    open_chains: list[list[Blob]] = []
-    for layer in blobs:
-        continued, free = [], list(open_chains)
+    def __init__(self) -> None:
+        self._open: list[list[Blob]] = []
+
+    def add(self, layer: Iterable[Blob]) -> list[list[Blob]]:
+        """Take the blobs of the next slice; gives the chains that do not go on in it."""
+        continued, free = [], list(self._open)
         for blob in sorted(layer, key=lambda blob: -blob.score):
             chain = min(free, key=lambda chain: _apart(chain[-1], blob), default=None)
             if chain is None or _apart(chain[-1], blob) > max(LINK_MM, blob.diameter_mm / 2):
                 chain = []
-                chains.append(chain)
             else:
                 free.remove(chain)
             chain.append(blob)
             continued.append(chain)
-        open_chains = continued
-    return chains
+        self._open = continued
+        return free
+
+    def end(self) -> list[list[Blob]]:
+        """The chains that reach the last slice."""
+        return self.add(())
+
+
+def link(layers: Iterable[Sequence[Blob]]) -> list[list[Blob]]:
+    """All chains of the blobs of slices in order; the blobs of each chain are in order, too."""
+    linking = Linking()
+    ended = [chain for layer in layers for chain in linking.add(layer)]
+    return ended + linking.end()
 
 
 def _apart(a: Blob, b: Blob) -> float:
@@ -140,25 +147,3 @@ def best_of(chain: Sequence[Blob]) -> Blob:
     """The blob that stands for a chain: the largest of those that score at least nine tenths of the best."""
     best = max(blob.score for blob in chain)
     return max((blob for blob in chain if blob.score >= 0.9 * best), key=lambda blob: blob.diameter_mm)
-
-
-def plausibility(chain: Sequence[Blob], step_mm: float | None = None) -> float:
-    """How well the extent of a chain across the slices fits a nodule: a factor on its score, 0 to 1.
-
-    Parameters
-    ----------
-    chain : sequence of Blob
-    step_mm : float, optional
-        Distance of the slices that were looked at; None for slices that stand alone.
-
-    Returns
-    -------
-    float
-        Half where the slices are dense enough for two to show a nodule, and one does. Less than 1 where a
-        chain is much longer than wide, like a vessel.
-    """
-    if step_mm is None or step_mm > DENSE_MM:
-        return 1.0
-    length = chain[-1].at_mm[2] - chain[0].at_mm[2] + step_mm
-    width = max(blob.diameter_mm for blob in chain)
-    return (1.0 if len(chain) > 1 else 0.5) * min(1.0, LONG * width / length)

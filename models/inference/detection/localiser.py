@@ -110,9 +110,6 @@ class Localiser:
     Attributes
     ----------
     report : dict
-    thresholds : dict of str to float
-        Least score of a candidate: ``whole`` in whole slices, where there is much to mistake for a nodule,
-        and ``part`` in smaller fields, which somebody has chosen.
 
     Raises
     ------
@@ -126,7 +123,6 @@ class Localiser:
         self.report = report or read_report(folder, KEY)
         filters = tuple(self.report.get("filters", FILTERS))
         self._answer = load_answering(partial(build_localiser, filters), folder, KEY, self.report, OUTPUT)
-        self.thresholds = self.report["thresholds"]
         self._answer(np.zeros((VIEWS, AROUND, AROUND, 3), np.float32))
 
     def maps(self, fields: np.ndarray) -> np.ndarray:

@@ -1,44 +1,69 @@
 """Looking for nodules in all of a scan, without a click."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 
 from models.errors import UserError
-from models.imaging.field import Grid, field_at, slice_in_hu
+from models.imaging.candidate_fields import step_of
+from models.imaging.field import GRID_MM, Grid, field_at, slice_in_hu
 from models.imaging.lung import lung_mask
-from models.imaging.scan import Roi, Scan, locate
-from models.inference.detection.candidates import Blob, Candidate, best_of, blobs_in, link, plausibility
-from models.inference.detection.localiser import Localiser
+from models.imaging.scan import ASSUMED_SPACING_MM, Roi, Scan, locate
+from models.inference.detection.candidates import SEED, Blob, Candidate, Linking, best_of, blobs_in
 from models.inference.runtime.parallel import CORES, side_by_side
 
-STEP_MM = 2.0  # slices are looked at so far apart, or all of them where they are farther
-LEAST_MM = 3.0  # in whole slices; LIDC-IDRI calls nothing smaller a nodule
-USUAL_MM = 8.0  # smaller finds are less suspicious and rank lower
-MOST, LOOKS = 5, 10  # candidates that are shown, and that are looked at twice
+MOST = 5  # candidates that are shown
 MARGIN_MM = 15.0  # around the lungs, for the network to see what a location borders on
+SCALES = (1.0, 2.0)  # of the grid: nodules, and masses, which are looked for on a coarse one
+LARGE_MM = 24.0  # what the coarse grid finds is at least so large; smaller ones are the fine one's
+REDUCTION = 2  # of the map's grid against the field's, see `models.networks.finder`
+STRIDE = 16
+
+Marked = tuple[Candidate, ...]
+Progress = Callable[[int, int, Marked], None]
+
+
+class Networks(Protocol):
+    """What the search asks; see `models.inference.detection.finder.Finder`."""
+
+    @property
+    def thresholds(self) -> dict[str, float]: ...
+
+    def map_of(self, field: np.ndarray) -> np.ndarray: ...
+
+    def judged(self, scan: Scan, chains: Sequence[Sequence[Blob]], scale: float = 1.0) -> np.ndarray: ...
 
 
 class Cancelled(Exception):
     """The search was given up."""
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """One nodule candidate: its blobs in the slices that show it, and the scale of the grid."""
+
+    chain: list[Blob]
+    scale: float
+
+
 def search(
     scan: Scan,
-    localiser: Localiser,
-    progress: Callable[[int, int], None] | None = None,
+    finder: Networks,
+    progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
     indices: Sequence[int] | None = None,
-) -> tuple[Candidate, ...]:
-    """Nodule candidates of a scan, the best first.
+) -> Marked:
+    """Nodule candidates of a scan, the most probable first.
 
     Parameters
     ----------
     scan : Scan
-    localiser : Localiser
+    finder : Networks
     progress : callable, optional
-        Called with the number of slices done and to do.
+        Called with the number of slices done and to do, and the candidates so far.
     cancelled : callable, optional
         Asked now and then whether to give up.
     indices : sequence of int, optional
@@ -54,63 +79,102 @@ def search(
     Cancelled
     """
     indices = slices_to_search(scan) if indices is None else indices
-    found: list[list[Blob]] = []
-    if progress:
-        progress(0, len(indices))
-    for start in range(0, len(indices), CORES):
+    scan, least = as_searched(scan), finder.thresholds["series" if len(scan.slices) > 1 else "picture"]
+    found: list[tuple[Candidate, Proposal]] = []
+    for done, proposals in propose(scan, finder, indices):
         if cancelled and cancelled():
             raise Cancelled
-        for blobs in side_by_side(partial(_blobs_of, scan, localiser), indices[start : start + CORES]):
-            found.append(blobs)
-            if progress:
-                progress(len(found), len(indices))
-    return _ranked(scan, localiser, found, len(indices))
+        found += [one for one in _judged(scan, finder, proposals) if one[0].probability >= least]
+        if progress:
+            progress(done, len(indices), _without_doubles(found)[:MOST])
+    return _without_doubles(found)[:MOST]
 
 
-def suggest(scan: Scan, localiser: Localiser | None, index: int | None = None) -> Roi:
-    """The most suspicious location of a scan, or of one of its slices; its source is ``suggested``.
+def search_all(scan: Scan, finder: Networks, indices: Sequence[int] | None = None) -> Marked:
+    """All candidates of a scan however improbable and however many, the most probable first."""
+    indices, scan = slices_to_search(scan) if indices is None else indices, as_searched(scan)
+    found: list[tuple[Candidate, Proposal]] = []
+    for _, proposals in propose(scan, finder, indices):
+        found += _judged(scan, finder, proposals)
+    return _without_doubles(found)
+
+
+def as_searched(scan: Scan) -> Scan:
+    """A scan as the networks look at it: where its spacing is a guess, with that of most scans.
+
+    The networks know differences of a third. By the width of the lungs, as sizes are estimated, fewer
+    pictures with a cancer were marked at the same share of healthy ones (``training/finder/README.md``).
+    """
+    usual = (ASSUMED_SPACING_MM, ASSUMED_SPACING_MM)
+    return replace(scan, spacing_mm=usual) if scan.spacing_assumed else scan
+
+
+def propose(
+    scan: Scan, finder: Networks, indices: Sequence[int], seed: float = SEED
+) -> Iterator[tuple[int, list[Proposal]]]:
+    """What the first network proposes: the number of slices done, and the proposals that end there."""
+    linking = {scale: Linking() for scale in SCALES}
+    yield 0, []
+    for start in range(0, len(indices), CORES):
+        some = indices[start : start + CORES]
+        ended: list[Proposal] = []
+        for layers in side_by_side(partial(_blobs_of, scan, finder, seed), some):
+            for scale, blobs in layers.items():
+                ended += [Proposal(chain, scale) for chain in linking[scale].add(blobs)]
+        is_last = start + CORES >= len(indices)
+        if is_last:
+            ended += [Proposal(chain, scale) for scale in SCALES for chain in linking[scale].end()]
+        yield start + len(some), ended
+
+
+def suggest(scan: Scan, finder: Networks | None, index: int | None = None) -> tuple[Roi, Marked]:
+    """The most probable location of a scan, or of one of its slices, and all that were found there.
+
+    Its source is ``suggested``.
 
     Raises
     ------
     UserError
         ``nodule_not_found``, or ``roi_outside`` where there is no such slice.
     """
-    if localiser is None:
+    if finder is None:
         raise UserError(
             "nodule_not_found",
-            "Nodules cannot be looked for here, since the localiser's weights are missing: say where the "
+            "Nodules cannot be looked for here, since the finder's weights are missing: say where the "
             "nodule is with row and col.",
         )
     indices = None if index is None else [locate(scan, 0, 0, index).slice]
-    candidates = search(scan, localiser, indices=indices)
+    candidates = search(scan, finder, indices=indices)
     if not candidates:
         where = "the image" if index is None else f"slice {index}"
         message = f"No nodule was found in {where}. If there is one, say where it is with row and col."
         raise UserError("nodule_not_found", message)
     best = candidates[0]
-    return Roi(best.row, best.col, best.slice, "suggested")
+    return Roi(best.row, best.col, best.slice, "suggested"), candidates
 
 
 def slices_to_search(scan: Scan) -> range:
     """Indices of the slices that are looked at."""
-    spacing = scan.slice_spacing_mm
-    step = max(1, int(STEP_MM / spacing)) if spacing else 1
+    step = step_of(scan.slice_spacing_mm)
     return range(step // 2 if len(scan.slices) > step else 0, len(scan.slices), step)
 
 
-def _blobs_of(scan: Scan, localiser: Localiser, index: int) -> list[Blob]:
+def _blobs_of(scan: Scan, finder: Networks, seed: float, index: int) -> dict[float, list[Blob]]:
+    """What the network sees in a slice, by the scale of the grid."""
     lungs, box = None, (0, 0, scan.rows, scan.cols)
     if scan.is_whole_slice:
         lungs = lung_mask(slice_in_hu(scan, index), scan.spacing_mm)
         if not lungs.any():
-            return []
+            return {scale: [] for scale in SCALES}
         box = _around(lungs, scan.spacing_mm)
-    from models.networks.localiser import STRIDE  # imports Keras
-
-    grid = Grid.over(box, STRIDE, scan.spacing_mm)
-    probability = localiser.maps(field_at(scan, index, grid)[None])[0]
-    probability = np.where(_allowed(grid, lungs, (scan.rows, scan.cols)), probability, 0)
-    return blobs_in(probability, grid, index, scan.positions_mm[index] if scan.positions_mm else 0.0)
+    found = {}
+    for scale in SCALES:
+        grid = Grid.over(box, STRIDE, scan.spacing_mm, GRID_MM * scale)
+        answer, reduced = finder.map_of(field_at(scan, index, grid)), grid.reduced(REDUCTION)
+        answer = np.where(_allowed(reduced, lungs, (scan.rows, scan.cols)), answer, 0)
+        least = LARGE_MM if scale > 1 else 0
+        found[scale] = [blob for blob in blobs_in(answer, reduced, index, seed) if blob.diameter_mm >= least]
+    return found
 
 
 def _allowed(grid: Grid, lungs: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
@@ -133,49 +197,62 @@ def _around(mask: np.ndarray, spacing_mm: tuple[float, float]) -> tuple[int, int
     return top, left, bottom, right
 
 
-def _ranked(
-    scan: Scan, localiser: Localiser, found: Sequence[Sequence[Blob]], n_searched: int
-) -> tuple[Candidate, ...]:
-    """A second look, at the best candidates only: eight views of each, around it, tell nodules from noise."""
-    step = None
-    if scan.positions_mm and n_searched > 1:
-        step = (scan.positions_mm[-1] - scan.positions_mm[0]) / (n_searched - 1)
-    chains = [(best_of(chain), plausibility(chain, step)) for chain in link(found)]
-    chains.sort(key=lambda pair: -pair[0].score * pair[1])
-    looks = [_second_look(scan, localiser, blob, factor) for blob, factor in chains[:LOOKS]]
-    least = localiser.thresholds["whole" if scan.is_whole_slice else "part"]
-    good = sorted((look for look in looks if look and look[0].score >= least), key=lambda look: -look[1])
-    return tuple(_without_doubles([candidate for candidate, _ in good], scan.spacing_mm)[:MOST])
-
-
-def _second_look(
-    scan: Scan, localiser: Localiser, blob: Blob, factor: float
-) -> tuple[Candidate, float] | None:
-    """The candidate at a blob, and what ranks it: its score, less for a small one."""
-    seen = localiser.look_at(scan, blob.row, blob.col, blob.slice)
-    if seen is None or (scan.is_whole_slice and seen.diameter_mm < LEAST_MM):
-        return None
-    score, diameter = factor * seen.score, seen.diameter_mm
-    candidate = Candidate(*seen.middle, blob.slice, score, None if scan.spacing_assumed else diameter)
-    return candidate, score * min(1.0, diameter / USUAL_MM) ** 0.25
-
-
-def _without_doubles(candidates: Iterable[Candidate], spacing_mm: tuple[float, float]) -> list[Candidate]:
-    """Of candidates at one location of one slice, which the second look made of two, the first."""
-    kept: list[Candidate] = []
-    for c in candidates:
-        same = (k for k in kept if k.slice == c.slice)
-        if not any(
-            np.hypot((k.row - c.row) * spacing_mm[0], (k.col - c.col) * spacing_mm[1]) < 1 for k in same
+def _judged(
+    scan: Scan, finder: Networks, proposals: Sequence[Proposal]
+) -> Iterator[tuple[Candidate, Proposal]]:
+    """Proposals as candidates, with their probability."""
+    for scale in SCALES:
+        own = [proposal for proposal in proposals if proposal.scale == scale]
+        for proposal, probability in zip(
+            own, finder.judged(scan, [p.chain for p in own], scale), strict=True
         ):
-            kept.append(c)
-    return kept
+            yield _candidate(scan, proposal, float(probability)), proposal
+
+
+def as_candidates(scan: Scan, proposals: Sequence[Proposal], probability: np.ndarray) -> Marked:
+    """Proposals with known probabilities, the most probable first, without doubles."""
+    pairs = zip(proposals, probability.tolist(), strict=True)
+    return _without_doubles((_candidate(scan, proposal, p), proposal) for proposal, p in pairs)
+
+
+def _candidate(scan: Scan, proposal: Proposal, probability: float) -> Candidate:
+    best = best_of(proposal.chain)
+    diameter = None if scan.spacing_assumed else best.diameter_mm
+    return Candidate(best.row, best.col, best.slice, probability, diameter)
+
+
+def _without_doubles(found: Iterable[tuple[Candidate, Proposal]]) -> Marked:
+    """The most probable first, of those that both grids show the first alone."""
+    kept: list[tuple[Candidate, Proposal]] = []
+    for one in sorted(found, key=lambda pair: -pair[0].probability):
+        if not any(_same(one[1], other[1]) for other in kept):
+            kept.append(one)
+    return tuple(candidate for candidate, _ in kept)
+
+
+def _same(a: Proposal, b: Proposal) -> bool:
+    """Whether both grids show the same: proposals of one and of the other that lie in one another."""
+    if a.scale == b.scale:
+        return False
+    there = {blob.slice: blob for blob in b.chain}
+    return any(
+        blob.slice in there
+        and np.hypot(*np.subtract(blob.at_mm, there[blob.slice].at_mm))
+        < max(blob.diameter_mm, there[blob.slice].diameter_mm) / 2
+        for blob in a.chain
+    )
 
 
 def find_location(
-    scan: Scan, localiser: Localiser | None, row: float | None, col: float | None, index: int | None
-) -> Roi:
+    scan: Scan, finder: Networks | None, row: float | None, col: float | None, index: int | None
+) -> tuple[Roi, Marked]:
     """The location given, or the centre of a crop, or else the best candidate of the scan or of its slice.
+
+    Returns
+    -------
+    roi : Roi
+    candidates : tuple of Candidate
+        All that were found, where it was looked for.
 
     Raises
     ------
@@ -183,5 +260,5 @@ def find_location(
         ``bad_number``, ``roi_outside`` or ``nodule_not_found``.
     """
     if scan.is_crop or (row, col) != (None, None):
-        return locate(scan, row, col, index)
-    return suggest(scan, localiser, index)
+        return locate(scan, row, col, index), ()
+    return suggest(scan, finder, index)

@@ -16,7 +16,7 @@ KINDS = {"report": "report.sr.dcm", "segmentation": "outline.seg.dcm", "picture"
 Outcome = Literal["stored", "changed", "refused", "untold"]
 PATIENT = (  # what files an object under a patient and a study
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "IssuerOfPatientID"),
-    *("StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
+    *("StudyID", "StudyDate", "StudyTime", "StudyDescription", "ReferringPhysicianName"),
 )
 
 

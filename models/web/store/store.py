@@ -103,13 +103,13 @@ class ScanStore:
             message = f"The scan takes {size:.0f} MB unpacked; this server keeps at most {most:.0f} MB."
             raise UserError("too_large", message)
         token = new_token()
-
+        name = scan_name(token, owner)  # refuses who is nobody
         kept = replace(scan, day=hidden_day(scan.day, owner))
 
         def write(path: Path) -> None:
             disk.write_scan(path, kept)
 
-        self._put(scan_name(token, owner), n_bytes, write, owner, address, beside=beside)
+        self._put(name, n_bytes, write, owner, address, beside=beside)
         return token
 
     def put_sealed(

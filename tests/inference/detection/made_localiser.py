@@ -11,8 +11,7 @@ HALF = float(to_unit(np.array(-405.0)))  # between -850 and 40 HU
 class BrightPlaces(Localiser):
     """Takes for nodule whatever is nearer to soft tissue than to lung."""
 
-    def __init__(self, part=0.5, whole=0.5):
-        self.thresholds = {"part": part, "whole": whole}
+    def __init__(self):
         self.seen = []  # shape of each field
 
     def maps(self, fields):

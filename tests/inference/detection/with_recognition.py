@@ -9,7 +9,7 @@ NONE, SOME = Recognition(0.03, 0.5), Recognition(0.97, 0.5)
 class Disc(DiscLocaliser):
     """The disc as the whole application needs it."""
 
-    report, thresholds = {}, {"whole": 0.5, "part": 0.5}
+    report = {}
 
 
 class WithRecognition:

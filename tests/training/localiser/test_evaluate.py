@@ -19,9 +19,6 @@ def row(**changed):
         "n_readers": 4,
         "size_mm": 8.0,
         "diameter_mm": 7.0,
-        "scores": [0.9, 0.6, 0.3],
-        "hits": [False, True, False],
-        "false": [True, False, True],
         "dice": 0.8,
         "reader_dice": [0.9, 0.7],
         "reader_errors": [dict.fromkeys(ERRORS, 1.0), dict.fromkeys(ERRORS, -2.0) | {"mean_hu_error": None}],
@@ -54,18 +51,9 @@ def test_limits_of_agreement():
     assert result["limits"] == pytest.approx([1 - 1.96 * 2, 1 + 1.96 * 2])
 
 
-@pytest.mark.parametrize(
-    ("threshold", "top_1", "top_3", "false"),
-    [(0.0, 0, 1, 2), (0.5, 0, 1, 1), (0.7, 0, 0, 1), (0.95, 0, 0, 0)],
-)
-def test_only_candidates_above_the_threshold_count(threshold, top_1, top_3, false):
-    result = summary([row(), row(patient="P2")], {"part": threshold})["part"]
-    assert (result["top_1"], result["top_3"], result["false_positives"]) == (top_1, top_3, false)
-
-
 def test_a_nodule_without_an_outline_has_dice_0_and_no_error():
     missed = row(patient="P2", dice=0.0, **dict.fromkeys(ERRORS))
-    result = summary([row(), row(patient="P3", diameter_error_mm=1.5), missed], {"part": 0.5})
+    result = summary([row(), row(patient="P3", diameter_error_mm=1.5), missed])
     assert result["dice"] == pytest.approx(1.6 / 3)
     assert result["not_outlined"] == pytest.approx(1 / 3)
     assert result["diameter_error_mm"]["median"] == 1.0
@@ -86,18 +74,16 @@ def test_groups_are_by_size_and_readers():
     }
 
 
-def test_bright_discs_are_found_and_outlined_by_what_finds_brightness(made):
-    localiser = BrightPlaces()
-    rows = evaluate(made, localiser, "test", 2026)
-    assert localiser.thresholds == {"part": 0.5, "whole": 0.5}
+def test_bright_discs_are_outlined_by_what_finds_brightness(made):
+    rows = evaluate(made, BrightPlaces(), "test", 2026)
     assert len(rows) == 2
     (large,) = [found for found in rows if found["diameter_mm"] > 10]
-    assert large["hits"][0]  # the chest wall is bright as well
     assert large["dice"] > 0.95
     # the readers' mean is that of a disc and of its half, sqrt(1/2) as wide
     expected = large["diameter_mm"] * (2 / (1 + 0.5**0.5) - 1)
-    assert large["diameter_error_mm"] == pytest.approx(expected, abs=0.3)
+    assert large["diameter_error_mm"] == pytest.approx(expected, abs=0.6)
     # as long as a disc, but half as wide: the half is one reader of two
-    assert large["long_axis_error_mm"] == pytest.approx(0, abs=0.3)
-    assert large["short_axis_error_mm"] == pytest.approx(large["mean_diameter_error_mm"] * 2, abs=0.3)
+    assert large["long_axis_error_mm"] == pytest.approx(0, abs=0.5)
+    short = 2 * large["mean_diameter_error_mm"] - large["long_axis_error_mm"]
+    assert large["short_axis_error_mm"] == pytest.approx(short, abs=0.1)
     assert large["mean_hu_error"] == pytest.approx(0, abs=20)
