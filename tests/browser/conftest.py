@@ -7,7 +7,7 @@ from PIL import Image
 
 from app import create_app
 from models.imaging.phantom import draw_phantom
-from tests.app.made_series import WithLocaliser, as_zip, chest_volume, series_files
+from tests.app.made_series import BrightSpots, WithLocaliser, as_zip, chest_volume, series_files
 from tests.browser.driving import CHROMIUM, DRIVER, start_browser
 from tests.conftest import served
 
@@ -32,7 +32,7 @@ def finder_server(finder):
 def server(app, tmp_path_factory):
     """Address of the application to which every place may be a nodule."""
     registry, store = (
-        WithLocaliser(app.registry, app.registry.localiser, app.registry.finder),
+        WithLocaliser(app.registry, app.registry.localiser, BrightSpots()),  # chests here are drawn
         tmp_path_factory.mktemp("any") / "store",
     )
     with served(create_app({"REGISTRY": registry, "STORE": store})) as address:

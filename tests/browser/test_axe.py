@@ -84,6 +84,7 @@ def test_viewer_without_suggestions(browser, server, series):
 def test_viewer_with_suggestions_and_a_finding(browser, finder_server, series):
     upload(browser, finder_server, series)
     wait_until(browser, lambda page: page.find_elements("css selector", "#candidates li"))
+    browser.find_element("css selector", "#candidates a").click()
     wait_until(browser, lambda page: "Suggestion S1" in page.find_element("id", "marked").text)
     by_id(browser, "predict").click()
     by_id(browser, "verdict")

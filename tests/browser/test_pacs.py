@@ -88,8 +88,9 @@ def wait_for_viewer(driver):
 def test_from_the_search_to_the_stored_report(browser, reading_room, archive):  # noqa: F811
     before = read_and_send(browser, reading_room, archive, look)
     stage_of(browser)
-    wait_until(browser, lambda page: "Suggestion S1" in page.find_element("id", "marked").text)
+    wait_until(browser, lambda page: page.find_elements("css selector", "#candidates a"))
     browser.find_element("css selector", "#model option[value=alexnet]").click()  # whose map takes least
+    browser.find_element("css selector", "#candidates a").click()
     predict(browser)
     look(browser)
     by_id(browser, "send-to-pacs").click()
