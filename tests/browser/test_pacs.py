@@ -108,6 +108,7 @@ def test_from_the_search_to_the_stored_report(browser, reading_room, archive):  
 def test_it_goes_without_javascript(plain_browser, reading_room, archive):  # noqa: F811
     before = read_and_send(plain_browser, reading_room, archive)
     plain_browser.get(f"{plain_browser.current_url.partition('?')[0]}?slice={NODULE_SLICE}")
+    plain_browser.find_element("css selector", "#by-numbers summary").click()
     for name, value in zip(("row", "col"), NODULE_AT, strict=True):
         by_id(plain_browser, name).clear()
         by_id(plain_browser, name).send_keys(str(value))

@@ -21,7 +21,7 @@ from werkzeug.test import stream_encode_multipart
 
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS = ("manifest.json", "content.json", "consensus.json", "evaluation.json")
-FEW = ("alexnet*", "localiser*", *ALWAYS)  # of the weights; they load quickly
+FEW = ("alexnet*", "localiser*", "finder*", *ALWAYS)  # of the weights; they load quickly
 SAMPLE = r"(\w+)(?:\{(.*)\})? (\S+)"
 
 
