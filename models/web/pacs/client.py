@@ -24,7 +24,10 @@ STUDIES_AT_MOST, SERIES_AT_MOST = 50, 60  # that are shown
 ANSWER_BYTES = 20_000_000  # of what describes studies and series
 STUDY_FIELDS = ("StudyDescription", "ModalitiesInStudy", "PatientBirthDate")
 SERIES_FIELDS = ("SeriesDescription", "NumberOfSeriesRelatedInstances", "ConvolutionKernel", "SliceThickness")
-PATIENT_FIELDS = ("PatientBirthDate", "PatientSex", "IssuerOfPatientID", "ReferringPhysicianName", "StudyID")
+PATIENT_FIELDS = (  # what files an object under a patient and a study
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "IssuerOfPatientID"),
+    *("StudyID", "StudyDate", "StudyTime", "StudyDescription", "ReferringPhysicianName"),
+)
 Progress = Callable[[int, int], object]  # how many files have come, and of how many
 
 
@@ -165,11 +168,11 @@ class Pacs:
     def _watched(
         self, seconds: float, most_bytes: int, cancelled: Callable[[], bool] = lambda: False
     ) -> Iterator["Client"]:
-        from models.web.pacs.connection import Watch, connected
+        from models.web.pacs.connection import ExchangeLimits, connected
 
-        watch = Watch(seconds, self.seconds, most_bytes, cancelled)
+        limits = ExchangeLimits(seconds, self.seconds, most_bytes, cancelled)
         auth = (self.user, self.password) if self.user else None
-        with connected(self.address, auth, self.token, self.ca_file, watch) as client:
+        with connected(self.address, auth, self.token, self.ca_file, limits) as client:
             yield client
 
 

@@ -1,6 +1,6 @@
 """dicomweb-client over a session that bounds each exchange in time and bytes; imported only when needed.
 
-A `Watch` ends the connection when the time is up or somebody cancels, whatever the other side is doing: a
+`ExchangeLimits` end the connection when the time is up or somebody cancels, whatever the other side does: a
 server that sends a byte now and then would otherwise hold a thread for as long as it likes.
 """
 
@@ -37,7 +37,7 @@ for name in LOGGERS:
 log = logging.getLogger(__name__)
 
 
-class Watch:
+class ExchangeLimits:
     """Ends the connections of one exchange when its time is up or it is cancelled.
 
     Parameters
@@ -64,7 +64,7 @@ class Watch:
         self._end, self._cancelled = time.monotonic() + seconds, cancelled
         self._over, self._sockets = threading.Event(), list[socket.socket]()
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "ExchangeLimits":
         threading.Thread(target=self._look, daemon=True).start()
         return self
 
@@ -72,7 +72,7 @@ class Watch:
         self._over.set()
 
     def add(self, connection: socket.socket | None) -> None:
-        """Watch another connection."""
+        """Take another connection, which ends with the others."""
         if connection is not None:
             self._sockets.append(connection)
 
@@ -95,45 +95,45 @@ class Watch:
 class BoundedBody:
     """The body of an answer, of which each byte is counted; the rest is urllib3's."""
 
-    def __init__(self, raw: Any, watch: Watch) -> None:
-        self._raw, self._watch = raw, watch
+    def __init__(self, raw: Any, limits: ExchangeLimits) -> None:
+        self._raw, self._limits = raw, limits
 
     def stream(self, amt: int, decode_content: bool | None = None) -> Iterator[bytes]:
         for chunk in self._raw.stream(min(amt, CHUNK_BYTES), decode_content):
-            self._watch.take(chunk)
+            self._limits.take(chunk)
             yield chunk
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)
 
 
-class WatchedAdapter(HTTPAdapter):
+class LimitedAdapter(HTTPAdapter):
     """Opens connections that are watched."""
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
+    def __init__(self, limits: ExchangeLimits) -> None:
+        self._limits = limits
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _watched_pools(self._watch)
+        self.poolmanager.pool_classes_by_scheme = _watched_pools(self._limits)
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
         response = super().build_response(req, resp)
-        response.raw = BoundedBody(response.raw, self._watch)
+        response.raw = BoundedBody(response.raw, self._limits)
         return response
 
 
-def _watched_pools(watch: Watch) -> dict[str, type]:
+def _watched_pools(limits: ExchangeLimits) -> dict[str, type]:
     class Plain(HTTPConnection):
         def connect(self) -> None:
             super().connect()
-            watch.add(self.sock)
+            limits.add(self.sock)
 
     class Secure(HTTPSConnection):
         def connect(self) -> None:
             super().connect()
-            watch.add(self.sock)
+            limits.add(self.sock)
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain
@@ -188,7 +188,7 @@ class Client(DICOMwebClient):
 
 @contextmanager
 def connected(
-    address: str, auth: tuple[str, str] | None, token: str, ca_file: str, watch: Watch
+    address: str, auth: tuple[str, str] | None, token: str, ca_file: str, limits: ExchangeLimits
 ) -> Iterator[Client]:
     """A client for one exchange; what goes wrong with the other side becomes a sentence.
 
@@ -207,37 +207,37 @@ def connected(
         ``pacs_denied``, ``pacs_not_found``, ``pacs_slow``, ``pacs_unavailable``.
     Cancelled
     """
-    with watch, requests.Session() as session:
+    with limits, requests.Session() as session:
         session.trust_env = False  # no proxies and no passwords but those of the settings
         session.max_redirects = 0
         session.auth, session.verify = auth, ca_file or True
         if token:
             session.headers["Authorization"] = f"Bearer {token}"
         for scheme in ("http://", "https://"):
-            session.mount(scheme, WatchedAdapter(watch))
-        client = Client(address, session, timeout=watch.silence_s, chunk_size=CHUNK_BYTES)
+            session.mount(scheme, LimitedAdapter(limits))
+        client = Client(address, session, timeout=limits.silence_s, chunk_size=CHUNK_BYTES)
         client.set_http_retry_params(retry=False)
         try:
             yield client
-            if watch.is_late or watch.is_cancelled:  # what was cut off may look like a short answer
+            if limits.is_late or limits.is_cancelled:  # what was cut off may look like a short answer
                 raise ConnectionError
         except (UserError, Cancelled):
             raise
         except Exception as error:
-            if watch.is_cancelled:
+            if limits.is_cancelled:
                 raise Cancelled from None
-            refusal = refusal_of(error, watch)
+            refusal = refusal_of(error, limits)
             log.warning("The PACS cannot be used: %s, %s.", refusal.code, type(error).__name__)
             raise refusal from None  # whose texts name addresses
 
 
-def refusal_of(error: Exception, watch: Watch) -> UserError:
+def refusal_of(error: Exception, limits: ExchangeLimits) -> UserError:
     """What is wrong with the other side, in words."""
-    if watch.is_late:
-        message = f"The PACS took longer than {watch.seconds:.0f} s. Try again later."
+    if limits.is_late:
+        message = f"The PACS took longer than {limits.seconds:.0f} s. Try again later."
         return UserError("pacs_slow", message)
     if isinstance(error, requests.Timeout) or isinstance(next(iter(error.args), None), ReadTimeoutError):
-        return UserError("pacs_slow", f"The PACS said nothing for {watch.silence_s:.0f} s. Try again later.")
+        return UserError("pacs_slow", f"The PACS said nothing for {limits.silence_s:.0f} s. Try again later.")
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return refusal_by_status(error.response.status_code)
     if isinstance(error, requests.exceptions.SSLError):

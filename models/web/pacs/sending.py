@@ -9,15 +9,11 @@ from models.errors import UserError
 from models.inference.classifier import ModelRegistry
 from models.inference.finding import Finding
 from models.reports.exports import export
-from models.web.pacs.client import Pacs, entries
+from models.web.pacs.client import PATIENT_FIELDS, Pacs, entries
 from models.web.pacs.dicom_json import Entry, number, person_name, text, values
 
 KINDS = {"report": "report.sr.dcm", "segmentation": "outline.seg.dcm", "picture": "overlay.sc.dcm"}
 Outcome = Literal["stored", "changed", "refused", "untold"]
-PATIENT = (  # what files an object under a patient and a study
-    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "IssuerOfPatientID"),
-    *("StudyID", "StudyDate", "StudyTime", "StudyDescription", "ReferringPhysicianName"),
-)
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,7 @@ def with_patient(data: bytes, patient: Entry) -> tuple[bytes, str]:
     from pydicom.datadict import dictionary_VR, tag_for_keyword
 
     dataset = dcmread(io.BytesIO(data))
-    for keyword in PATIENT:
+    for keyword in PATIENT_FIELDS:
         tag = tag_for_keyword(keyword) or 0
         vr = dictionary_VR(tag)
         value = person_name(patient, keyword) if vr == "PN" else _as_written(patient, keyword)
