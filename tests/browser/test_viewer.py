@@ -231,7 +231,7 @@ def test_a_chosen_suggestion_is_marked_until_another_place_is(browser, finder_se
     stage_of(browser, NODULE_SLICE)
     predict(browser)
     assert "suggested by the app, not by a person" in by_id(browser, "place").text
-    assert " mm" in by_id(browser, "long-axis").text
+    assert re.fullmatch(r"[\d.]+ mm largest in slice 4", by_id(browser, "long-axis").text)
     assert browser.find_elements("css selector", "#close-up polygon")
     assert not complaints(browser)
 
