@@ -52,6 +52,7 @@ from models.web.pages import (
     kept_picture,
     new_finding,
     open_series,
+    removed_page,
     same_page,
     scan_page,
     searched_page,
@@ -293,9 +294,7 @@ def add_scan_pages(app: Application) -> None:
     @app.post("/scan/<token>/remove", queued=False)
     def remove(token: str) -> ResponseReturnValue:
         app.uploads.remove_scan(token, browser())
-        done = redirect("/?removed=1", 303)
-        done.headers["Clear-Site-Data"] = '"cache"'  # the browser forgets the slices, too
-        return done
+        return removed_page()
 
     @app.get("/scan/<token>/search")
     def search(token: str) -> ResponseReturnValue:
@@ -325,9 +324,7 @@ def add_series_pages(app: Application) -> None:
     @app.post("/series/<upload>/remove", queued=False)
     def remove_upload(upload: str) -> ResponseReturnValue:
         app.uploads.remove(upload, browser())
-        done = redirect("/?removed=1", 303)
-        done.headers["Clear-Site-Data"] = '"cache"'
-        return done
+        return removed_page()
 
 
 def add_comparison(app: Application) -> None:

@@ -14,6 +14,7 @@ from models.imaging.patch import adjacent_slices
 from models.imaging.scan import Coordinate, Scan
 
 GRID_MM = 0.75
+FINDER_REDUCTION, FINDER_STRIDE = 2, 16  # its map is so much coarser; a field's edge is a multiple
 WINDOW_HU = (-1000.0, 300.0)  # becomes 0 to 1
 
 Box = tuple[float, float, float, float]  # edges (top, left, bottom, right) in pixels
@@ -42,12 +43,14 @@ class Grid:
     pixel_mm: float = GRID_MM
 
     @classmethod
-    def around(cls, row: float, col: float, n: int, spacing_mm: tuple[float, float]) -> "Grid":
+    def around(
+        cls, row: float, col: float, n: int, spacing_mm: tuple[float, float], pixel_mm: float = GRID_MM
+    ) -> "Grid":
         """A square of n x n with a location of the file in its middle."""
         top, left = (
-            at + 0.5 - n / 2 * GRID_MM / spacing for at, spacing in zip((row, col), spacing_mm, strict=True)
+            at + 0.5 - n / 2 * pixel_mm / spacing for at, spacing in zip((row, col), spacing_mm, strict=True)
         )
-        return cls(top, left, (n, n), spacing_mm)
+        return cls(top, left, (n, n), spacing_mm, pixel_mm)
 
     @classmethod
     def over(

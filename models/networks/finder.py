@@ -10,20 +10,19 @@ from collections.abc import Sequence
 import keras
 from keras import KerasTensor, layers, ops
 
+from models.imaging.field import FINDER_REDUCTION
 from models.networks.blocks import batch_norm, conv
 
 FILTERS = (24, 48, 72, 96)
-REDUCTION = 2  # of the answer's grid against the input's
-STRIDE = REDUCTION * 2 ** (len(FILTERS) - 1)  # rows and columns of the input must be multiples
 
 
 def build_finder(filters: Sequence[int] = FILTERS, channels: int = 3) -> keras.Model:
-    """The network for fields of any shape (rows, cols, channels).
+    """The network for fields of any shape (rows, cols, channels), multiples of `FINDER_STRIDE`.
 
     The output has shape (batch, rows / 2, cols / 2, 1): the probability that a pixel lies within a nodule.
     """
     inputs = keras.Input((None, None, channels), name="field")
-    x = _active(conv(inputs, filters[0], 5, REDUCTION, "stem_conv"), "stem")
+    x = _active(conv(inputs, filters[0], 5, FINDER_REDUCTION, "stem_conv"), "stem")
     levels = [x]
     for number, n in enumerate(filters[1:], start=1):
         levels.append(_block(levels[-1], n, f"block{number}"))

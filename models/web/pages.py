@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import urlencode
 
-from flask import Response, jsonify, render_template, request
+from flask import Response, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
@@ -145,6 +145,13 @@ def open_series(upload: str, number: int) -> ResponseReturnValue:
     except UserError:
         current_app.store.remove(token, owner)
         raise
+
+
+def removed_page() -> ResponseReturnValue:
+    """The way to the first page once a scan or an upload is removed; the browser forgets its slices, too."""
+    done = redirect("/?removed=1", 303)
+    done.headers["Clear-Site-Data"] = '"cache"'
+    return done
 
 
 def new_finding(token: str, index: int, finding: Finding) -> ResponseReturnValue:

@@ -7,6 +7,7 @@ For each slice of each usable nodule: the crop as it is (8 bit), the map from it
 nodule. 693 patients take 380 MB.
 """
 
+import csv
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from tqdm import tqdm
 
 from models.imaging.grey import estimate_hu
 from models.imaging.patch import adjacent_slices
+from models.imaging.scan import Scan
 from training.arguments import parser_of
 from training.data import PrepareError, save_arrays
 from training.data.dataset import label_of
@@ -80,6 +82,24 @@ def load(path: str | Path) -> Outlines:
     """Read the file that this module wrote."""
     with np.load(path) as file:
         return Outlines(**file)
+
+
+def thicknesses_of(labels: str | Path) -> dict[tuple[str, str], float]:
+    """Slice thickness (mm) by patient and nodule, of ``nodules.csv``."""
+    with open(labels, newline="") as file:
+        return {
+            (row["patient_id"], row["nodule"]): float(row["slice_thickness_mm"])
+            for row in csv.DictReader(file)
+        }
+
+
+def scan_of(outlines: Outlines, nodule: int, step_mm: float) -> Scan:
+    """A nodule's crops as a scan in estimated HU."""
+    first, n = outlines.first[nodule], outlines.n_slices[nodule]
+    slices = np.stack([outlines.slice_hu(first + i) for i in range(n)])
+    spacing = float(outlines.spacing_mm[nodule])
+    positions = tuple(step_mm * i for i in range(n))
+    return Scan(slices, (spacing, spacing), False, True, (), positions_mm=positions, thickness_mm=step_mm)
 
 
 def build(slices: Slices, rows: list[dict[str, str]], progress: bool = True) -> dict[str, np.ndarray]:

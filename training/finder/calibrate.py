@@ -6,7 +6,6 @@ nodule counts as often as a patient has nodules, another thing as often as a sca
 probability is that of a mark in a whole scan.
 """
 
-import csv
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from scipy.optimize import minimize
 from models.imaging.scan import Scan
 from models.inference.detection.finder import FEATURES, Finder, probability
 from models.inference.detection.search import Proposal, propose, slices_to_search
-from training.data.outlines import Outlines
+from training.data.outlines import Outlines, scan_of, thicknesses_of
 from training.finder.proposals import NODULE, label_of
 from training.finder.train import largest_slice
 
@@ -45,14 +44,6 @@ class Seen:
         return cls(features, np.arange(n_others + n_nodules) >= n_others, weight)
 
 
-def stack_of(outlines: Outlines, nodule: int, thickness_mm: float) -> Scan:
-    """The crop of a nodule as a scan."""
-    first, n = int(outlines.first[nodule]), int(outlines.n_slices[nodule])
-    hu = np.stack([outlines.slice_hu(first + i) for i in range(n)])
-    spacing = float(outlines.spacing_mm[nodule])
-    return Scan(hu, (spacing, spacing), False, True, positions_mm=tuple(i * thickness_mm for i in range(n)))
-
-
 def nodules_in_crops(
     finder: Finder, outlines: Outlines, nodules: np.ndarray, labels: Path, single: bool = False
 ) -> Features:
@@ -60,15 +51,11 @@ def nodules_in_crops(
 
     With `single` of the largest slice alone, as in a picture.
     """
-    with open(labels, newline="") as file:
-        thickness = {
-            (row["patient_id"], row["nodule"]): float(row["slice_thickness_mm"])
-            for row in csv.DictReader(file)
-        }
+    thickness = thicknesses_of(labels)
     found = []
     for nodule in nodules:
         key = str(outlines.patient[nodule]), str(outlines.nodule[nodule])
-        scan = stack_of(outlines, nodule, thickness[key])
+        scan = scan_of(outlines, nodule, thickness[key])
         if single:
             index = largest_slice(outlines, nodule)
             scan = replace(scan, slices=scan.slices[index : index + 1], positions_mm=None)

@@ -20,12 +20,11 @@ by the threshold that the others give. Writes ``weights/finder.json``.
 import csv
 import json
 from argparse import Namespace
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from models.errors import UserError
 from models.imaging.candidate_fields import SHAPE
@@ -49,6 +48,7 @@ from training.finder.calibrate import (
     proposals_of,
     series_threshold,
 )
+from training.intervals import clopper_pearson
 from training.recognition.sources import FOLDS
 
 AXES = ("row", "col", "slice")
@@ -100,7 +100,7 @@ class Searched:
     @property
     def others(self) -> Features:
         """The features of what is proposed and is no nodule."""
-        plain = [as_candidates(replace(self.scan), [one], np.ones(1))[0] for one in self.proposals]
+        plain = [as_candidates(self.scan, [one], np.ones(1))[0] for one in self.proposals]
         is_other = ~self.hits(plain).any(axis=1)
         return {name: values[is_other] for name, values in self.features.items()}
 
@@ -145,15 +145,9 @@ def froc(hits: np.ndarray, false: np.ndarray, n_scans: int) -> list[dict[str, An
         allowed = int(rate * n_scans)
         limit = ordered[allowed] if allowed < len(ordered) else -0.5
         found = int((hits > limit).sum())
-        low, high = exact(found, len(hits))
+        low, high = clopper_pearson(found, len(hits))
         rows.append({"false_marks": rate, "found": found, "low": low, "high": high})
     return rows
-
-
-def exact(k: int, n: int) -> tuple[float, float]:
-    """95 % interval of a share (Clopper and Pearson)."""
-    interval = binomtest(k, n).proportion_ci()
-    return float(interval.low), float(interval.high)
 
 
 def in_series(series: list[Searched], nodules: Features, n_patients: int) -> dict[str, Any]:
@@ -243,7 +237,7 @@ def in_pictures(nodules: Features, normal: list[Features], malignant: list[Featu
 
 
 def _marked(which: np.ndarray) -> dict[str, float]:
-    low, high = exact(int(which.sum()), len(which))
+    low, high = clopper_pearson(int(which.sum()), len(which))
     return {"n": len(which), "marked": int(which.sum()), "low": low, "high": high}
 
 

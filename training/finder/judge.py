@@ -38,6 +38,7 @@ from training.finder.proposals import EDGE_MM, steps_of, without_nodules
 from training.finder.train import add_healthy
 from training.localiser.train import overlap_loss
 from training.localiser.views import other_view
+from training.recognition.data import normal
 from training.recognition.sources import Source
 
 EPOCHS, STEPS, BATCH = 20, 56, 64
@@ -47,10 +48,8 @@ OUTLINE = (SHAPE[0] // REDUCTION, SHAPE[1] // REDUCTION, 1)
 SCALE, OFF_MM = 0.25, 1.5
 SINGLE_SLICE, OTHER_SLICE = 0.3, 0.3  # share of views that know one slice; that show another than the best
 CUT = 0.7  # share of views that end where one of the other kind does
-LARGE_MM, COARSE = (
-    14.0,
-    0.5,
-)  # of what is at least as large, so many are shown on up to twice as coarse a grid
+LARGE_MM = 14.0  # what is at least as large is shown on coarser and finer grids, too
+COARSE = 0.5  # share of its views
 WHOLE = 0.6  # share of negatives that are of whole series and pictures
 HARD = 0.5  # share of negatives that are drawn by how much they look like nodules
 
@@ -78,10 +77,10 @@ class Pool:
         readers = np.minimum(outlines.n_readers[np.maximum(proposals["source"], 0)], 4)
         self.weight = np.where(proposals["is_nodule"] == 1, np.sqrt(readers / 4), 1).astype(np.float32)
         large = proposals["diameter_mm"][self.nodules] >= 12
-        self.nodule_share = _normal(1.0 + large)
+        self.nodule_share = normal(1.0 + large)
         is_whole = proposals["source"][self.others] < 0
-        share = _normal((0.2 + proposals["score"][self.others]) * ~is_whole)
-        whole = _normal((0.2 + proposals["score"][self.others]) * is_whole)
+        share = normal((0.2 + proposals["score"][self.others]) * ~is_whole)
+        whole = normal((0.2 + proposals["score"][self.others]) * is_whole)
         self.other_share = (1 - WHOLE) * share + WHOLE * whole if is_whole.any() else share
 
     def view(self, is_nodule: bool, rng: Generator) -> tuple[View, float]:
@@ -159,12 +158,7 @@ class Pool:
             some = self.proposals[self.others[start : start + 256]]
             views = np.stack([self.view_of(one, rng, one)[0] for one in some])
             scores.append(model.predict(views, verbose=0)["nodule"][:, 0])
-        self.other_share = _normal((1 - HARD) * self.other_share + HARD * _normal(np.concatenate(scores)))
-
-
-def _normal(weights: np.ndarray) -> np.ndarray:
-    weights = np.asarray(weights, np.float64) + 1e-9
-    return weights / weights.sum()
+        self.other_share = normal((1 - HARD) * self.other_share + HARD * normal(np.concatenate(scores)))
 
 
 class Views(keras.utils.PyDataset):

@@ -7,7 +7,6 @@ The proposals are made and linked as the app makes them. One that lies in what a
 nodule; one that lies well away from any outline is none; what lies between is left out.
 """
 
-import csv
 from argparse import Namespace
 from pathlib import Path
 
@@ -15,14 +14,14 @@ import keras
 import numpy as np
 
 from models.imaging.candidate_fields import step_of
-from models.imaging.field import Grid
+from models.imaging.field import FINDER_REDUCTION, Grid
 from models.imaging.scan import Scan
 from models.inference.detection.candidates import SEED, Blob, best_of, blobs_in, link
-from models.inference.detection.search import propose, slices_to_search
-from models.networks.finder import REDUCTION, build_finder
+from models.inference.detection.search import propose, slices_to_search, within_image
+from models.networks.finder import build_finder
 from training.arguments import parser_of
 from training.data import save_arrays
-from training.data.outlines import Outlines, load
+from training.data.outlines import Outlines, load, thicknesses_of
 from training.finder.train import AWAY_MM, add_healthy, crop_answers
 from training.localiser.healthy import Untrained
 from training.recognition.sources import Source, read_sources
@@ -84,7 +83,7 @@ def in_sources(model: keras.Model, sources: list[Source]) -> np.ndarray:
     """The proposals in whole series and pictures, away from any nodule; `source` is -1 - its number."""
     found, network = [], Untrained(model)
     for number, source in enumerate(sources):
-        scan = scan_of(source)
+        scan = searched_scan(source)
         for _, proposals in propose(scan, network, slices_to_search(scan), FAINT):
             for one in proposals:
                 best = best_of(one.chain)
@@ -93,7 +92,7 @@ def in_sources(model: keras.Model, sources: list[Source]) -> np.ndarray:
     return np.array(found, PROPOSAL)
 
 
-def scan_of(source: Source) -> Scan:
+def searched_scan(source: Source) -> Scan:
     """A series or picture as the search takes it."""
     positions = tuple(i * source.step_mm for i in range(len(source.hu))) if source.step_mm else None
     return Scan(source.hu, source.spacing_mm, False, True, positions_mm=positions)
@@ -106,12 +105,9 @@ def without_nodules(args: Namespace) -> list[Source]:
 
 def _within(answer: np.ndarray, grid: Grid, outlines: Outlines, nodule: int) -> tuple[np.ndarray, Grid]:
     """The map without what lies beyond the crop, and its grid."""
-    reduced = grid.reduced(REDUCTION)
-    rows, cols = (
-        at < n - 0.5
-        for at, n in zip(reduced.to_file(*map(np.arange, reduced.size)), outlines.grey.shape[1:], strict=True)
-    )
-    return np.where(np.logical_and.outer(rows, cols), answer, 0), reduced
+    reduced = grid.reduced(FINDER_REDUCTION)
+    rows, cols = outlines.grey.shape[1:]
+    return np.where(within_image(reduced, None, (rows, cols)), answer, 0), reduced
 
 
 def label_of(outlines: Outlines, nodule: int, chain: list[Blob]) -> int | None:
@@ -129,11 +125,7 @@ def label_of(outlines: Outlines, nodule: int, chain: list[Blob]) -> int | None:
 
 def steps_of(outlines: Outlines, labels: str | Path) -> dict[int, int]:
     """How many slices make a step in each nodule's crop, by the slice thickness in nodules.csv."""
-    with open(labels, newline="") as file:
-        thickness = {
-            (row["patient_id"], row["nodule"]): float(row["slice_thickness_mm"])
-            for row in csv.DictReader(file)
-        }
+    thickness = thicknesses_of(labels)
     keys = zip(outlines.patient.tolist(), outlines.nodule.tolist(), strict=True)
     return {number: step_of(thickness[key]) for number, key in enumerate(keys)}
 

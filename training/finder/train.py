@@ -17,9 +17,10 @@ import keras
 import numpy as np
 from scipy import ndimage
 
-from models.imaging.field import Grid, cut_field, to_unit
+from models.imaging.field import FINDER_REDUCTION, FINDER_STRIDE, Grid, cut_field, to_unit
 from models.imaging.lung import lung_mask
-from models.networks.finder import FILTERS, REDUCTION, STRIDE, build_finder
+from models.inference.detection.search import within_image
+from models.networks.finder import FILTERS, build_finder
 from training.arguments import parser_of
 from training.classifier import loop
 from training.data.outlines import Outlines, load
@@ -41,7 +42,7 @@ Slice = tuple[Source, int, np.ndarray]  # with the rows and columns of its lungs
 
 def on_grid(slices: list[np.ndarray], spacing_mm: tuple[float, float]) -> tuple[np.ndarray, Grid]:
     """All of three slices in HU as the network's input, and its grid."""
-    grid = Grid.over((0, 0, *slices[0].shape), STRIDE, spacing_mm)
+    grid = Grid.over((0, 0, *slices[0].shape), FINDER_STRIDE, spacing_mm)
     cut = [cut_field(pixels.astype(np.float32), grid.box, grid.size) for pixels in slices]
     return to_unit(np.stack(cut, axis=-1)), grid
 
@@ -76,13 +77,9 @@ def away_from_outlines(outlines: Outlines, nodule: int, grid: Grid) -> np.ndarra
     spacing = float(outlines.spacing_mm[nodule])
     far = ndimage.distance_transform_edt(~outlines.outlined(nodule)) * spacing >= AWAY_MM
     far[[0, -1]], far[:, [0, -1]] = False, False
-    size = grid.size[0] // REDUCTION, grid.size[1] // REDUCTION
-    rows, cols = (
-        np.rint(at).astype(int)
-        for at in grid.to_file(*(REDUCTION * (np.arange(n) + 0.5) - 0.5 for n in size))
-    )
-    inside = np.logical_and.outer(rows < far.shape[0], cols < far.shape[1])
-    return inside & (cut_field(far.astype(np.float32), grid.box, size) > 0.99)
+    reduced, (rows, cols) = grid.reduced(FINDER_REDUCTION), far.shape
+    apart = cut_field(far.astype(np.float32), grid.box, reduced.size) > 0.99
+    return within_image(reduced, None, (rows, cols)) & apart
 
 
 def mine(
@@ -94,9 +91,7 @@ def mine(
     chosen = [(nodule, int(rng.integers(outlines.n_slices[nodule]))) for nodule in nodules]
     for nodule, (answer, grid) in zip(nodules, crop_answers(model, outlines, chosen), strict=True):
         for row, col, _ in peaks(answer, away_from_outlines(outlines, nodule, grid)):
-            crops.append(
-                (nodule, *grid.to_file((row + 0.5) * REDUCTION - 0.5, (col + 0.5) * REDUCTION - 0.5))
-            )
+            crops.append((nodule, *grid.reduced(FINDER_REDUCTION).to_file(row, col)))
     places: list[tuple[int, int, float, float]] = []
     for number, (source, index, lungs) in enumerate(whole):
         field, grid = on_grid(source.slices(index), source.spacing_mm)
@@ -105,7 +100,7 @@ def mine(
         mask[lungs[:, 0], lungs[:, 1]] = 1
         allowed = cut_field(mask, grid.box, answer.shape) > 0.5
         for row, col, _ in peaks(answer, allowed):
-            at = grid.to_file((row + 0.5) * REDUCTION - 0.5, (col + 0.5) * REDUCTION - 0.5)
+            at = grid.reduced(FINDER_REDUCTION).to_file(row, col)
             places.append((number, index, *at))
     found.crops, found.whole = np.array(crops).reshape(-1, 3), np.array(places).reshape(-1, 4)
     print(

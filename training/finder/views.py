@@ -11,15 +11,14 @@ import keras
 import numpy as np
 from numpy.random import Generator
 
-from models.imaging.field import GRID_MM, Box, cut_field
+from models.imaging.field import FINDER_REDUCTION, GRID_MM, Box, cut_field
 from models.imaging.patch import adjacent_slices
-from models.networks.finder import REDUCTION
 from training.data.outlines import Outlines
-from training.localiser.views import SINGLE_SLICE, other_view, times
+from training.localiser.views import other_view, random_slices, times
 from training.recognition.sources import Source
 
 FIELD = 64  # pixels a side, 48 mm
-OUTLINE = FIELD // REDUCTION
+OUTLINE = FIELD // FINDER_REDUCTION
 SCALE = 0.3  # natural logarithm: patients and assumed spacings differ
 COARSE = 0.25  # share of windows that show as much as the crop allows, as on the coarse grid of large lesions
 AGAIN = 0.3  # share of windows about what was mistaken before, once mined
@@ -59,11 +58,8 @@ def crop_view(
     share : ndarray of shape (OUTLINE, OUTLINE, 1), float32
         Share of the nodule's readers who count a pixel to the nodule.
     """
-    first, n = outlines.first[nodule], outlines.n_slices[nodule]
-    index = int(rng.integers(n))
-    order = (index,) * 3 if rng.random() < SINGLE_SLICE else adjacent_slices(n, index)
-    if rng.random() < 0.5:
-        order = order[::-1]
+    first = outlines.first[nodule]
+    index, order = random_slices(outlines.n_slices[nodule], rng)
     box = random_box(outlines.grey.shape[1:], float(outlines.spacing_mm[nodule]), rng, near)
     slices = [cut_field(outlines.slice_hu(first + i), box, (FIELD, FIELD)) for i in order]
     share = cut_field(outlines.share(first + index), box, (OUTLINE, OUTLINE))[..., None]

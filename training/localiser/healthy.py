@@ -12,12 +12,12 @@ import keras
 import numpy as np
 from numpy.random import Generator
 
-from models.imaging.field import Grid, cut_field
+from models.imaging.field import FINDER_REDUCTION, Grid, cut_field
 from models.imaging.lung import lung_mask
 from models.imaging.patch import adjacent_slices
 from models.imaging.scan import Scan
 from models.inference.detection.candidates import Blob
-from models.inference.detection.search import REDUCTION, search_all
+from models.inference.detection.search import search_all
 from models.ingest.read import read_scan
 
 MISTAKEN = 0.25  # score from which a location counts as taken for a nodule
@@ -34,7 +34,7 @@ class Untrained:
         """The map at half the size of the field; on any backend."""
         answer = self.model.predict(field[None], verbose=0)[0, ..., 0]
         step = field.shape[0] // answer.shape[0]
-        return answer[:: REDUCTION // step, :: REDUCTION // step]
+        return answer[:: FINDER_REDUCTION // step, :: FINDER_REDUCTION // step]
 
     def judged(self, scan: Scan, chains: Sequence[Sequence[Blob]], scale: float = 1.0) -> np.ndarray:
         """The network's own score of each location."""

@@ -36,16 +36,19 @@ def random_field(outlines: Outlines, nodule: int, rng: Generator) -> tuple[np.nd
     share : ndarray of shape (FIELD, FIELD, 1), float32
         Share of the nodule's readers who count a pixel to the nodule.
     """
-    first, n = outlines.first[nodule], outlines.n_slices[nodule]
-    index = int(rng.integers(n))
-    single = rng.random() < SINGLE_SLICE
-    order = (index,) * 3 if single else adjacent_slices(n, index)
-    if rng.random() < 0.5:
-        order = order[::-1]
+    first = outlines.first[nodule]
+    index, order = random_slices(outlines.n_slices[nodule], rng)
     box = random_box(outlines.grey.shape[1:], outlines.spacing_mm[nodule], rng)
     slices = [cut_field(outlines.slice_hu(first + i), box, (FIELD, FIELD)) for i in order]
     share = cut_field(outlines.share(first + index), box, (FIELD, FIELD))[..., None]
     return other_view(np.stack(slices, axis=-1), share, rng)
+
+
+def random_slices(n: int, rng: Generator) -> tuple[int, tuple[int, ...]]:
+    """One of n slices, and the three that are shown for it: itself alone, or between its neighbours."""
+    index = int(rng.integers(n))
+    order = (index,) * 3 if rng.random() < SINGLE_SLICE else adjacent_slices(n, index)
+    return index, order[::-1] if rng.random() < 0.5 else order
 
 
 def healthy_field(healthy: HealthySlices, rng: Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,6 @@ is no error here. The slice distance is taken to be the slice thickness, which c
 ``training/localiser/README.md``); without it the shipped one is measured, which did, and the file says so.
 """
 
-import csv
 import json
 import sys
 import zlib
@@ -33,7 +32,7 @@ from models.inference.measurement.sizes import Measurement, measure
 from models.inference.measurement.volume import volume_mm3
 from models.inference.size_errors import SIZES_MM
 from training.arguments import parser_of
-from training.data.outlines import READERS, Outlines, load
+from training.data.outlines import READERS, Outlines, load, scan_of, thicknesses_of
 from training.data.splits import side_of
 from training.intervals import bootstrap_by_patient
 from training.localiser.outlining import agreed
@@ -56,15 +55,6 @@ class Measured:
     clicks: tuple[Measurement | None, ...]
 
 
-def thicknesses_of(labels: Path) -> dict[tuple[str, str], float]:
-    """Slice thickness (mm) by patient and nodule, of ``nodules.csv``."""
-    with open(labels, newline="") as file:
-        return {
-            (row["patient_id"], row["nodule"]): float(row["slice_thickness_mm"])
-            for row in csv.DictReader(file)
-        }
-
-
 def measure_case(outlines: Outlines, nodule: int, step_mm: float, localiser: Localiser) -> Measured | None:
     """One nodule; None where its readers agree on no pixel. Clicks do not hang on the other nodules."""
     scan = scan_of(outlines, nodule, step_mm)
@@ -79,15 +69,6 @@ def measure_case(outlines: Outlines, nodule: int, step_mm: float, localiser: Loc
         tuple(_readers(outlines, nodule, scan)),
         tuple(sizes_of(largest_section(scan, click, localiser), scan) for click in clicks),
     )
-
-
-def scan_of(outlines: Outlines, nodule: int, step_mm: float) -> Scan:
-    """A nodule's crops as a scan in estimated HU."""
-    first, n = outlines.first[nodule], outlines.n_slices[nodule]
-    slices = np.stack([outlines.slice_hu(first + i) for i in range(n)])
-    spacing = float(outlines.spacing_mm[nodule])
-    positions = tuple(step_mm * i for i in range(n))
-    return Scan(slices, (spacing, spacing), False, True, (), positions_mm=positions, thickness_mm=step_mm)
 
 
 def sizes_of(section: Section | None, scan: Scan) -> Measurement | None:

@@ -48,11 +48,11 @@ class Data:
         self.crop_locations, self.source_locations = crop_locations, source_locations
         self.readers = np.sqrt(np.minimum(outlines.n_readers, 4) / 4).astype(np.float32)
         large = outlines.diameter_mm[nodules] >= 12
-        self._nodule_share = _normal(1.0 + 1.0 * large)
-        self._crop_share = _normal(np.ones(len(crop_locations)))
+        self._nodule_share = normal(1.0 + 1.0 * large)
+        self._crop_share = normal(np.ones(len(crop_locations)))
         by_kind = np.array([SHARES.get(kind, 0) for kind in KINDS])
         counts = np.bincount(source_locations["kind"], minlength=len(KINDS))
-        self._source_share = _normal((by_kind / np.maximum(counts, 1))[source_locations["kind"]])
+        self._source_share = normal((by_kind / np.maximum(counts, 1))[source_locations["kind"]])
 
     def nodule(self, rng: Generator) -> tuple[View, float]:
         """A view of a random nodule, and its weight: what one of four readers saw says less."""
@@ -77,15 +77,16 @@ class Data:
         """
         rng = np.random.default_rng(0)
         crops = score(crop_view(self.outlines, location, rng)[0] for location in self.crop_locations)
-        self._crop_share = (1 - HARD) * self._crop_share + HARD * _normal(crops)
+        self._crop_share = (1 - HARD) * self._crop_share + HARD * normal(crops)
         sources = score(
             source_view(self.sources[location["source"]], location, rng)[0]
             for location in self.source_locations
         )
-        self._source_share = (1 - HARD) * self._source_share + HARD * _normal(sources)
+        self._source_share = (1 - HARD) * self._source_share + HARD * normal(sources)
 
 
-def _normal(weights: np.ndarray) -> np.ndarray:
+def normal(weights: np.ndarray) -> np.ndarray:
+    """Weights that sum to 1, none of them 0."""
     weights = np.asarray(weights, np.float64) + 1e-9
     return weights / weights.sum()
 

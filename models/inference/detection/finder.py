@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from models.imaging.candidate_fields import SHAPE, candidate_fields
+from models.imaging.field import FINDER_STRIDE
 from models.imaging.scan import Scan
 from models.inference.detection.candidates import Blob, best_of
 from models.inference.runtime.parallel import shares, side_by_side
@@ -44,7 +45,7 @@ class Finder:
     """
 
     def __init__(self, folder: str | Path, report: dict[str, Any]):
-        from models.networks.finder import STRIDE, build_finder  # imports Keras
+        from models.networks.finder import build_finder  # imports Keras
         from models.networks.recognition import build_recognition
 
         self.report, self.thresholds = report, report["thresholds"]
@@ -52,11 +53,11 @@ class Finder:
         judge_report = {"sha256": report["judge_sha256"]}
         build = partial(build_recognition, SHAPE)
         self._judge = load_answering(build, folder, JUDGE, judge_report, OUTPUT)
-        self._map(np.zeros((1, STRIDE, STRIDE, 3), np.float32))
+        self._map(np.zeros((1, FINDER_STRIDE, FINDER_STRIDE, 3), np.float32))
         self._judge(np.zeros((VIEWS, *SHAPE), np.float32))
 
     def map_of(self, field: np.ndarray) -> np.ndarray:
-        """Probability of each pixel of a field (rows, cols, 3), multiples of `STRIDE`; at half its size."""
+        """Probability of each pixel of a field, at half its size; edges in steps of `FINDER_STRIDE`."""
         return self._map(field[None])[0, ..., 0]
 
     def features(

@@ -26,7 +26,7 @@ READERS_LEVEL = 0.8  # of the level at which a nodule is recognised: so large is
 STEP_ODDS = 3.0  # by which the odds of that level change where a reader asks for a smaller outline
 FAINTEST = 0.03  # where nothing reaches this at the location, there is no outline
 NEAR_MM = 5.0  # a click may miss the nodule by so much
-COARSE = 2.0  # times the grid's spacing: lesions of up to 80 mm look as nodules do, and are outlined as well
+COARSE_MM = 2 * GRID_MM  # a grid on which lesions of up to 80 mm look as nodules do, and are outlined as well
 LARGE_MM = 30.0  # what is at least as large on the coarse grid is outlined there
 GLANCE = 0.8  # of that size, in one view: worth a look
 
@@ -42,14 +42,11 @@ class OutlinedNodule:
     level : float
         Inside is what reaches it.
     grid : Grid
-    scale : float
-        Of the grid: `COARSE` where the lesion is too large for `GRID_MM`.
     """
 
     probability: np.ndarray
     level: float
     grid: Grid
-    scale: float = 1.0
 
     @property
     def inside(self) -> np.ndarray:
@@ -70,7 +67,7 @@ class OutlinedNodule:
     @property
     def area_mm2(self) -> float:
         """Of the pixels inside."""
-        return float(self.inside.sum() * (GRID_MM * self.scale) ** 2)
+        return float(self.inside.sum() * self.grid.pixel_mm**2)
 
     @property
     def diameter_mm(self) -> float:
@@ -135,14 +132,16 @@ class Localiser:
         Answers for the eight mirrored and turned views are averaged, as the classifiers' are. The network
         has learnt from lesions of up to 40 mm: what is larger it sees on a grid twice as coarse.
         """
-        return self._large(scan, row, col, index) or self._seen(scan, row, col, index, 1.0, self._averaged)
+        return self._large(scan, row, col, index) or self._seen(
+            scan, row, col, index, GRID_MM, self._averaged
+        )
 
     def _large(self, scan: Scan, row: float, col: float, index: int) -> OutlinedNodule | None:
         """What is large on the coarse grid; a glance, without the eight views, tells whether to look."""
-        glance = self._seen(scan, row, col, index, COARSE, lambda field: self.maps(field[None])[0])
+        glance = self._seen(scan, row, col, index, COARSE_MM, lambda field: self.maps(field[None])[0])
         if glance is None or glance.diameter_mm < GLANCE * LARGE_MM:
             return None
-        seen = self._seen(scan, row, col, index, COARSE, self._averaged)
+        seen = self._seen(scan, row, col, index, COARSE_MM, self._averaged)
         return seen if seen is not None and seen.diameter_mm >= LARGE_MM else None
 
     def _seen(
@@ -151,13 +150,12 @@ class Localiser:
         row: float,
         col: float,
         index: int,
-        scale: float,
+        pixel_mm: float,
         answer: Callable[[np.ndarray], np.ndarray],
     ) -> OutlinedNodule | None:
-        down, across = scan.spacing_mm
-        grid = Grid.around(row, col, AROUND, (down / scale, across / scale))
+        grid = Grid.around(row, col, AROUND, scan.spacing_mm, pixel_mm)
         own = component(answer(field_at(scan, index, grid)))
-        return None if own is None else OutlinedNodule(*own, grid, scale)
+        return None if own is None else OutlinedNodule(*own, grid)
 
     def outline(self, scan: Scan, roi: Roi) -> Outline | None:
         """Outline of the nodule at a location of a scan; None where the network sees none there."""

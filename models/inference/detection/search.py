@@ -9,7 +9,14 @@ import numpy as np
 
 from models.errors import UserError
 from models.imaging.candidate_fields import step_of
-from models.imaging.field import GRID_MM, Grid, field_at, slice_in_hu
+from models.imaging.field import (
+    FINDER_REDUCTION,
+    FINDER_STRIDE,
+    GRID_MM,
+    Grid,
+    field_at,
+    slice_in_hu,
+)
 from models.imaging.lung import lung_mask
 from models.imaging.scan import ASSUMED_SPACING_MM, Roi, Scan, locate
 from models.inference.detection.candidates import SEED, Blob, Candidate, Linking, best_of, blobs_in
@@ -19,8 +26,6 @@ MOST = 5  # candidates that are shown
 MARGIN_MM = 15.0  # around the lungs, for the network to see what a location borders on
 SCALES = (1.0, 2.0)  # of the grid: nodules, and masses, which are looked for on a coarse one
 LARGE_MM = 24.0  # what the coarse grid finds is at least so large; smaller ones are the fine one's
-REDUCTION = 2  # of the map's grid against the field's, see `models.networks.finder`
-STRIDE = 16
 
 Marked = tuple[Candidate, ...]
 Progress = Callable[[int, int, Marked], None]
@@ -93,10 +98,8 @@ def search(
 def search_all(scan: Scan, finder: Networks, indices: Sequence[int] | None = None) -> Marked:
     """All candidates of a scan however improbable and however many, the most probable first."""
     indices, scan = slices_to_search(scan) if indices is None else indices, as_searched(scan)
-    found: list[tuple[Candidate, Proposal]] = []
-    for _, proposals in propose(scan, finder, indices):
-        found += _judged(scan, finder, proposals)
-    return _without_doubles(found)
+    proposed = propose(scan, finder, indices)
+    return _without_doubles(one for _, proposals in proposed for one in _judged(scan, finder, proposals))
 
 
 def as_searched(scan: Scan) -> Scan:
@@ -121,8 +124,7 @@ def propose(
         for layers in side_by_side(partial(_blobs_of, scan, finder, seed), some):
             for scale, blobs in layers.items():
                 ended += [Proposal(chain, scale) for chain in linking[scale].add(blobs)]
-        is_last = start + CORES >= len(indices)
-        if is_last:
+        if start + CORES >= len(indices):
             ended += [Proposal(chain, scale) for scale in SCALES for chain in linking[scale].end()]
         yield start + len(some), ended
 
@@ -169,16 +171,16 @@ def _blobs_of(scan: Scan, finder: Networks, seed: float, index: int) -> dict[flo
         box = _around(lungs, scan.spacing_mm)
     found = {}
     for scale in SCALES:
-        grid = Grid.over(box, STRIDE, scan.spacing_mm, GRID_MM * scale)
-        answer, reduced = finder.map_of(field_at(scan, index, grid)), grid.reduced(REDUCTION)
-        answer = np.where(_allowed(reduced, lungs, (scan.rows, scan.cols)), answer, 0)
+        grid = Grid.over(box, FINDER_STRIDE, scan.spacing_mm, GRID_MM * scale)
+        answer, reduced = finder.map_of(field_at(scan, index, grid)), grid.reduced(FINDER_REDUCTION)
+        answer = np.where(within_image(reduced, lungs, (scan.rows, scan.cols)), answer, 0)
         least = LARGE_MM if scale > 1 else 0
         found[scale] = [blob for blob in blobs_in(answer, reduced, index, seed) if blob.diameter_mm >= least]
     return found
 
 
-def _allowed(grid: Grid, lungs: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
-    """Which pixels of a grid lie within the image and, where these are known, the lungs."""
+def within_image(grid: Grid, lungs: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
+    """Which pixels of a grid lie within an image of `shape` and, where these are known, its lungs."""
     pixels = [np.rint(at).astype(int) for at in grid.to_file(*(np.arange(n) for n in grid.size))]
     inside = np.logical_and.outer(*(at < n for at, n in zip(pixels, shape, strict=True)))
     if lungs is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from models.imaging.field import field_at
+from models.imaging.field import GRID_MM, field_at
 from models.imaging.scan import Roi, Scan
 from models.inference.detection.localiser import Localiser, OutlinedNodule, without_others
 from models.inference.measurement.outline import contour
@@ -148,4 +148,4 @@ def _continued(probability: np.ndarray, before: OutlinedNodule) -> OutlinedNodul
 def _leaks(before: OutlinedNodule, part: OutlinedNodule, spacing_mm: float) -> bool:
     """Whether a part is too large to be of the same nodule as that in the slice before."""
     sphere = float(np.sqrt(before.diameter_mm**2 + 4 * spacing_mm * LEAK_SPHERE_MM))
-    return part.diameter_mm > max(before.diameter_mm + LEAK_MM * before.scale, sphere)
+    return part.diameter_mm > max(before.diameter_mm + LEAK_MM * before.grid.pixel_mm / GRID_MM, sphere)
