@@ -47,6 +47,7 @@ class FindingSummary:
     verdict: Verdict
     headline: str
     probability: float | None
+    name: str = ""  # that a reader gave it
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ class Finding:
         All that the search found, where nobody said where to look: the first is the one that was read.
     size_errors : SizeErrors, optional
         How far sizes are off at this size; None where that is not known.
+    name : str
+        What it is called among the findings of a kept scan: F1, F2 ..., or as a reader named it.
     """
 
     scan: Scan
@@ -127,6 +130,7 @@ class Finding:
     earlier: Earlier | None = None
     size_errors: SizeErrors | None = None
     candidates: tuple[Candidate, ...] = ()
+    name: str = ""
 
     @property
     def volume_mm3(self) -> float | None:

@@ -1,6 +1,7 @@
 """Answers on kept scans: computed once, kept beside the scan, and given again for any model."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import msgspec
 
@@ -59,7 +60,7 @@ class Answers:
         finding = finding_of(scan, reading, model, self._registry, anyway)
         index = self._store.append(token, owner, NOTES, msgspec.to_builtins(finding.summary))
         self._store.write(token, owner, f"reading{index}", msgspec.to_builtins(reading))
-        return index, finding
+        return index, replace(finding, name=_name_of(index))
 
     def listed(self, token: str, owner: str) -> list[FindingSummary]:
         """The findings of a scan, in the order in which they were asked for."""
@@ -82,7 +83,12 @@ class Answers:
         note = self._store.read(token, owner, f"corrected{index}")
         if note and note["weights"] == self._registry.checksum:
             reading = msgspec.convert(note, Reading)
-        return finding_of(scan, reading, model or listed.model, self._registry, anyway)
+        finding = finding_of(scan, reading, model or listed.model, self._registry, anyway)
+        return replace(finding, name=_name_of(index, listed))
+
+    def every(self, token: str, owner: str) -> list[tuple[int, Finding]]:
+        """All findings of a kept scan with their indices, each with the model that it was asked of."""
+        return [(i, self.again(token, owner, i)) for i in range(len(self.listed(token, owner)))]
 
     def correct(self, token: str, owner: str, index: int, correction: Correction | None) -> None:
         """Keep a reader's correction of a finding's outline, in place of an earlier one; None takes it back.
@@ -139,3 +145,7 @@ class Answers:
     def _read(self, scan: Scan, roi: Roi) -> Reading:
         with self._queue.place(), stage("predict"):
             return read_nodule(scan, roi, self._registry)
+
+
+def _name_of(index: int, listed: FindingSummary | None = None) -> str:
+    return (listed and listed.name) or f"F{index + 1}"

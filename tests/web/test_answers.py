@@ -58,7 +58,7 @@ def test_a_kept_finding_is_given_again_for_each_model_without_another_forward_pa
     for key in MODEL_KEYS:
         again = answers.again(token, OWNER, 0, key)
         assert again.model == key
-        assert same(again, analyse(scan, roi, key, app.registry))
+        assert same(again, replace(analyse(scan, roi, key, app.registry), name="F1"))
     assert registry.asked == 0
 
 
@@ -79,7 +79,7 @@ def test_a_finding_whose_reading_was_lost_is_read_anew(scan, store, answers, app
     token = store.put(scan, OWNER)
     finding = analyse(scan, locate(scan), "resnet", app.registry)
     store.append(token, OWNER, "findings", msgspec.to_builtins(finding.summary))
-    assert same(answers.again(token, OWNER, 0), finding)
+    assert same(answers.again(token, OWNER, 0), replace(finding, name="F1"))
 
 
 def test_there_is_no_finding_that_was_not_asked_for(scan, store, answers):
