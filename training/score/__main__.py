@@ -2,9 +2,9 @@
 
     python -m training.score MANIFEST.csv --out scores.parquet [--workers 4] [--ray [ADDRESS]]
 
-MANIFEST.csv has the columns file, row, col, slice (and, if wanted, spacing_mm and slice_spacing_mm). A file
-is a picture, a DICOM file, the folder of a series or a ZIP; its path is relative to the list. Empty places
-are found as the app finds them: the centre of a crop, or else the most suspicious place. The table is
+MANIFEST.csv has the columns file, row, col, slice (and, if wanted, series, spacing_mm and slice_spacing_mm).
+A file is a picture, a DICOM file, the folder of a series or a ZIP; its path is relative to the list. Empty
+locations are found as the app finds them: the centre of a crop, or else the most probable mark. The table is
 Parquet, or CSV if its name ends in .csv. Where no nodule is recognised, the verdict is no_nodule, and what
 would be said of one is empty.
 

@@ -8,13 +8,14 @@ from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
-GIVEN = ("file", "row", "col", "slice")
-COLUMNS = (*GIVEN, "spacing_mm", "slice_spacing_mm")
+GIVEN = ("file", "row", "col", "slice", "series")  # which the table of scores repeats
+ABOUT_FILE = ("series", "spacing_mm", "slice_spacing_mm")
+COLUMNS = tuple(dict.fromkeys((*GIVEN, *ABOUT_FILE)))
 SEPARATORS = (",", ";", "\t")
 SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)  # with which Excel is told
 LINE_END = re.compile(r"\r\n|\r|\n")
 Row = dict[str, str | int | float | None]  # of the scores; see `training.score.rows.COLUMNS`
-WHOLE = re.compile(r"[.,]0+\Z")  # tables whose column has gaps write 12 as 12.0
+GAPPY = re.compile(r"([+-]?[0-9]+)[.,]0+")  # tables whose column has gaps write 12 as 12.0
 
 
 class ManifestError(Exception):
@@ -34,9 +35,8 @@ class Group:
     """Nodules of one file, which is read once for all of them."""
 
     path: Path
-    spacing_mm: str  # as given; empty where the file carries it
+    said: dict[str, str]  # of the file, by name of `ABOUT_FILE`, as given
     nodules: tuple[Nodule, ...]
-    slice_spacing_mm: str = ""  # likewise
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,15 @@ class Manifest:
     nodules: tuple[Nodule, ...]
 
     def groups(self, done: Container[int] = ()) -> list[Group]:
-        """The nodules whose numbers are not in `done`, by file and spacing, in the order of the list."""
-        by_file: dict[tuple[Path, str, str], list[Nodule]] = {}
+        """The nodules whose numbers are not in `done`, in the order of the list; one group a series."""
+        by_file: dict[tuple[str, ...], list[Nodule]] = {}
         for nodule in self.nodules:
             if nodule.index not in done:
-                fields = nodule.fields
-                key = self.folder / fields["file"], fields["spacing_mm"], fields["slice_spacing_mm"]
+                key = tuple(nodule.fields[name] for name in ("file", *ABOUT_FILE))
                 by_file.setdefault(key, []).append(nodule)
         return [
-            Group(path, spacing, tuple(nodules), step) for (path, spacing, step), nodules in by_file.items()
+            Group(self.folder / file, dict(zip(ABOUT_FILE, said, strict=True)), tuple(nodules))
+            for (file, *said), nodules in by_file.items()
         ]
 
 
@@ -67,9 +67,10 @@ def read_manifest(path: Path) -> Manifest:
     ----------
     path : Path
         CSV with a header: file, and if wanted row, col, slice (see ``API.md``), spacing_mm (mm per pixel
-        of a picture) and slice_spacing_mm (mm between the pictures of a stack). As spreadsheets and people
-        write it: parted by commas, semicolons or tabs, in UTF-8 or UTF-16, names in capitals, blanks around
-        anything, a line ``sep=;`` before it, empty lines.
+        of a picture), slice_spacing_mm (mm between the pictures of a stack) and series (number or
+        SeriesInstanceUID, where the file holds several). As spreadsheets and people write it: separated by
+        commas, semicolons or tabs, in UTF-8 or UTF-16, names in capitals, blanks around anything, a line
+        ``sep=;`` before it, empty lines.
 
     Raises
     ------
@@ -102,7 +103,9 @@ def read_manifest(path: Path) -> Manifest:
         fields = {name: given.get(name, "") for name in COLUMNS}
         if not fields["file"]:
             raise ManifestError(f"Line {line} of {path} names no file.")
-        fields["slice"] = WHOLE.sub("", fields["slice"])
+        for name in ("slice", "series"):
+            if whole := GAPPY.fullmatch(fields[name]):
+                fields[name] = whole[1]
         nodules.append(Nodule(len(nodules), fields))
     if not nodules:
         raise ManifestError(f"{path} lists no nodules.")

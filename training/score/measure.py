@@ -34,8 +34,8 @@ def draw(folder: Path, n: int) -> list[Group]:
     for index in range(n):
         path = folder / f"{index}.png"
         Image.fromarray(draw_phantom(tuple(KINDS)[index % len(KINDS)], seed=index)).save(path)
-        fields = {"file": path.name, "row": "", "col": "", "slice": "", "spacing_mm": "0.7"}
-        groups.append(Group(path, "0.7", (Nodule(index, fields),)))
+        fields = {"file": path.name, "row": "", "col": "", "slice": "", "series": ""}
+        groups.append(Group(path, {"spacing_mm": "0.7"}, (Nodule(index, fields),)))
     return groups
 
 

@@ -44,9 +44,11 @@ class Scorer:
     def score(self, group: Group) -> list[Row]:
         """The rows of a group's nodules, in their order; nothing that is wrong with the file is raised."""
         try:
-            spacing_mm = number({"spacing_mm": group.spacing_mm}, "spacing_mm")
-            step_mm = number({"slice_spacing_mm": group.slice_spacing_mm}, "slice_spacing_mm")
-            asked = Asked(spacing_mm=spacing_mm, slice_spacing_mm=step_mm)
+            asked = Asked(
+                spacing_mm=number(group.said, "spacing_mm"),
+                slice_spacing_mm=number(group.said, "slice_spacing_mm"),
+                series=group.said.get("series") or None,
+            )
             if not group.path.exists():
                 raise FileNotFoundError
             scan = self._decoder.read(sources_at([group.path]), asked)

@@ -56,11 +56,11 @@ def ray():
 @pytest.mark.parametrize(("reader", "words"), [(Hopeless, "Not all models"), (Stillborn, "before it could")])
 def test_workers_on_ray_that_cannot_begin_end_the_run(ray, reader, words):
     with pytest.raises(RuntimeError, match=words):
-        list(rows_of([Group(Path("a"), "", ())], [OnRay(ray, partial(reader), 1)]))
+        list(rows_of([Group(Path("a"), {}, ())], [OnRay(ray, partial(reader), 1)]))
 
 
 def test_a_worker_on_ray_that_dies_takes_along_only_the_file_that_kills_it(ray, tmp_path):
-    groups = [Group(Path(name), "", ()) for name in ("a", "deadly", "unlucky")]
+    groups = [Group(Path(name), {}, ()) for name in ("a", "deadly", "unlucky")]
     found = {
         group.path.name: rows for group, rows in rows_of(groups, [OnRay(ray, partial(Fragile, tmp_path), 1)])
     }
@@ -70,7 +70,7 @@ def test_a_worker_on_ray_that_dies_takes_along_only_the_file_that_kills_it(ray, 
 def test_a_ray_cluster_of_this_machine_is_nobody_elses(ray):
     """Ray runs what anyone sends who reaches its ports."""
     worker = OnRay(ray, partial(Fragile, Path()), 1)
-    assert worker.submit(Group(Path("a"), "", ())).result() == "A"
+    assert worker.submit(Group(Path("a"), {}, ())).result() == "A"
     names, addresses = set(), set()
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # it has just ended

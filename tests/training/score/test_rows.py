@@ -12,7 +12,9 @@ from models.imaging.phantom import draw_phantom
 from models.ingest.read import read_scan
 from models.ingest.sandbox.decoder import IS_ISOLATED, Decoder
 from models.networks.registry import ARCHITECTURES
+from tests import several_series
 from tests.conftest import encode, post, upload
+from tests.ingest.series_files import make_zip
 from tests.reports.dicom.made_finding import make_nothing
 from tests.training.score.lists import KINDS, table
 from training.score.__main__ import CANNOT, COMPLETE, WITH_ERRORS
@@ -48,7 +50,7 @@ def test_a_row_holds_the_answer_that_the_web_gives(score, client, crops, tmp_pat
 
 def test_without_a_nodule_the_row_has_a_verdict_and_no_scores():
     scan = read_scan([("a.png", encode(draw_phantom("smooth")))], 0.7)
-    nodule = Nodule(0, {"file": "a.png", "row": "", "col": "", "slice": "", "spacing_mm": "0.7"})
+    nodule = Nodule(0, {"file": "a.png", "row": "", "col": "", "slice": "", "series": ""})
     row = row_of(nodule, make_nothing(scan))
     assert set(row) <= set(COLUMNS)
     assert (row["verdict"], row["probability"], row["nodule_probability"]) == ("no_nodule", None, 0.03125)
@@ -97,9 +99,9 @@ def test_files_that_are_not_decoded_in_time_get_their_rows(app, tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (4000, 4000), np.uint8)
     for n in range(3):
         Image.fromarray(noise).save(tmp_path / "slow" / f"{n}.png", compress_level=0)
-    nodule = Nodule(0, {"file": "slow", "row": "", "col": "", "slice": "", "spacing_mm": "0.7"})
+    nodule = Nodule(0, {"file": "slow", "row": "", "col": "", "slice": "", "series": ""})
     (row,) = Scorer(WEIGHTS, app.registry, Decoder(seconds=1)).score(
-        Group(tmp_path / "slow", "0.7", (nodule,))
+        Group(tmp_path / "slow", {"spacing_mm": "0.7"}, (nodule,))
     )
     assert (row["error_code"], "takes more than 1 s to decode" in row["error"]) == ("corrupt_file", True)
 
@@ -157,7 +159,7 @@ def test_lists_are_read_as_people_write_them(tmp_path, text, encoding):
     path = tmp_path / "list.csv"
     path.write_bytes(text.encode(encoding))
     fields = [list(nodule.fields.values()) for nodule in read_manifest(path).nodules]
-    assert fields == [[*row, ""] for row in ROWS]  # no slice spacing
+    assert fields == [[*row[:4], "", row[4], ""] for row in ROWS]  # neither series nor slice spacing
 
 
 def test_columns_may_come_in_any_order_and_be_absent(tmp_path):
@@ -166,8 +168,33 @@ def test_columns_may_come_in_any_order_and_be_absent(tmp_path):
     (nodule,) = read_manifest(path).nodules
     assert nodule.fields == {
         **{"file": "é.dcm", "row": "", "col": "341"},
-        **{"slice": "", "spacing_mm": "", "slice_spacing_mm": ""},
+        **{"slice": "", "spacing_mm": "", "slice_spacing_mm": "", "series": ""},
     }
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("2", "2"), ("2.0", "2"), ("1.2.840.10", "1.2.840.10"), ("", "")]
+)
+def test_a_series_is_a_number_or_an_identifier(tmp_path, written, read):
+    path = tmp_path / "list.csv"
+    path.write_text(f"file,series\nstudy.zip,{written}\n")
+    assert read_manifest(path).nodules[0].fields["series"] == read
+
+
+def test_nodules_of_several_series_of_one_file_are_scored(score, tmp_path):
+    (tmp_path / "study.zip").write_bytes(make_zip(several_series.soft() + several_series.lung()))
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "file,row,col,slice,series\n"
+        f"study.zip,100,100,3,1\nstudy.zip,100,100,3,{several_series.UIDS['lung']}\n"
+        "study.zip,100,100,3,\nstudy.zip,100,100,3,7\n"
+    )
+    status, _ = score(path, "--out", tmp_path / "scores.parquet")
+    rows = table(tmp_path / "scores.parquet")
+    assert status == WITH_ERRORS
+    assert [row["series"] for row in rows] == ["1", several_series.UIDS["lung"], "", "7"]
+    assert [row["error_code"] for row in rows] == [None, None, "mixed_series", "bad_field"]
+    assert [row["used_slice"] for row in rows[:2]] == [3, 3]
 
 
 def test_a_table_that_is_none_is_not_replaced(score, crops, tmp_path):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 def read_by_processes(make, names):
     workers = [OwnProcess(make) for _ in range(2)]
     try:
-        groups = [Group(Path(name), "", ()) for name in names]
+        groups = [Group(Path(name), {}, ()) for name in names]
         return {group.path.name: rows for group, rows in rows_of(groups, workers)}
     finally:
         for worker in workers:
