@@ -20,9 +20,26 @@ def pictures(finding: Finding) -> dict[str, Any]:
     Returns
     -------
     dict
-        Pictures as addresses that hold them. Locations (x, y) are in pixels of the shown slice, of which
-        ``close_up`` is a part; those on the patch are in mm. ``axes``: the four ends (x, y) of the long and
-        of the short axis; ``shown_mm``: mm per pixel of the shown slice.
+        What `marks` gives, and pictures as addresses that hold them; locations on the patch are in mm.
+    """
+    scan, mm = finding.scan, finding.reading.field_mm
+    patch = np.ascontiguousarray(scan.orientation.shown(finding.patch[..., 1]))
+    return marks(finding) | {
+        "picture": data_uri(slice_picture(scan, finding.reading.roi.slice)),
+        "patch_bar": scale_bar(0, 0, mm, mm, 1.0),
+        "patch": data_uri(to_png(to_grey(patch, False), (PATCH_SHOWN, PATCH_SHOWN))),
+        "patch_mm": mm,
+    }
+
+
+def marks(finding: Finding) -> dict[str, Any]:
+    """Mark, outline, axes and scale bars of a finding on its slice as it is shown, and on a part of it.
+
+    Returns
+    -------
+    dict
+        Locations (x, y) are in pixels of the shown slice, of which ``close_up`` is a part. ``axes``: the four
+        ends (x, y) of the long and of the short axis; ``shown_mm``: mm per pixel of the shown slice.
     """
     scan, reading, roi = finding.scan, finding.reading, finding.reading.roi
     width, height = shown_box(scan)
@@ -34,9 +51,7 @@ def pictures(finding: Finding) -> dict[str, Any]:
         axes = [to_shown(scan, row, col) for row, col in ends_of(reading, scan.spacing_mm)]
     reach = [*outline, *(axes or ())]
     view = close_up(x, y, width, height, _reach(x, y, reach, reading.field_mm / scale))
-    patch = np.ascontiguousarray(scan.orientation.shown(finding.patch[..., 1]))
     return {
-        "picture": data_uri(slice_picture(scan, roi.slice)),
         "width": width,
         "height": height,
         "mark": {"cx": x, "cy": y, "r": min(reading.field_mm / 2 / scale, 0.48 * min(width, height))},
@@ -47,10 +62,7 @@ def pictures(finding: Finding) -> dict[str, Any]:
         "close_up_mm": view and view["side"] * scale,
         "bar": scale_bar(0, 0, width, height, scale),
         "close_up_bar": view and scale_bar(view["x"], view["y"], view["side"], view["side"], scale),
-        "patch_bar": scale_bar(0, 0, reading.field_mm, reading.field_mm, 1.0),
         "has_sides": scan.positions_mm is not None,
-        "patch": data_uri(to_png(to_grey(patch, False), (PATCH_SHOWN, PATCH_SHOWN))),
-        "patch_mm": reading.field_mm,
     }
 
 

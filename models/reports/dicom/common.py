@@ -1,8 +1,9 @@
-"""What both exports share: the source image, who made them, new identifiers, the bytes of a file."""
+"""What the exports share: the source image, who made them, new identifiers, the bytes of a file."""
 
 import io
 import uuid
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, generate_uid
@@ -55,7 +56,35 @@ def tracking_uid(finding: Finding) -> UID:
     return UID(f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, named).int}")
 
 
-def header(finding: Finding, modality: str, description: str) -> dict[str, Any]:
+class Tracked(NamedTuple):
+    """A finding, and what names its nodule in each file about it."""
+
+    finding: Finding
+    uid: UID
+    identifier: str
+
+
+def tracked(findings: Sequence[Finding]) -> list[Tracked]:
+    """The findings of one scan with their tracking identifiers, none of which is given twice.
+
+    The identifier is the finding's name, or else what it is. Who asked for one location twice has two
+    findings: the second one gets another UID, the same in each file that has both in this order.
+    """
+    found: list[Tracked] = []
+    for finding in findings:
+        usual = uid = tracking_uid(finding)
+        again = 1
+        while uid in (each.uid for each in found):
+            again += 1
+            uid = UID(f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, f'{usual}/{again}').int}")
+        kind = "Location" if finding.verdict == "no_nodule" else "Nodule"
+        found.append(Tracked(finding, uid, finding.name or kind))
+    return found
+
+
+def header(
+    finding: Finding, modality: str, description: str, series_uid: str | None = None, number: int = 1
+) -> dict[str, Any]:
     """Arguments of highdicom's constructors: a new object in a new series, made by this app.
 
     Parameters
@@ -65,12 +94,15 @@ def header(finding: Finding, modality: str, description: str) -> dict[str, Any]:
         ``SR``, ``OT`` or ``SEG``.
     description : str
         Of the new series; at most 64 characters.
+    series_uid : str, optional
+        Of a series that has other objects, too; this one's `number` among them is unique.
+    number : int
     """
     return {
-        "series_instance_uid": new_uid(),
+        "series_instance_uid": series_uid or new_uid(),
         "series_number": SERIES_NUMBERS[modality],
         "sop_instance_uid": new_uid(),
-        "instance_number": 1,
+        "instance_number": number,
         "series_description": description,
         "manufacturer": PRODUCT,
         "manufacturer_model_name": PRODUCT,

@@ -8,8 +8,12 @@ from models.inference.finding import Finding
 from models.reports.dicom.common import as_file, header, source_of
 from models.reports.dicom.drawing import draw
 
+DESCRIPTION = "AI reading of a lung nodule, picture (research use only)"
 
-def secondary_capture(finding: Finding, caption: str) -> bytes:
+
+def secondary_capture(
+    finding: Finding, caption: str, series_uid: str | None = None, number: int = 1
+) -> bytes:
     """A DICOM file: a Secondary Capture (PS3.3 A.8) of a finding's slice.
 
     Patient and study attributes but the Study Instance UID are empty.
@@ -20,6 +24,9 @@ def secondary_capture(finding: Finding, caption: str) -> bytes:
         Its `saliency`, where there is one and it is not empty, is laid over the image.
     caption : str
         What is written below the image, "research use only" and the verdict among it.
+    series_uid : str, optional
+        Of a series of several such pictures, of which this one has its own `number`.
+    number : int
 
     Raises
     ------
@@ -37,7 +44,7 @@ def secondary_capture(finding: Finding, caption: str) -> bytes:
         patient_orientation=("L", "P"),
         pixel_spacing=None if scan.spacing_assumed else (mm_per_pixel, mm_per_pixel),
         study_instance_uid=source.study_uid,
-        **header(finding, "OT", "AI reading of a lung nodule, picture (research use only)"),
+        **header(finding, "OT", DESCRIPTION, series_uid, number),
     )
     if scan.positions_mm is None:  # it is shown as if the patient lay upright, but nothing says so
         image.PatientOrientation = []

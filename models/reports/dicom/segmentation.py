@@ -1,8 +1,11 @@
-"""A finding's outline as a DICOM Segmentation (PS3.3 A.51): a binary mask on the source images' grid."""
+"""Findings' outlines as a DICOM Segmentation (PS3.3 A.51): binary masks on the source images' grid."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from highdicom import AlgorithmIdentificationSequence, PixelMeasuresSequence, PlanePositionSequence
 from highdicom.seg import Segmentation, SegmentDescription
+from highdicom.sr import CodedConcept
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
@@ -10,35 +13,43 @@ from models.errors import UserError
 from models.imaging.scan import ImagePlane, Reference, Scan
 from models.inference.finding import Finding
 from models.inference.measurement.outline import within
-from models.reports.dicom.common import EMPTY, as_file, header, source_of, tracking_uid, version_of
+from models.reports.dicom.common import EMPTY, Tracked, as_file, header, source_of, tracked, version_of
 
 Outlines = dict[int, np.ndarray]  # by slice: vertices (row, col) in the file's pixels, shape (n, 2)
+Masks = dict[int, np.ndarray]  # by slice: which pixels lie within
+LATERALITY = {"right": codes.SCT.Right, "left": codes.SCT.Left}
+MOST_BYTES = 1_000_000_000  # of masks that overlap
 ELSEWHERE_MM = 1e5  # where frames of which no slice came are said to lie; none of them is written
 
 
-def segmentation(finding: Finding) -> bytes:
-    """A DICOM file: a Segmentation of a finding's outline, one segment, a frame for each outlined slice.
+def segmentation(*findings: Finding) -> bytes:
+    """A DICOM file: a Segmentation of the outlines of one or more findings of a scan.
 
+    Each outlined finding is a segment, with a frame for each slice that shows it; segments may overlap.
     Patient and study attributes but the Study Instance UID are empty.
 
     Raises
     ------
     UserError
         ``not_dicom`` where there is no image to refer to, or it does not say where it lies in the patient;
-        ``not_outlined`` where there is no outline.
+        ``not_outlined`` where no finding has an outline; ``too_large`` for very many that overlap.
     """
-    source, scan = source_of(finding), finding.scan
-    if source.plane is None:
+    plane = source_of(findings[0]).plane
+    if plane is None:
         raise UserError(
             "not_dicom",
             "The images do not say where they lie in the patient, so a segmentation cannot be placed.",
         )
-    outlines = sorted(outlines_of(finding).items())
-    masks = {index: within(polygon, (scan.rows, scan.cols)) for index, polygon in outlines}
-    masks = {index: mask for index, mask in masks.items() if mask.any()}
-    if not masks:
-        raise UserError("not_outlined", "The nodule was not outlined, so there is no segmentation to save.")
-    return as_file(_written(finding, source.plane, masks))
+    drawn = [(each, masks) for each in tracked(findings) if (masks := _masks(each.finding))]
+    if not drawn:
+        raise UserError("not_outlined", "No nodule was outlined, so there is no segmentation to save.")
+    return as_file(_written(drawn, plane))
+
+
+def _masks(finding: Finding) -> Masks:
+    shape = finding.scan.rows, finding.scan.cols
+    masks = {index: within(polygon, shape) for index, polygon in outlines_of(finding).items()}
+    return {index: mask for index, mask in masks.items() if mask.any()}
 
 
 def outlines_of(finding: Finding) -> Outlines:
@@ -50,41 +61,68 @@ def outlines_of(finding: Finding) -> Outlines:
     return found
 
 
-def _written(finding: Finding, plane: ImagePlane, masks: dict[int, np.ndarray]) -> Segmentation:
-    scan = finding.scan
-    references = {index: (scan.references or ())[index] for index in masks}
-    positions = [_position(reference.plane or plane) for reference in references.values()]
+def _written(drawn: Sequence[tuple[Tracked, Masks]], plane: ImagePlane) -> Segmentation:
+    finding = drawn[0][0].finding
+    scan, what = finding.scan, "lung nodules" if len(drawn) > 1 else "a lung nodule"
+    slices = sorted({index for _, masks in drawn for index in masks})
+    references = [(scan.references or ())[index] for index in slices]
     image = Segmentation(
-        source_images=_sources(scan, plane, list(references.values())),
-        pixel_array=np.stack(list(masks.values())),
+        source_images=_sources(scan, plane, references),
+        pixel_array=_pixels([masks for _, masks in drawn], slices, (scan.rows, scan.cols)),
         segmentation_type="BINARY",
-        segment_descriptions=[_segment(finding)],
+        segment_descriptions=[_segment(number, each) for number, (each, _) in enumerate(drawn, start=1)],
         pixel_measures=_measures(scan),
-        plane_positions=positions,
+        plane_positions=[_position(reference.plane or plane) for reference in references],
         device_serial_number=version_of(finding)[:64],
-        content_description="Outline of a lung nodule (research use only)",
+        content_description=f"Outline of {what} (research use only)",
         content_label="LUNG_NODULE",
-        **header(finding, "SEG", "AI outline of a lung nodule (research use only)"),
+        **header(finding, "SEG", f"AI outline of {what} (research use only)"),
     )
     image.BodyPartExamined = "CHEST"
     return image
 
 
-def _segment(finding: Finding) -> SegmentDescription:
+def _pixels(drawn: Sequence[Masks], slices: Sequence[int], shape: tuple[int, int]) -> np.ndarray:
+    """The segments' numbers, shape (slices, rows, cols); where they overlap, a mask each along a last axis."""
+    at = {index: i for i, index in enumerate(slices)}
+    labels = np.zeros((len(slices), *shape), np.min_scalar_type(len(drawn)))
+    for number, masks in enumerate(drawn, start=1):
+        if any(labels[at[index]][mask].any() for index, mask in masks.items()):
+            break
+        for index, mask in masks.items():
+            labels[at[index]][mask] = number
+    else:
+        return labels
+    if labels.size * len(drawn) > MOST_BYTES:
+        message = "The outlines overlap, and are too many for one segmentation. Delete those not needed."
+        raise UserError("too_large", message)
+    planes = np.zeros((len(slices), *shape, len(drawn)), np.uint8)
+    for number, masks in enumerate(drawn):
+        for index, mask in masks.items():
+            planes[at[index], ..., number] = mask
+    return planes
+
+
+def _segment(number: int, each: Tracked) -> SegmentDescription:
+    finding, side = each.finding, each.finding.reading.side
     algorithm = AlgorithmIdentificationSequence(
         name="Nodule localiser", family=codes.DCM.ArtificialIntelligence, version=version_of(finding)
     )
-    return SegmentDescription(
-        segment_number=1,
-        segment_label="Nodule",
+    segment = SegmentDescription(
+        segment_number=number,
+        segment_label=each.identifier[:64],
         segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Mass if finding.is_mass else codes.SCT.Nodule,
         algorithm_type="SEMIAUTOMATIC" if finding.reading.corrected else "AUTOMATIC",
         algorithm_identification=algorithm,
-        tracking_uid=tracking_uid(finding),
-        tracking_id="Nodule",
+        tracking_uid=each.uid,
+        tracking_id=each.identifier,
         anatomic_regions=[codes.SCT.Lung],
     )
+    if side is not None:
+        laterality = CodedConcept.from_code(LATERALITY[side])
+        segment.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = [laterality]
+    return segment
 
 
 def _measures(scan: Scan) -> PixelMeasuresSequence:

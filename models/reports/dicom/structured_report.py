@@ -1,11 +1,12 @@
-"""A finding as a DICOM Structured Report: TID 1500, Measurement Report (PS3.16), in a Comprehensive SR.
+"""Findings as a DICOM Structured Report: TID 1500, Measurement Report (PS3.16), in a Comprehensive SR.
 
-One measurement group (TID 1410) holds outline, sizes, texture, verdict, and each model's probability. What
-the models say has codes of a private scheme: the standard's own codes speak of cancer, which they do not.
+One measurement group (TID 1410) a finding holds outline, sizes, texture, verdict, and each model's
+probability. What the models say has codes of a private scheme: the standard's own codes speak of cancer,
+which they do not.
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,16 @@ from models.inference.finding import DISCLAIMER, Finding
 from models.inference.measurement.sizes import Measurement
 from models.reports.as_text import reliability_line
 from models.reports.comparison.as_text import earlier_rows
-from models.reports.dicom.common import EMPTY, PRODUCT, as_file, header, source_of, tracking_uid, version_of
+from models.reports.dicom.common import (
+    EMPTY,
+    PRODUCT,
+    Tracked,
+    as_file,
+    header,
+    source_of,
+    tracked,
+    version_of,
+)
 
 SCHEME = "99LUNGNODULE"
 TEXTURES = {"solid": "SOLID", "part-solid": "PART_SOLID", "ground glass": "GROUND_GLASS"}
@@ -32,31 +42,37 @@ VERDICTS = {
     "no_nodule": ("NO_NODULE", "No nodule recognised here"),
 }
 SIDES = {"right": codes.SCT.Right, "left": codes.SCT.Left}
+USE = "(research use only)"
 MOST_VERTICES = 8000  # an element of explicit VR holds 64 KiB
 
 
-def structured_report(finding: Finding) -> bytes:
-    """A DICOM file: a Structured Report on a finding.
+def structured_report(*findings: Finding) -> bytes:
+    """A DICOM file: a Structured Report on one or more findings of a scan, each on its own image.
 
     Patient and study attributes but the Study Instance UID are empty. The document is preliminary and
-    unverified; it is complete where the nodule was outlined and every model answered, else partial.
+    unverified; it is complete where each nodule was outlined and every model answered, else partial.
 
     Raises
     ------
     UserError
         ``not_dicom`` where there is no image to refer to.
     """
-    source = source_of(finding)
-    answered = all(answer.probability is not None for answer in finding.models)
+    first, several = findings[0], len(findings) > 1
+    sources = {found.sop_instance_uid: found for found in map(source_of, findings)}
     scheme = CodingSchemeIdentificationItem(SCHEME, name=PRODUCT, responsible_organization=PRODUCT)
     report = sr.ComprehensiveSR(
-        evidence=[_evidence(source)],
-        content=_content(finding, source)[0],
-        is_complete=finding.reading.outline is not None and answered,
+        evidence=[_evidence(source) for source in sources.values()],
+        content=_content(findings)[0],
+        is_complete=all(map(_is_complete, findings)),
         coding_schemes=[scheme],
-        **header(finding, "SR", "AI reading of a lung nodule (research use only)"),
+        **header(first, "SR", f"AI reading of {'lung nodules' if several else 'a lung nodule'} {USE}"),
     )
     return as_file(report)
+
+
+def _is_complete(finding: Finding) -> bool:
+    answered = all(answer.probability is not None for answer in finding.models)
+    return finding.reading.outline is not None and answered
 
 
 def _evidence(source: Reference) -> Dataset:
@@ -69,27 +85,30 @@ def _evidence(source: Reference) -> Dataset:
     return image
 
 
-def _content(finding: Finding, source: Reference) -> sr.MeasurementReport:
+def _content(findings: Sequence[Finding]) -> sr.MeasurementReport:
+    version = version_of(findings[0])
     device = sr.DeviceObserverIdentifyingAttributes(
-        uid=f"2.25.{uuid.uuid5(uuid.NAMESPACE_DNS, PRODUCT + version_of(finding)).int}",
+        uid=f"2.25.{uuid.uuid5(uuid.NAMESPACE_DNS, PRODUCT + version).int}",
         name=PRODUCT,
-        model_name=version_of(finding),
+        model_name=version,
     )
     observer = sr.ObserverContext(codes.DCM.Device, device)
     report = sr.MeasurementReport(
         observation_context=sr.ObservationContext(observer_device_context=observer),
         procedure_reported=codes.cid100.CTUnspecifiedBodyRegion,
-        imaging_measurements=[_nodule(finding, source)],
+        imaging_measurements=[_nodule(each) for each in tracked(findings)],
     )
-    report[0].ContentSequence.append(_remarks(finding))
+    report[0].ContentSequence.append(_remarks(findings))
     return report
 
 
-def _nodule(finding: Finding, source: Reference) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
+def _nodule(each: Tracked) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
+    finding, source = each.finding, source_of(each.finding)
     frames = None if source.frame is None else [source.frame]
     image = sr.SourceImageForRegion(source.sop_class_uid, source.sop_instance_uid, frames)
     return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
         referenced_region=_region(finding, image),
+        tracking_identifier=sr.TrackingIdentifier(each.uid, each.identifier),
         **_called(finding),
         algorithm_id=_algorithm(finding, "Nodule localiser"),
         measurements=[
@@ -104,11 +123,10 @@ def _nodule(finding: Finding, source: Reference) -> sr.PlanarROIMeasurementsAndQ
 def _called(finding: Finding) -> dict[str, Any]:
     """What was found, and where in the body; where no nodule is recognised, neither is said."""
     if finding.verdict == "no_nodule":
-        return {"tracking_identifier": sr.TrackingIdentifier(tracking_uid(finding), "Location")}
+        return {}
     side = finding.reading.side
     laterality = None if side is None else SIDES[side]
     return {
-        "tracking_identifier": sr.TrackingIdentifier(tracking_uid(finding), "Nodule"),
         "finding_type": codes.SCT.Mass if finding.is_mass else codes.SCT.Nodule,
         "finding_sites": [sr.FindingSite(codes.SCT.Lung, laterality=laterality)],
     }
@@ -171,20 +189,36 @@ def _evaluations(finding: Finding) -> list[sr.QualitativeEvaluation]:
     return evaluations
 
 
-def _remarks(finding: Finding) -> sr.ContainerContentItem:
-    """Row 12 of TID 1500: what the numbers and the verdict mean, and every warning, as texts."""
+def _remarks(findings: Sequence[Finding]) -> sr.ContainerContentItem:
+    """Row 12 of TID 1500: what the numbers and the verdicts mean, and every warning, as texts.
+
+    What is said of some of several findings begins with their names.
+    """
     contains = sr.RelationshipTypeValues.CONTAINS
     name = sr.CodedConcept("C0034375", "UMLS", "Qualitative Evaluations")
-    own = DISCLAIMER, reliability_line(finding), _correction(finding)
-    messages = (notice.message for notice in finding.notices)
+    said: dict[str, list[str]] = {}
+    for each in tracked(findings):
+        for text in dict.fromkeys(_said(each.finding)):
+            said.setdefault(text, []).append(each.identifier)
     container = sr.ContainerContentItem(name, relationship_type=contains)
     container.ContentSequence = sr.ContentSequence(
         [
-            sr.TextContentItem(codes.DCM.Comment, text, relationship_type=contains)
-            for text in filter(None, (*own, *_compared(finding), *messages))
+            sr.TextContentItem(
+                codes.DCM.Comment,
+                text if len(of) == len(findings) else f"{', '.join(of)}: {text}",
+                relationship_type=contains,
+            )
+            for text, of in said.items()
         ]
     )
     return container
+
+
+def _said(finding: Finding) -> Iterator[str]:
+    """What is said of a finding, the disclaimer first."""
+    own = DISCLAIMER, reliability_line(finding), _correction(finding)
+    messages = (notice.message for notice in finding.notices)
+    yield from filter(None, (*own, *_compared(finding), *messages))
 
 
 def _compared(finding: Finding) -> Iterator[str]:

@@ -1,0 +1,62 @@
+"""The report of a scan as its page and its PDF show it: texts, numbers, marks. Headings are the templates'."""
+
+from dataclasses import asdict
+from typing import Any
+
+from models.reports.as_text import reliability_line
+from models.reports.pictures import marks
+from models.reports.scan_report.as_text import LIMITS, paragraph, table_row
+from models.reports.scan_report.contents import ReportedFinding, ScanReport
+
+
+def report_page(report: ScanReport) -> dict[str, Any]:
+    """What the templates of the report show.
+
+    Returns
+    -------
+    dict
+        ``rows`` of the table of all findings, ``is_compared`` (whether any has a growth), ``blocks`` (one a
+        finding), ``warnings`` on all findings alike, ``study_uid`` or None, ``without_outline`` (names),
+        ``is_dicom`` and ``is_placed`` (whether there is an image to refer to, and it says where it lies),
+        ``limits`` (a sentence) and ``weights`` (start of their checksum).
+    """
+    scan, common = report.scan, _on_all(report)
+    rows = [asdict(table_row(each.finding)) for each in report.findings]
+    references = scan.references or ()
+    return {
+        "rows": rows,
+        "is_compared": any(row["growth"] for row in rows),
+        "blocks": [_block(each, common) for each in report.findings],
+        "warnings": common,
+        "study_uid": report.study_uid,
+        "without_outline": report.without_outline,
+        "is_dicom": bool(references),
+        "is_placed": bool(references) and all(each.plane is not None for each in references),
+        "limits": LIMITS,
+        "weights": report.findings[0].finding.reading.weights,
+    }
+
+
+def _block(each: ReportedFinding, common: list[str]) -> dict[str, Any]:
+    """What is said of one finding."""
+    finding = each.finding
+    return {
+        "index": each.index,
+        "name": finding.name,
+        "is_leading": finding.is_leading,
+        "verdict": finding.verdict,
+        "slice": finding.reading.roi.slice,
+        "text": paragraph(finding),
+        "calculated": [asdict(result) for result in each.calculated],
+        "reliability": reliability_line(finding),
+        "warnings": [n.message for n in finding.notices if n.message not in common],
+        "marks": marks(finding),
+    }
+
+
+def _on_all(report: ScanReport) -> list[str]:
+    """Warnings that hold for each finding, if there are several."""
+    said = [[notice.message for notice in each.finding.notices] for each in report.findings]
+    if len(said) == 1:
+        return []
+    return [message for message in dict.fromkeys(said[0]) if all(message in other for other in said)]
