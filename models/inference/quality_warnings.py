@@ -133,7 +133,7 @@ def _mass(measurement: Measurement | None) -> Notice | None:
     if measurement is None or measurement.long_axis_mm is None or not is_mass(measurement.long_axis_mm):
         return None
     message = (
-        f"A mass: {measurement.long_axis_mm:.1f} mm long, more than {MASS_MM:g} mm. It is suspicious by its "
+        f"A mass: {measurement.long_axis_mm:.1f} mm long, more than {MASS_MM:g} mm. It is suspicious by "
         f"size alone, whatever the models say, and rules for nodules do not apply ({SOURCE})."
     )
     return Notice("mass", message)

@@ -10,7 +10,7 @@ WORDS = {
     "malignant": "malignant-looking",
     "indeterminate": "indeterminate",
     "no_nodule": "no nodule recognised here",
-    "mass": "a mass: suspicious by its size, whatever the models say",
+    "mass": "a mass: suspicious by size alone, whatever the models say",
     "benign_as_most": "benign-looking, as most of this size are (the models add nothing here)",
     "malignant_as_most": "malignant-looking, as most of this size are (the models add nothing here)",
     "benign_for_nothing": "benign-looking, but at this size that says nothing",
@@ -107,8 +107,8 @@ def volume_lines(finding: Finding) -> Iterator[str]:
     reading, found = finding.reading, finding.reading.measurement
     if found is not None and found.volume_mm3 is not None:
         error = finding.volume_relative_error
-        off = f", typically off by {100 * error:.0f} %" if error is not None else ""
-        sphere = f"as a sphere of {found.volume_diameter_mm:.1f} mm"
+        off = f", typical error {100 * error:.0f} %" if error is not None else ""
+        sphere = f"a sphere of {found.volume_diameter_mm:.1f} mm"
         yield f"  Volume        {found.volume_mm3:.0f} mm3, {sphere}{off}"
     if found is not None and found.solid_long_axis_mm is not None:
         yield f"  Solid part    {found.solid_long_axis_mm:.1f} mm long"

@@ -190,7 +190,7 @@ def test_without_dates_the_interval_is_asked_for_and_dates_are_not_kept(finder, 
         None,
         None,
     )
-    assert "The files do not give two dates" in client.get(f"{address}/comparison").text
+    assert "The files do not give both dates" in client.get(f"{address}/comparison").text
     dates = {"before_date": "2024-01-31", "now_date": "2024-03-01"}
     client.post(f"{address}/comparison/interval", data=dates)
     assert (of(client, address)["days"], of(client, address)["days_source"]) == (30, "given")
@@ -209,7 +209,7 @@ def test_what_is_no_interval_is_refused_on_the_page(reader, ready, fields):
     answer = reader.post(f"{ready}/comparison/interval", data=fields)
     assert answer.status_code == 400
     assert 'data-code="bad_number"' in answer.text
-    assert "Before and now" in answer.text
+    assert "<h1>Comparison</h1>" in answer.text
     assert of(reader, ready)["days"] == DAYS
 
 
@@ -330,7 +330,7 @@ def test_a_finding_that_there_is_not_is_not_found(reader, ready):
 def test_the_text_says_what_the_page_says(reader, ready):
     answer = reader.get(f"{ready}/comparison.txt")
     assert answer.mimetype == "text/plain"
-    assert f"Before and now: {DAYS} days between the scans, from the two study dates" in answer.text
+    assert f"Comparison: {DAYS} days between the scans, from the two study dates" in answer.text
     assert re.search(r"Mean diameter +1[12]\.\d to 1[56]\.\d mm: \+[34]\.\d mm", answer.text)
     assert "Fleischner Society 2017 (2 mm or more in mean diameter): growth" in answer.text
     assert "Research use only" in answer.text

@@ -93,7 +93,7 @@ def test_each_model_has_its_row_of_results(page):
 
 def test_baselines_stand_below_the_models(page):
     group, ruler, descriptors = table(page, "measured-table")[7:]
-    assert group == ["For comparison, without any network"]
+    assert group == ["For comparison, without a network"]
     for row, name in ((ruler, "diameter"), (descriptors, "descriptors")):
         result = EVALUATION["baselines"][name]
         assert row[1:] == [auc(result), "", auc(result["three_readers"]), "", "", ""]
@@ -175,7 +175,7 @@ def test_the_page_says_how_it_was_measured(page):
     text = " ".join(page.split())
     assert (
         f"Measured on {stack['n_nodules']} nodules ({stack['n_malignant']} rated malignant) of "
-        f"{stack['n_patients']} patients, by networks that had not trained on these patients." in text
+        f"{stack['n_patients']} patients, with networks that had not been trained on these patients." in text
     )
     assert "cross-fitted" in text
 
@@ -185,8 +185,8 @@ def test_several_splits_and_a_last_training_on_everyone_are_told():
     evaluation["data"]["splits"] = [2026, 2027, 2028]
     reports = REPORTS | {"vgg16": {"training": {"everyone": True}}}
     page = page_of(evaluation, reports)
-    assert "This was done 3 times, with other patients held out" in page
-    assert f"by the same recipe on all {evaluation['data']['n_patients_in_all']:,} patients." in page
+    assert "This was repeated 3 times, with other patients held out" in page
+    assert f"with the same recipe on all {evaluation['data']['n_patients_in_all']:,} patients." in page
 
 
 def test_every_column_has_its_heading():

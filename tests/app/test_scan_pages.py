@@ -209,7 +209,7 @@ def test_an_expired_scan_is_gone(app, tmp_path):
             os.utime(os.path.join(folder, name), (past, past))
     page = client.get(address)
     assert page.status_code == 404
-    assert "This scan is not here" in page.text
+    assert "This scan is no longer available" in page.text
     small.store.close()
 
 

@@ -70,10 +70,10 @@ def test_the_list_tells_the_series_apart_and_proposes_one(listed):
     facts = "Series 2 · Axial CT · 9 slices · 1 mm thick, 1 mm apart · kernel B31f"
     assert found[1][1] == f"Thorax 1.0 {facts}"
     why = "it shows lung, no other has thinner slices and it was reconstructed for the lung."
-    assert found[2][1].endswith(f"B70f Proposed because {why}")
+    assert found[2][1].endswith(f"B70f Suggested because {why}")
     assert found[3][1].startswith("Series 4 Axial CT · 3 slices · 5")
     assert found[4][1].startswith("Head 0.6 Series 5 · Axial CT · 5 slices")
-    assert found[4][1].endswith("no lung seen in it")
+    assert found[4][1].endswith("no lung visible")
     text = text_of(listed)
     assert "What else the upload holds, and is not read: 3" in text
     for what in ("Topogram Series 1 · Localizer · 1 image", "Coronal plane · 3 images", "Magnetic resonance"):
@@ -103,7 +103,7 @@ def test_the_chosen_series_opens_and_another_one_later_without_a_second_upload(c
     back = re.search(r'id="other-series" href="([^"]*)"', viewer.text)[1]
     again = client.get(back)
     assert [checked for checked, _, _ in rows(again).values()] == [False, True, False, False]
-    assert "Opened Its findings are still there." in rows(again)[2][1]
+    assert "Opened Its findings are still available." in rows(again)[2][1]
     other = client.post(address, data={"series": "3"})
     assert "Slice 2 of 3" in text_of(other)
     assert other.headers["Content-Location"] != scan

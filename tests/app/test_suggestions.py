@@ -96,7 +96,7 @@ def test_in_a_healthy_slice_the_app_says_that_it_found_none(finder):
     data = make_ct(healthy_slice(), **SPACING)
     page = post(finder.test_client(), upload(data, "a"), url="/predict")
     assert page.status_code == 200
-    assert "The app found no nodule here. That does not mean that there is none" in page.text
+    assert "The app found no nodule. That does not mean that there is none" in page.text
     assert 'class="ring' not in page.text
     told = post(finder.test_client(), upload(data, "a"))
     assert (told.status_code, told.json["error"]["code"]) == (422, "nodule_not_found")

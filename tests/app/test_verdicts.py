@@ -143,9 +143,9 @@ def test_anyway_is_1_or_nothing(refused, crop_png, value):
         post(refused.visitor, upload(crop_png), "/predict", anyway=value),
         refused.visitor.get(refused.at, query_string={"anyway": value}),
     )
-    for page in pages:
+    for page, title in zip(pages, ("Upload not accepted.", "Error."), strict=True):
         assert page.status_code == 400
-        assert f"That did not work. {message}" in text_of(page, "error")
+        assert f"{title} {message}" in text_of(page, "error")
     twice = post(refused.visitor, upload(crop_png), anyway=["1", "1"])
     assert twice.json["error"]["message"] == "The field anyway was sent more than once."
 
@@ -190,7 +190,7 @@ def test_the_terminal_says_the_same(refused, crop_png, tmp_path):
     assert re.fullmatch(r"  VGG16         \d\.\d\d  no nodule recognised here", anyway[2])
 
 
-GUIDELINES = "What guidelines make of the size: Fleischner (found by chance), Lung-RADS (screening)."
+GUIDELINES = "Guidelines for this size: Fleischner (incidental), Lung-RADS (screening)."
 NOTHING_MORE = "at this size a {} look says nothing more than the size does."
 
 
@@ -283,14 +283,14 @@ def test_where_the_size_is_not_known_nothing_is_said_of_it(asked, crop_png):
     page = post(ask.visitor, upload(crop_png), "/predict")
     assert text_of(page, "worth") is None
     assert text_of(page, "no-worth") == (
-        "The size of this nodule is not known, so that nothing can be said of what the verdict adds to it."
+        "The size of this nodule is not known, so it cannot be said what the verdict adds to it."
     )
     assert post(ask.visitor, upload(crop_png)).json["reliability"] is None
 
 
 def test_a_mass_is_suspicious_whatever_the_models_say(asked, crop_png):
     ask = asked(SOME, 50, 1.0)
-    assert text_of(ask.page, "verdict") == "A mass: suspicious by its size, whatever the models say"
+    assert text_of(ask.page, "verdict") == "A mass: suspicious by size alone, whatever the models say"
     source = ask.page.get_data(as_text=True)
     assert 'data-verdict="indeterminate"' in source
     assert "Benign-looking" not in source
@@ -306,7 +306,7 @@ def test_a_mass_is_suspicious_whatever_the_models_say(asked, crop_png):
     assert (body["reliability"]["adds"], body["reliability"]["same_verdict"]) == (False, None)
     assert body["warnings"][0] == {
         "code": "mass",
-        "message": "A mass: 50.1 mm long, more than 30 mm. It is suspicious by its size alone, whatever the "
+        "message": "A mass: 50.1 mm long, more than 30 mm. It is suspicious by size alone, whatever the "
         "models say, and rules for nodules do not apply (Fleischner glossary, Hansell et al., Radiology 246, "
         "697, 2008).",
     }
@@ -314,5 +314,5 @@ def test_a_mass_is_suspicious_whatever_the_models_say(asked, crop_png):
 
 def test_of_a_mass_that_looks_malignant_the_size_alone_says_so(asked):
     ask = asked(SOME, 50, 0.0)
-    assert text_of(ask.page, "mass").startswith("It is a mass, more than 30 mm long: its size alone says so")
+    assert text_of(ask.page, "mass").startswith("At more than 30 mm it is a mass, and suspicious by size")
     assert 'data-verdict="malignant"' in ask.page.get_data(as_text=True)

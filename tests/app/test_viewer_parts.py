@@ -168,11 +168,11 @@ def test_a_pixel_size_that_is_given_changes_scan_and_findings(finder, visitor, c
     after = visitor.get(answer.location).text
     assert re.search(r'id="long-axis">[\d.]+ mm', after)
     assert "1.10 mm per pixel" in after
-    assert "as given by you" in after
+    assert "entered by you" in after
     assert 'id="spacing-form"' in after, "it may be changed again"
     assert len(finder.answers.listed(token, visitor.owner)) == 1
     page = visitor.get(address).text
-    assert "as given by you" in page
+    assert "entered by you" in page
     assert "was assumed" not in page
 
 

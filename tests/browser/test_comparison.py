@@ -86,7 +86,7 @@ def test_the_whole_way_in_the_browser(browser, finder_server, files):
         image, (x - 0.5) * size["width"], (y - 0.5) * size["height"]
     ).click().perform()
     wait_until(browser, lambda page: page.find_elements("id", "undo-1"))
-    assert "The second location was clicked" in by_id(browser, "pair-1").text
+    assert "The second location was marked by you" in by_id(browser, "pair-1").text
     assert not complaints(browser)
 
 
@@ -112,4 +112,4 @@ def test_without_javascript_links_scroll_both_and_a_click_pairs(plain_browser, f
     action.move_to_element_with_offset(
         image, (x - 0.5) * size["width"], (y - 0.5) * size["height"]
     ).click().perform()
-    wait_until(plain_browser, lambda page: "The second location was clicked" in by_id(page, "pair-1").text)
+    wait_until(plain_browser, lambda page: "second location was marked by you" in by_id(page, "pair-1").text)

@@ -260,7 +260,7 @@ def test_without_a_list_n_says_so(desktop):
     if desktop.find_elements("css selector", "#candidates a"):
         pytest.skip("the network has found something in the drawn chest")
     keys(desktop, "n")
-    assert text_of(desktop, "said") == "There is no suggestion or finding to go to."
+    assert text_of(desktop, "said") == "There are no suggestions or findings to go to."
 
 
 def test_the_pixel_size_is_measured_on_the_viewer(browser, server, picture):
@@ -276,7 +276,7 @@ def test_the_pixel_size_is_measured_on_the_viewer(browser, server, picture):
     by_id(browser, "known-mm").send_keys("60")
     assert float(by_id(browser, "spacing-mm").get_property("value")) == pytest.approx(0.6, abs=0.02)
     by_id(browser, "set-spacing").click()
-    wait_for_text(browser, "spacing-now", "as given by you")
+    wait_for_text(browser, "spacing-now", "entered by you")
     assert re.match(r"0\.(59|60|61) mm", by_id(browser, "spacing-now").text)
     assert not complaints(browser)
 
@@ -299,7 +299,7 @@ def test_the_pixel_size_is_measured_on_the_result_and_the_answer_computed_anew(b
     expected = 0.7 * 10 / ((0.3 * width - 3) * per_unit)
     assert float(by_id(browser, "spacing-mm").get_property("value")) == pytest.approx(expected, rel=1e-3)
     by_id(browser, "set-spacing").click()
-    wait_until(browser, lambda page: "as given by you" in page.find_element("id", "spacing").text)
+    wait_until(browser, lambda page: "entered by you" in page.find_element("id", "spacing").text)
     assert by_id(browser, "model-title").text == "ResNet"
     assert f"{expected:.2f} mm per pixel" in by_id(browser, "spacing").text
     assert not complaints(browser)
@@ -311,4 +311,4 @@ def test_the_pixel_size_is_typed_without_javascript(plain_browser, server, pictu
     driver.find_element("css selector", "#spacing-details summary").click()
     assert not by_id(driver, "measure-line").is_displayed()
     by_id(driver, "spacing-mm").send_keys("0.55\n")
-    wait_for_text(driver, "spacing-now", "0.55 mm per pixel, as given by you")
+    wait_for_text(driver, "spacing-now", "0.55 mm per pixel, entered by you")

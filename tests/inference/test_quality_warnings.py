@@ -82,7 +82,7 @@ def test_sizes_beyond_those_of_training_and_beyond_nodules(long, outside, mass):
         )
     if mass:
         assert found["mass"] == (
-            f"A mass: {long:.1f} mm long, more than 30 mm. It is suspicious by its size alone, whatever the "
+            f"A mass: {long:.1f} mm long, more than 30 mm. It is suspicious by size alone, whatever the "
             "models say, and rules for nodules do not apply (Fleischner glossary, Hansell et al., Radiology "
             "246, 697, 2008)."
         )

@@ -111,7 +111,7 @@ def test_any_scan_has_a_sheet_that_names_nobody(kind):
 @pytest.mark.parametrize(
     ("verdict", "words", "meaning"),
     [
-        ("malignant", "Malignant-looking", "rated as suspicious of cancer. That is no diagnosis"),
+        ("malignant", "Malignant-looking", "rated as suspicious for cancer. This is not a diagnosis"),
         ("benign", "Benign-looking", "rated as unsuspicious. That does not rule out cancer"),
         ("indeterminate", "Indeterminate", "The models cannot tell"),
     ],
@@ -127,7 +127,7 @@ def test_without_a_nodule_nothing_is_said_of_one():
     text = text_of(finding, EVALUATION)
     assert "No nodule recognised here Consensus of the five" in text
     assert "Probability that there is a nodule: 0.03." in text
-    for part in ("The five models", "Size and density", "Where this case lies", "operating point", "look"):
+    for part in ("The five models", "Size and density", "How this case compares", "operating point", "look"):
         assert part not in text.partition("Image")[0]
     anyway = text_of(make_nothing(finding.scan, anyway=True), EVALUATION)
     assert "No nodule recognised here Probability 0.75, operating point 0.50" in anyway
@@ -138,7 +138,7 @@ def test_without_a_nodule_nothing_is_said_of_one():
 
 def test_a_mass_is_called_one():
     text = text_of(make_mass(picture_finding().scan))
-    assert "A mass: suspicious by its size, whatever the models say Probability 0.25" in text
+    assert "A mass: suspicious by size alone, whatever the models say Probability 0.25" in text
     assert "Fleischner glossary: Hansell et al., Radiology 246, 697, 2008" in text
     assert "The models cannot tell" not in text
 
@@ -198,7 +198,7 @@ def test_the_case_is_put_among_unseen_ones():
     assert "10 % of those rated benign and 50 % of those rated malignant" in text
     assert "an AUC of 0.90 (0.85 to 0.95)" in text
     assert "a sensitivity of 75 % and a specificity of 90 %" in text
-    assert "Where this case lies" not in text_of(picture_finding())
+    assert "How this case compares" not in text_of(picture_finding())
 
 
 @pytest.mark.parametrize("is_out_of_distribution", [False, True])
@@ -214,14 +214,14 @@ def test_similar_cases_are_given_by_their_ratings(is_out_of_distribution):
     )
     text = text_of(picture_finding(similar_cases=near))
     assert "1 2 3 4 5 How often readers gave it 3 10 21 30 12" in text
-    assert "the 3 training nodules most like this one, 5 to 21 mm. Of real nodules 37 % lie nearer" in text
-    assert ("unlike anything that the models have seen" in text) == is_out_of_distribution
+    assert "the 3 training nodules most like this one, 5 to 21 mm. 37 % of real nodules are closer" in text
+    assert ("unlike anything the models have seen" in text) == is_out_of_distribution
 
 
 def test_a_saliency_map_is_drawn_with_what_was_measured_of_it_or_called_empty():
     measured = {"models": {"consensus": {"pointing": {"value": 0.834}}}}
     drawn, empty = (picture_finding(saliency=saliency_of(values)) for values in (SPOT, SPOT * 0))
-    assert "its strongest place lay in the nodule in 83 % of cases" in text_of(drawn, None, measured)
+    assert "its strongest point lay in the nodule in 83 % of cases" in text_of(drawn, None, measured)
     assert "The saliency map is empty" in text_of(empty, None, measured)
     assert "No saliency map was made" in text_of(picture_finding())
 

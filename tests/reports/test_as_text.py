@@ -89,7 +89,7 @@ def test_a_mass_is_called_one():
     large = Measurement(50.0, 40.0, 45.0, 44.0)
     finding = changed(finding_of_vgg16(), verdict="indeterminate", measurement=large)
     assert finding_as_text(finding).splitlines()[0] == (
-        "VGG16: a mass: suspicious by its size, whatever the models say, probability 0.91 "
+        "VGG16: a mass: suspicious by size alone, whatever the models say, probability 0.91 "
         "(operating point 0.47)"
     )
 

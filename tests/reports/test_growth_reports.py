@@ -51,26 +51,24 @@ def finding():
 
 def test_a_change_is_said_with_its_interval():
     change = length_change(Size(8.0, 0.3), Size(8.8, 0.4))
-    expected = "+0.8 mm (+10 %), 95 % interval \u22120.2 to +1.8 mm: within the error of measuring"
+    expected = "+0.8 mm (+10 %), 95 % interval \u22120.2 to +1.8 mm: within measurement error"
     assert change_text(change, "mm", 1) == expected
     beyond = length_change(Size(8.0, 0.03), Size(6.0, 0.04))
-    expected = (
-        "\u22122.0 mm (\u221225 %), 95 % interval \u22122.1 to \u22121.9 mm: beyond the error of measuring"
-    )
+    expected = "\u22122.0 mm (\u221225 %), 95 % interval \u22122.1 to \u22121.9 mm: beyond measurement error"
     assert change_text(beyond, "mm", 1) == expected
     unknown = volume_change(Size(100.0), Size(150.0))
-    assert change_text(unknown, "mm3", 0) == "+50 mm3 (+50 %); the error of measuring is not known"
+    assert change_text(unknown, "mm3", 0) == "+50 mm3 (+50 %); the measurement error is not known"
     same = length_change(Size(8.0), Size(8.0))
-    assert change_text(same, "mm", 1) == "0.0 mm (0 %); the error of measuring is not known"
+    assert change_text(same, "mm", 1) == "0.0 mm (0 %); the measurement error is not known"
 
 
 def test_a_doubling_time_is_said_with_its_interval():
     found = growth(Sizes(volume=Size(500.0, 0.01)), Sizes(volume=Size(1000.0, 0.01)), 120).doubling_time
     assert doubling_text(found) == "120 days (95 % interval 115 to 125 days)"
     found = growth(Sizes(volume=Size(500.0, 0.3)), Sizes(volume=Size(600.0, 0.3)), 120).doubling_time
-    assert doubling_text(found).endswith("to no end: it may not have grown at all)")
+    assert doubling_text(found).endswith("to no upper limit: it may not have grown at all)")
     found = growth(Sizes(mean_diameter=Size(10.0)), Sizes(mean_diameter=Size(9.0)), 120).doubling_time
-    expected = "none: the nodule has not grown, taking the mean diameter for that of a sphere"
+    expected = "none: the nodule has not grown, assuming a sphere of the mean diameter"
     assert doubling_text(found) == expected
 
 
@@ -78,8 +76,8 @@ def test_a_doubling_time_is_said_with_its_interval():
     ("days", "typed", "said"),
     [
         (1, False, "1 day between the scans, from the two study dates"),
-        (1200, True, "1,200 days between the scans, as given"),
-        (None, False, "how far apart the scans are is not known"),
+        (1200, True, "1,200 days between the scans, as entered"),
+        (None, False, "the interval between the scans is not known"),
     ],
 )
 def test_the_interval_is_said(days, typed, said):
@@ -92,18 +90,18 @@ def test_the_interval_is_said(days, typed, said):
         (Rule("fleischner", "growth", 2.4, True), "growth (+2.4 mm)"),
         (
             Rule("fleischner", "no_growth", 1.9, False),
-            "no growth (+1.9 mm); the limit lies within the error of measuring",
+            "no growth (+1.9 mm); the threshold is within measurement error",
         ),
         (Rule("bts_volume", "no_growth", -12.0), "no growth (\u221212 %)"),
         (Rule("bts_doubling", "fast", 120.0), "120 days, at most 400 days: work-up is advised"),
         (Rule("bts_doubling", "no_growth"), "no growth"),
         (
             Rule("lung_rads", "unknown", 2.4, reason="over_12_months"),
-            "cannot be told (+2.4 mm): the scans lie more than 12 months apart",
+            "cannot be assessed (+2.4 mm): the scans are more than 12 months apart",
         ),
         (
             Rule("bts_volume", "unknown", reason="no_volume"),
-            "cannot be told: there is no volume in both scans",
+            "cannot be assessed: there is no volume on both scans",
         ),
     ],
 )
@@ -127,7 +125,7 @@ def test_what_was_not_found_earlier_may_be_new():
     ((heading, text),) = earlier_rows(Earlier(None))
     assert (heading, text) == (
         "Earlier scan",
-        "the nodule was looked for there, and not found: it may be new",
+        "the nodule was looked for there and not found: it may be new",
     )
 
 
@@ -143,11 +141,11 @@ def test_the_sheet_has_it_on_its_one_page(finding):
     sheet = pypdfium2.PdfDocument(finding_as_pdf(finding, {}))
     assert len(sheet) == 1
     text = " ".join(sheet[0].get_textpage().get_text_range().split())
-    assert "Before and now" in text
+    assert "Comparison Compared with an earlier scan" in text
     assert "100 days between the scans, from the two study dates" in text
     assert "BTS 2015, doubling time" in text
     without = pypdfium2.PdfDocument(finding_as_pdf(replace(finding, earlier=None), {}))
-    assert "Before and now" not in without[0].get_textpage().get_text_range()
+    assert "Comparison" not in without[0].get_textpage().get_text_range()
 
 
 def items_of(dataset):

@@ -28,10 +28,10 @@ SOURCES = {
     "bts_doubling": "Callister et al., Thorax 70 Suppl. 2, ii1, 2015; Schwartz, Cancer 14, 1272, 1961",
 }
 REASONS = {
-    "no_size": "cannot be told: the size is not known in both scans",
-    "no_volume": "cannot be told: there is no volume in both scans",
-    "no_interval": "cannot be told: how far apart the scans are is not known",
-    "over_12_months": "cannot be told ({value}): the scans lie more than 12 months apart",
+    "no_size": "cannot be assessed: the size is not known on both scans",
+    "no_volume": "cannot be assessed: there is no volume on both scans",
+    "no_interval": "cannot be assessed: the interval between the scans is not known",
+    "over_12_months": "cannot be assessed ({value}): the scans are more than 12 months apart",
 }
 OUTCOMES = {
     "growth": "growth ({value})",
@@ -41,12 +41,12 @@ OUTCOMES = {
     "are advised",
     "slow": f"{{value}}, more than {BTS_SLOW_DAYS:.0f} days: discharge or further scans are advised",
 }
-ORIGINS = {True: "as given", False: "from the two study dates"}
+ORIGINS = {True: "as entered", False: "from the two study dates"}
 
 
 def comparison_as_text(comparison: Comparison, pairs: Sequence[PairedFindings]) -> str:
     """The comparison as lines, the disclaimer last."""
-    lines = ["Before and now: " + interval_text(comparison.link.days, comparison.link.are_days_typed)]
+    lines = ["Comparison: " + interval_text(comparison.link.days, comparison.link.are_days_typed)]
     for each in pairs:
         lines += ["", f"Nodule {each.number}", *pair_lines(each)]
     lines += [f"Warning: {notice.message}" for notice in comparison.link.notices]
@@ -58,7 +58,7 @@ def earlier_rows(earlier: Earlier | None) -> list[tuple[str, str]]:
     if earlier is None:
         return []
     if earlier.growth is None:
-        return [("Earlier scan", "the nodule was looked for there, and not found: it may be new")]
+        return [("Earlier scan", "the nodule was looked for there and not found: it may be new")]
     growth = earlier.growth
     rows = [("Earlier scan", interval_text(growth.days, earlier.are_days_typed))]
     for name, change, unit, digits in _changes(growth):
@@ -74,7 +74,7 @@ def earlier_rows(earlier: Earlier | None) -> list[tuple[str, str]]:
 def interval_text(days: int | None, are_typed: bool) -> str:
     """How far apart two scans are."""
     if not days:
-        return "how far apart the scans are is not known"
+        return "the interval between the scans is not known"
     return f"{_days(days)} between the scans, {ORIGINS[are_typed]}"
 
 
@@ -113,19 +113,19 @@ def change_text(change: Change, unit: str, digits: int) -> str:
     """A difference, in percent too, with its 95 % interval, and whether it may be one of measuring."""
     said = f"{_signed(change.difference, digits)} {unit} ({_signed(change.percent)} %)"
     if change.low is None or change.high is None:
-        return f"{said}; the error of measuring is not known"
+        return f"{said}; the measurement error is not known"
     said += f", 95 % interval {_signed(change.low, digits)} to {_signed(change.high, digits)} {unit}"
-    return f"{said}: {'within' if change.within_error else 'beyond'} the error of measuring"
+    return f"{said}: {'within' if change.within_error else 'beyond'} measurement error"
 
 
 def doubling_text(time: DoublingTime) -> str:
     """A doubling time with its interval."""
-    basis = "" if time.basis == "volume" else ", taking the mean diameter for that of a sphere"
+    basis = "" if time.basis == "volume" else ", assuming a sphere of the mean diameter"
     if time.days is None:
         return f"none: the nodule has not grown{basis}"
     said = _days(time.days)
     if time.low is not None:
-        upto = "no end: it may not have grown at all" if time.high is None else _days(time.high)
+        upto = "no upper limit: it may not have grown at all" if time.high is None else _days(time.high)
         said += f" (95 % interval {time.low:.0f} to {upto})"
     return said + basis
 
@@ -136,7 +136,7 @@ def rule_text(rule: Rule) -> str:
     if rule.outcome == "unknown":
         return REASONS[rule.reason or "no_size"].format(value=value)
     said = OUTCOMES[rule.outcome].format(value=value).replace(" ()", "")
-    return f"{said}; the limit lies within the error of measuring" if rule.is_sure is False else said
+    return f"{said}; the threshold is within measurement error" if rule.is_sure is False else said
 
 
 def _value(rule: Rule) -> str:

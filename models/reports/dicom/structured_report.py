@@ -38,7 +38,7 @@ VERDICTS = {
     "benign": ("LOOKS_BENIGN", "Looks benign"),
     "malignant": ("LOOKS_MALIGNANT", "Looks malignant"),
     "indeterminate": ("INDETERMINATE", "Indeterminate: the models cannot tell"),
-    "mass": ("MASS", "A mass: suspicious by its size, whatever the models say"),
+    "mass": ("MASS", "A mass: suspicious by size alone, whatever the models say"),
     "no_nodule": ("NO_NODULE", "No nodule recognised here"),
 }
 SIDES = {"right": codes.SCT.Right, "left": codes.SCT.Left}

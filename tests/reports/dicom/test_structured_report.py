@@ -91,7 +91,7 @@ def test_a_mass_is_coded_as_one(series):
     (verdict,) = [item for item in group.get_qualitative_evaluations() if item.name.value == "VERDICT"]
     assert (verdict.value.value, verdict.value.meaning) == (
         "MASS",
-        "A mass: suspicious by its size, whatever the models say",
+        "A mass: suspicious by size alone, whatever the models say",
     )
     assert private(read_back(make_mass(series, verdict="malignant"))[1])[0]["VERDICT"] == "LOOKS_MALIGNANT"
 

@@ -165,7 +165,7 @@ def test_one_study_shows_its_series_at_once(visitor):
 @pytest.mark.parametrize(
     ("path", "fields", "status", "sentence"),
     [
-        ("/pacs", {"patient_id": "nobody"}, 200, "no study that fits"),
+        ("/pacs", {"patient_id": "nobody"}, 200, "No study in the PACS matches"),
         ("/pacs", {}, 400, "at least one field"),
         ("/pacs", {"date_from": "31.1.2024"}, 400, "2024-01-31"),
         ("/pacs", {"accession": "ACC-13"}, 404, "This study has no CT series."),
@@ -217,7 +217,7 @@ def test_cancelling_leaves_nothing(make_connected, archive):
         time.sleep(0.5)
         assert client.post(f"{here}/cancel").status_code == 303
         assert wait(client, here)["state"] == "cancelled"
-        assert "Nothing of the series was kept" in client.get(here).text
+        assert "Nothing was kept" in client.get(here).text
     assert scans_in(an_app) == []
 
 
