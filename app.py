@@ -282,7 +282,8 @@ def add_scan_pages(app: Application) -> None:
     def download(token: str, index: int, name: str) -> ResponseReturnValue:
         if name not in EXPORTS:
             raise NotFound()
-        finding = with_earlier(token, index, kept_finding(token, index))
+        compared = app.comparisons.of(token, browser())
+        finding = with_earlier(compared, token, index, kept_finding(token, index))
         if name in SHOW_THE_MAP:
             finding = with_map(token, index, finding)
         data, media_type = export(

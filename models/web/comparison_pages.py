@@ -99,8 +99,17 @@ def pairs_of(found: Comparison, model: str | None = None) -> list[PairedFindings
     return pairs
 
 
-def compared_of(token: str, index: int | None = None) -> dict[str, Any] | None:
+def compared_of(found: Comparison | None, token: str, index: int | None = None) -> dict[str, Any] | None:
     """What a page of a scan, or of one of its findings, says of a comparison; None where there is none.
+
+    Parameters
+    ----------
+    found : Comparison or None
+        The one that the scan is part of.
+    token : str
+        Of the scan.
+    index : int, optional
+        Of the finding.
 
     Returns
     -------
@@ -108,7 +117,6 @@ def compared_of(token: str, index: int | None = None) -> dict[str, Any] | None:
         ``which`` of the two the scan is, ``index`` of the finding, the ``number`` of its pair or None, and
         whether the scans are aligned (``is_aligned``).
     """
-    found = current_app.comparisons.of(token, browser())
     if found is None:
         return None
     which: Which = "now" if found.now.token == token else "before"
@@ -118,9 +126,11 @@ def compared_of(token: str, index: int | None = None) -> dict[str, Any] | None:
     return {"which": which, "index": index, "number": number_of_pair, "is_aligned": aligned}
 
 
-def with_earlier(token: str, index: int, finding: Finding) -> Finding:
-    """A finding of a later scan with what the nodule was on the earlier one, where that was looked for."""
-    found = current_app.comparisons.of(token, browser())
+def with_earlier(found: Comparison | None, token: str, index: int, finding: Finding) -> Finding:
+    """A finding of a later scan with what the nodule was on the earlier one, where that was looked for.
+
+    `found` is the comparison that the scan of this token is part of.
+    """
     pair = found.pair_of("now", index) if found and found.now.token == token else None
     if found is None or pair is None:
         return finding

@@ -66,7 +66,7 @@ def scan_page_with_error(token: str, error: Mapping[str, str]) -> str:
 def _viewer(token: str, fields: Mapping[str, str], model: str, error: Mapping[str, str] | None = None) -> str:
     scan, search = current_app.store.get(token, browser()), current_app.searches.state(token, browser())
     found = current_app.answers.listed(token, browser())
-    compared = compared_of(token)
+    compared = compared_of(current_app.comparisons.of(token, browser()), token)
     view = asked_view(fields, scan, search.candidates, model)
     page = viewer_page(scan, view, f"/scan/{token}", found, search, kept_lungs_box(token, scan))
     upload = current_app.uploads.of_scan(token, browser())
@@ -204,7 +204,9 @@ def finding_page(token: str, index: int, finding: Finding) -> ResponseReturnValu
     """The page with a finding of a kept scan; a form of a calculator is filled in, and not kept."""
     registry, here = current_app.registry, f"/scan/{token}/finding/{index}"
     case = case_of(finding, registry.evaluation, registry.localiser_report)
-    finding = with_earlier(token, index, current_app.maps.with_kept(token, browser(), index, finding))
+    compared = current_app.comparisons.of(token, browser())
+    finding = current_app.maps.with_kept(token, browser(), index, finding)
+    finding = with_earlier(compared, token, index, finding)
     is_drawn, picture = request.args.get("overlay") != "off", None
     if current_app.maps.can_explain(finding):
         # another spacing makes another map, which the browser must not take for the one it has
@@ -213,6 +215,6 @@ def finding_page(token: str, index: int, finding: Finding) -> ResponseReturnValu
         picture = f"{here}/saliency/{finding.model}.png{query and '?'}{query}"
     context = result_page(finding, registry.evaluation, registry.saliency_report, case, is_drawn, picture)
     context["calculators"] = calculators_of(finding, request.form, request.args.get("calculator"))
-    context |= {"compared": compared_of(token, index), "earlier": earlier_rows(finding.earlier)}
+    context |= {"compared": compared_of(compared, token, index), "earlier": earlier_rows(finding.earlier)}
     page = render_template("result.html", here_now=here, address=f"/scan/{token}", **context)
     return page, {"Content-Location": here}
