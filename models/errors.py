@@ -6,7 +6,7 @@ NAMES = """
 bad_field bad_number busy corrupt_file decoder_unavailable method_not_allowed missing_decoder mixed_series
 model_unavailable no_file no_pixels nodule_not_found not_axial not_chest not_comparable not_ct not_ct_image
 not_dicom not_open not_outlined other_origin pacs_denied pacs_not_found pacs_slow pacs_unavailable
-password_needed roi_outside scan_gone store_full too_large too_many_tries too_slow
+password_needed roi_outside scan_gone store_full too_large too_late too_many_tries too_slow
 unknown_host unknown_model unsupported_file wrong_password
 """
 CODES = frozenset(NAMES.split())  # of the public contract

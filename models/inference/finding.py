@@ -39,7 +39,16 @@ class ModelAnswer:
 
 @dataclass(frozen=True)
 class FindingSummary:
-    """A finding in a list of those on one scan: where it was asked for, and what was answered."""
+    """A finding in a list of those on one scan: where it was asked for, and what was answered.
+
+    Attributes
+    ----------
+    name, is_leading
+        As of `Finding`.
+    index : int
+        Its position among all that were asked for on the scan, by which its address and pairs name it;
+        that of a deleted one is not given again.
+    """
 
     roi: Roi
     model: str
@@ -47,7 +56,9 @@ class FindingSummary:
     verdict: Verdict
     headline: str
     probability: float | None
-    name: str = ""  # that a reader gave it
+    name: str = ""
+    is_leading: bool = False
+    index: int = 0
 
 
 @dataclass(frozen=True)
@@ -112,6 +123,8 @@ class Finding:
         How far sizes are off at this size; None where that is not known.
     name : str
         What it is called among the findings of a kept scan: F1, F2 ..., or as a reader named it.
+    is_leading : bool
+        Whether a reader marked it as the leading one of its scan: at most one is, and at first none.
     """
 
     scan: Scan
@@ -131,6 +144,7 @@ class Finding:
     size_errors: SizeErrors | None = None
     candidates: tuple[Candidate, ...] = ()
     name: str = ""
+    is_leading: bool = False
 
     @property
     def volume_mm3(self) -> float | None:

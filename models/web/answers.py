@@ -12,11 +12,10 @@ from models.inference.correction import corrected
 from models.inference.finding import Finding, FindingSummary
 from models.inference.pipeline import analyse, check_model, finding_of, read_nodule
 from models.inference.reading import Correction, Reading
+from models.web.finding_list import CORRECTED, READING, FindingList, KeptFinding
 from models.web.queue import Queue
 from models.web.store import ScanStore
 from models.web.telemetry import stage
-
-NOTES = "findings"  # the list that a viewer shows
 
 
 class Answers:
@@ -28,10 +27,16 @@ class Answers:
     registry : ModelRegistry
     queue : Queue
         Bounds the readings under way or waiting.
+
+    Attributes
+    ----------
+    findings : FindingList
+        Of each scan: names, and which are deleted.
     """
 
     def __init__(self, store: ScanStore, registry: ModelRegistry, queue: Queue):
         self._store, self._registry, self._queue = store, registry, queue
+        self.findings = FindingList(store)
 
     def once(self, scan: Scan, roi: Roi, model: str, anyway: bool = False) -> Finding:
         """The finding at a location of a scan that is not kept.
@@ -58,13 +63,13 @@ class Answers:
         scan = self._store.get(token, owner)
         reading = self._read(scan, roi)
         finding = finding_of(scan, reading, model, self._registry, anyway)
-        index = self._store.append(token, owner, NOTES, msgspec.to_builtins(finding.summary))
-        self._store.write(token, owner, f"reading{index}", msgspec.to_builtins(reading))
-        return index, replace(finding, name=_name_of(index))
+        listed = self.findings.add(token, owner, finding.summary)
+        self.findings.keep(token, owner, listed.index, READING, msgspec.to_builtins(reading))
+        return listed.index, replace(finding, name=listed.name)
 
     def listed(self, token: str, owner: str) -> list[FindingSummary]:
-        """The findings of a scan, in the order in which they were asked for."""
-        return msgspec.convert(self._store.read(token, owner, NOTES, []), list[FindingSummary])
+        """The findings of a scan, in the order in which they were asked for; not those that are deleted."""
+        return self.findings.shown(token, owner)
 
     def again(
         self, token: str, owner: str, index: int, model: str | None = None, anyway: bool = False
@@ -74,21 +79,24 @@ class Answers:
         Raises
         ------
         IndexError
-            There is no such finding.
+            There is no such finding, or it is deleted.
         UserError
             ``scan_gone``, ``unknown_model``, ``model_unavailable``; ``busy`` where it must be read anew.
         """
-        listed, scan = self.listed(token, owner)[index], self._store.get(token, owner)
-        reading = self._original(token, owner, index, scan)
-        note = self._store.read(token, owner, f"corrected{index}")
+        listed, scan = self.findings.one(token, owner, index), self._store.get(token, owner)
+        reading = self._original(token, owner, listed, scan)
+        note = self._store.read(token, owner, f"{CORRECTED}{index}")
         if note and note["weights"] == self._registry.checksum:
             reading = msgspec.convert(note, Reading)
         finding = finding_of(scan, reading, model or listed.model, self._registry, anyway)
-        return replace(finding, name=_name_of(index, listed))
+        return replace(finding, name=listed.name, is_leading=listed.is_leading)
 
     def every(self, token: str, owner: str) -> list[tuple[int, Finding]]:
-        """All findings of a kept scan with their indices, each with the model that it was asked of."""
-        return [(i, self.again(token, owner, i)) for i in range(len(self.listed(token, owner)))]
+        """All findings of a kept scan with their indices, each with the model that it was asked of.
+
+        Those that are deleted are left out: the indices may have gaps.
+        """
+        return [(found.index, self.again(token, owner, found.index)) for found in self.listed(token, owner)]
 
     def correct(self, token: str, owner: str, index: int, correction: Correction | None) -> None:
         """Keep a reader's correction of a finding's outline, in place of an earlier one; None takes it back.
@@ -98,19 +106,18 @@ class Answers:
         reading = None
         if correction is not None:
             scan = self._store.get(token, owner)
-            original = self._original(token, owner, index, scan)
+            original = self._original(token, owner, self.findings.one(token, owner, index), scan)
             with self._queue.place(), stage("predict"):
                 reading = msgspec.to_builtins(corrected(scan, original, correction, self._registry))
-        self._store.write(token, owner, f"corrected{index}", reading)
+        self.findings.keep(token, owner, index, CORRECTED, reading)
 
-    def _original(self, token: str, owner: str, index: int, scan: Scan) -> Reading:
+    def _original(self, token: str, owner: str, found: FindingSummary, scan: Scan) -> Reading:
         """A reading as it was computed; anew where that never ended, or was by other weights."""
-        name = f"reading{index}"
-        note = self._store.read(token, owner, name)
+        note = self._store.read(token, owner, f"{READING}{found.index}")
         if note and note["weights"] == self._registry.checksum:
             return msgspec.convert(note, Reading)
-        reading = self._read(scan, self.listed(token, owner)[index].roi)
-        self._store.write(token, owner, name, msgspec.to_builtins(reading))
+        reading = self._read(scan, found.roi)
+        self.findings.keep(token, owner, found.index, READING, msgspec.to_builtins(reading))
         return reading
 
     def anew(self, token: str, owner: str, scan: Scan) -> None:
@@ -119,22 +126,36 @@ class Answers:
         Corrections of outlines are made to the new ones, unless nothing would be left of these. Where a
         reading fails, all stays as it was; raises as `new` does.
         """
-        listed = self.listed(token, owner)
-        readings = [self._read(scan, found.roi) for found in listed]
-        corrections = [self._corrected_anew(token, owner, i, scan, new) for i, new in enumerate(readings)]
+        old = self._all_kept(token, owner)
+        new = {index: self._read(scan, kept.roi) for index, kept in old.items()}
+        corrections = {i: self._corrected_anew(token, owner, i, scan, reading) for i, reading in new.items()}
+        entries = self.findings.entries(token, owner)  # as they are by now
         self._store.change(token, owner, scan)
-        for index, (found, reading) in enumerate(zip(listed, readings, strict=True)):
-            finding = finding_of(scan, reading, found.model, self._registry)
-            self._store.append(token, owner, NOTES, msgspec.to_builtins(finding.summary))
-            self._store.write(token, owner, f"reading{index}", msgspec.to_builtins(reading))
-            if (again := corrections[index]) is not None:
-                self._store.write(token, owner, f"corrected{index}", msgspec.to_builtins(again))
+        for index, reading in new.items():
+            entries[index] = (kept := entries[index]) and self._summarised_anew(scan, reading, kept)
+        self.findings.put(token, owner, entries)
+        for index, reading in new.items():
+            with suppress(IndexError):  # forgotten meanwhile
+                self.findings.keep(token, owner, index, READING, msgspec.to_builtins(reading))
+                if (again := corrections[index]) is not None:
+                    self.findings.keep(token, owner, index, CORRECTED, msgspec.to_builtins(again))
+
+    def _all_kept(self, token: str, owner: str) -> dict[int, KeptFinding]:
+        """By index all findings of which something is left, those that may come back too."""
+        entries = self.findings.entries(token, owner)
+        return {index: kept for index, kept in enumerate(entries) if kept is not None}
+
+    def _summarised_anew(self, scan: Scan, reading: Reading, kept: KeptFinding) -> KeptFinding:
+        """What the list says of a finding that was read anew; it keeps its name."""
+        said = vars(finding_of(scan, reading, kept.model, self._registry).summary)
+        own = {name: getattr(kept, name) for name in ("name", "is_leading", "deleted_at")}
+        return KeptFinding(**said | own)
 
     def _corrected_anew(
         self, token: str, owner: str, index: int, scan: Scan, reading: Reading
     ) -> Reading | None:
         """A new reading with the correction that was made to the one in its place; None without one."""
-        note = self._store.read(token, owner, f"corrected{index}")
+        note = self._store.read(token, owner, f"{CORRECTED}{index}")
         correction = msgspec.convert(note, Reading).corrected if note else None
         if correction is None:
             return None
@@ -145,7 +166,3 @@ class Answers:
     def _read(self, scan: Scan, roi: Roi) -> Reading:
         with self._queue.place(), stage("predict"):
             return read_nodule(scan, roi, self._registry)
-
-
-def _name_of(index: int, listed: FindingSummary | None = None) -> str:
-    return (listed and listed.name) or f"F{index + 1}"

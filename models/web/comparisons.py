@@ -230,17 +230,17 @@ class Comparisons:
         """Look for the nodules that were read already; what fails can be asked for again."""
         found = self.needed(token, owner)
         which: Which = "now" if found.link.is_earlier else "before"
-        for index, finding in enumerate(found.side(which).findings[:AT_ONCE]):
+        for finding in found.side(which).findings[:AT_ONCE]:
             if finding.verdict != "no_nodule":
                 with suppress(UserError):
-                    self.find(token, owner, which, index)
+                    self.find(token, owner, which, finding.index)
 
     def _known_near(
         self, found: Comparison, owner: str, which: Which, point: tuple[float, float, float]
     ) -> tuple[int, float] | None:
         """A finding that is there already, in no pair, and its distance (mm) from the expected point."""
         side, best = found.side(which), None
-        for index in range(len(side.findings)):
+        for index in (finding.index for finding in side.findings):
             pair = found.pair_of(which, index)
             if pair is not None and pair.is_whole:
                 continue

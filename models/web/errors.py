@@ -31,6 +31,7 @@ STATUS = {
         405: "method_not_allowed",
         408: "too_slow",
         409: "not_dicom not_outlined not_comparable",
+        410: "too_late",
         413: "too_large",
         415: "unsupported_file missing_decoder",
         422: "corrupt_file no_pixels not_ct not_axial not_chest not_ct_image nodule_not_found",

@@ -22,7 +22,7 @@ Schema = dict[str, Any]
 FILES = "image/png, image/jpeg, image/tiff, image/bmp, image/webp, application/dicom, application/zip"
 PACS = ("pacs_denied", "pacs_not_found", "pacs_slow", "pacs_unavailable")
 PAGES_ONLY = (  # of kept scans, of public addresses, and of the PACS
-    *("scan_gone", "not_dicom", "not_outlined", "not_comparable", "method_not_allowed"),
+    *("scan_gone", "not_dicom", "not_outlined", "not_comparable", "too_late", "method_not_allowed"),
     *PACS,
 )
 ACCESS = (

@@ -174,7 +174,10 @@ def kept_finding(token: str, index: int, model: str | None = None) -> Finding:
 
 def with_map(token: str, index: int, finding: Finding) -> Finding:
     """A finding with its saliency map, where there is one."""
-    return current_app.maps.with_map(token, browser(), index, finding)
+    try:
+        return current_app.maps.with_map(token, browser(), index, finding)
+    except IndexError:  # deleted meanwhile
+        raise NotFound() from None
 
 
 def _given_mm(scan: Scan) -> float | None:

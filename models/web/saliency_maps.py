@@ -11,6 +11,7 @@ from models.imaging.patch import PATCH
 from models.inference.classifier import CONSENSUS, ModelRegistry
 from models.inference.finding import Finding
 from models.inference.saliency.saliency import Saliency, joined
+from models.web.finding_list import MAPS, FindingList
 from models.web.queue import Queue
 from models.web.store import ScanStore
 from models.web.telemetry import stage
@@ -31,6 +32,7 @@ class SaliencyMaps:
 
     def __init__(self, store: ScanStore, registry: ModelRegistry, queue: Queue):
         self._store, self._registry, self._queue = store, registry, queue
+        self._findings = FindingList(store)
         self._computing = threading.Lock()  # one map takes all cores; who asks for the same finds it done
 
     def can_explain(self, finding: Finding) -> bool:
@@ -53,7 +55,7 @@ class SaliencyMaps:
                 with stage("explain"):
                     kept = self._computed(finding, kept)
                 note = {"weights": self._registry.checksum, "maps": kept}
-                self._store.write(token, owner, f"saliency{index}", note)
+                self._findings.keep(token, owner, index, MAPS, note)
         return replace(finding, saliency=_map_of(kept[finding.model]))
 
     def _computed(self, finding: Finding, kept: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -66,7 +68,7 @@ class SaliencyMaps:
 
     def _kept(self, token: str, owner: str, index: int) -> dict[str, dict[str, Any]]:
         """The maps that were computed with these weights, by model, as JSON values."""
-        note = self._store.read(token, owner, f"saliency{index}")
+        note = self._store.read(token, owner, f"{MAPS}{index}")
         return note["maps"] if note and note["weights"] == self._registry.checksum else {}
 
 

@@ -9,6 +9,7 @@ import pytest
 from models.errors import UserError
 from models.imaging.scan import locate
 from models.inference.pipeline import MODEL_KEYS, analyse
+from models.inference.reading import Correction
 from models.web.answers import Answers
 from models.web.queue import Queue
 from tests.web.test_queue import in_another_thread
@@ -121,3 +122,41 @@ def test_a_model_that_is_unavailable_is_refused_before_anything_is_kept(scan, st
         answers.new(token, OWNER, locate(scan), "vgg16")
     assert refused.value.code == "model_unavailable"
     assert answers.listed(token, OWNER) == []
+
+
+def test_every_leaves_deleted_findings_out_and_says_which_one_leads(scan, store, answers):
+    token = store.put(scan, OWNER)
+    for _ in range(3):
+        answers.new(token, OWNER, locate(scan), "consensus")
+    answers.findings.rename(token, OWNER, 2, "the large one")
+    answers.findings.lead(token, OWNER, 2, True)
+    answers.findings.delete(token, OWNER, 1)
+    told = [(index, found.name, found.is_leading) for index, found in answers.every(token, OWNER)]
+    assert told == [(0, "F1", False), (2, "the large one", True)]
+    with pytest.raises(IndexError):
+        answers.again(token, OWNER, 1)
+
+
+def test_a_corrected_finding_that_comes_back_is_as_it_was(scan, store, answers):
+    token = store.put(scan, OWNER)
+    answers.new(token, OWNER, locate(scan), "consensus")
+    answers.correct(token, OWNER, 0, Correction(larger=1))
+    before = answers.again(token, OWNER, 0)
+    assert before.reading.corrected == Correction(larger=1)
+    answers.findings.delete(token, OWNER, 0)
+    answers.findings.restore(token, OWNER, 0)
+    assert same(answers.again(token, OWNER, 0), before)
+
+
+def test_a_scan_that_is_read_anew_keeps_names_and_what_may_come_back(scan, store, answers):
+    token = store.put(scan, OWNER)
+    for _ in range(2):
+        answers.new(token, OWNER, locate(scan), "consensus")
+    answers.findings.rename(token, OWNER, 0, "mine")
+    answers.findings.lead(token, OWNER, 0, True)
+    answers.findings.delete(token, OWNER, 1)
+    answers.anew(token, OWNER, replace(store.get(token, OWNER), spacing_mm=(0.5, 0.5)))
+    ((index, found),) = answers.every(token, OWNER)
+    assert (index, found.name, found.is_leading, found.scan.spacing_mm) == (0, "mine", True, (0.5, 0.5))
+    answers.findings.restore(token, OWNER, 1)
+    assert answers.again(token, OWNER, 1).name == "F2"

@@ -236,14 +236,23 @@ class ScanStore:
         """Add an item to a note that is a list, whoever else adds to it; its index in the list."""
         return len(self.update(token, owner, name, lambda items: [*(items or []), item])) - 1
 
-    def update(self, token: str, owner: str, name: str, change: Callable[[Any], Any]) -> Any:
+    def update(
+        self,
+        token: str,
+        owner: str,
+        name: str,
+        change: Callable[[Any], Any],
+        removed: Callable[[Any], Iterable[str]] = lambda _: (),
+    ) -> Any:
         """Replace a note by what `change` makes of it (of None, where there is none), and return that.
 
-        Nobody else writes meanwhile.
+        The notes that `removed` names, given what is returned, go with it. Nobody else writes meanwhile.
         """
         note = note_name(name)
         with self._changing(token, owner) as path:
             value = change(disk.read_json(path / note) if (path / note).exists() else None)
+            for other in removed(value):
+                (path / note_name(other)).unlink(missing_ok=True)
             _write_note(path / note, value)
             return value
 

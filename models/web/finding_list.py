@@ -1,0 +1,273 @@
+"""The findings of a kept scan as a list: named, one of them leading, deleted and brought back."""
+
+import logging
+import re
+import threading
+import time
+import unicodedata
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from models.errors import UserError
+from models.inference.finding import FindingSummary
+from models.web.store import ScanStore
+
+NOTE = "findings"  # the list, as the store keeps it
+READING, CORRECTED, MAPS, SENT = "reading", "corrected", "saliency", "sent"
+OF_ONE = (READING, CORRECTED, MAPS, SENT)  # what is kept of one finding, under these names and its index
+UNDO_SECONDS = 10.0  # for which a deleted finding can come back, as the reader is told
+GRACE_SECONDS = 3.0  # more, for the network, and for the page to be shown
+NAME_AT_MOST = 40  # characters
+OF_THE_APP = re.compile(r"f\d+")  # names that the app gives, folded
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class KeptFinding(FindingSummary):
+    """A finding as the list keeps it: its name is empty unless a reader gave it one.
+
+    Attributes
+    ----------
+    deleted_at : float, optional
+        When it was deleted (seconds since 1970), while it can come back. Of one that cannot, the list keeps
+        its position alone.
+    """
+
+    deleted_at: float | None = None
+
+
+Entries = list[KeptFinding | None]
+
+
+class FindingList:
+    """Keeps the list of each scan; all positions (``index``) are those in the order of asking.
+
+    Methods raise ``UserError("scan_gone")`` as those of the store do, and IndexError for a position at which
+    there is no finding (any more).
+
+    Parameters
+    ----------
+    store : ScanStore
+    """
+
+    def __init__(self, store: ScanStore):
+        self._store = store
+        self._waiting: set[tuple[str, str]] = set()  # scans that a timer will look at
+        self._lock = threading.Lock()
+
+    def add(self, token: str, owner: str, found: FindingSummary) -> FindingSummary:
+        """Put a finding at the end of the list; as the list has it."""
+        kept = KeptFinding(**vars(found))
+        index = self._store.append(token, owner, NOTE, msgspec.to_builtins(kept))
+        return _shown(index, kept)
+
+    def shown(self, token: str, owner: str) -> list[FindingSummary]:
+        """All that are not deleted, in the order in which they were asked for."""
+        entries = enumerate(self.entries(token, owner))
+        return [_shown(i, kept) for i, kept in entries if kept is not None and kept.deleted_at is None]
+
+    def one(self, token: str, owner: str, index: int) -> FindingSummary:
+        """The finding at a position; IndexError where there is none, or it is deleted."""
+        for found in self.shown(token, owner):
+            if found.index == index:
+                return found
+        raise IndexError(index)
+
+    def deleted(self, token: str, owner: str) -> list[tuple[FindingSummary, int]]:
+        """Those that can still come back, and for how many whole seconds a reader is told so."""
+        left = []
+        for i, kept in enumerate(self.entries(token, owner)):
+            if kept is not None and kept.deleted_at is not None:
+                seconds = max(0, round(UNDO_SECONDS - (time.time() - kept.deleted_at)))
+                left.append((_shown(i, kept), seconds))
+        return left
+
+    def entries(self, token: str, owner: str) -> Entries:
+        """The list as it is kept; nothing is left of those whose time is over."""
+        entries = _entries(self._store.read(token, owner, NOTE))
+        return self._purge(token, owner) if any(map(self._is_over, entries)) else entries
+
+    def put(self, token: str, owner: str, entries: Entries) -> None:
+        """Keep another list, as of `entries` with the same positions, in place of this one."""
+        self._store.write(token, owner, NOTE, msgspec.to_builtins(entries))
+
+    def keep(self, token: str, owner: str, index: int, kind: str, value: Any) -> None:
+        """Keep what was computed on a finding (`OF_ONE`), unless nothing is left of it meanwhile."""
+        self._store.write(token, owner, f"{kind}{index}", value)
+        entries = self.entries(token, owner)
+        if index < len(entries) and entries[index] is None:
+            self._purge(token, owner)
+            raise IndexError(index)
+
+    def rename(self, token: str, owner: str, index: int, text: str) -> None:
+        """Give a finding a name, or its first one again where the text is empty.
+
+        Raises
+        ------
+        UserError
+            ``bad_field`` for a name that is too long, has characters that cannot be shown, is another's, or
+            one of those that the app gives.
+        """
+        name = checked_name(text, index)
+
+        def change(entries: Entries) -> None:
+            kept = _alive(entries, index)
+            for i, other in enumerate(entries):
+                if name and i != index and other is not None and _folded(_name_of(i, other)) == _folded(name):
+                    raise UserError("bad_field", _taken(other))
+            entries[index] = replace(kept, name=name)
+
+        self._change(token, owner, change)
+
+    def lead(self, token: str, owner: str, index: int, is_leading: bool) -> None:
+        """Mark a finding as the leading one, which no other is then, or take the mark away."""
+
+        def change(entries: Entries) -> None:
+            _alive(entries, index)
+            for i, kept in enumerate(entries):
+                if kept is not None and (is_leading or i == index):
+                    entries[i] = replace(kept, is_leading=is_leading and i == index)
+
+        self._change(token, owner, change)
+
+    def delete(self, token: str, owner: str, index: int) -> None:
+        """Hide a finding, and forget it when the time to undo that is over; again is the same as once."""
+
+        def change(entries: Entries) -> None:
+            kept = _at(entries, index)
+            if kept is None:
+                raise IndexError(index)
+            if kept.deleted_at is None:
+                entries[index] = replace(kept, deleted_at=time.time())
+
+        self._change(token, owner, change)
+        self._purge_later(token, owner)
+
+    def restore(self, token: str, owner: str, index: int) -> None:
+        """Bring a deleted finding back with all that it had; UserError ``too_late`` where it is forgotten."""
+
+        def change(entries: Entries) -> None:
+            kept = _at(entries, index)
+            if kept is None or self._is_over(kept):
+                message = "Too late: a deleted finding can be brought back for a few seconds only. "
+                raise UserError("too_late", message + "Click the nodule again to have it read anew.")
+            entries[index] = replace(kept, deleted_at=None)
+
+        self._change(token, owner, change)
+
+    def _change(self, token: str, owner: str, change: Callable[[Entries], None]) -> Entries:
+        """Change the list in place; nobody else does meanwhile. The forgotten ones' notes go."""
+        changed: Entries = []
+
+        def changed_note(note: Any) -> Any:
+            changed[:] = _entries(note)
+            change(changed)
+            return msgspec.to_builtins(changed)
+
+        self._store.update(token, owner, NOTE, changed_note, _notes_of_forgotten)
+        return changed
+
+    def _is_over(self, kept: KeptFinding | None) -> bool:
+        """Whether a deleted finding cannot come back; so, too, where the clock was set back."""
+        if kept is None or kept.deleted_at is None:
+            return False
+        return not 0 <= time.time() - kept.deleted_at < UNDO_SECONDS + GRACE_SECONDS
+
+    def _purge(self, token: str, owner: str) -> Entries:
+        """Forget all whose time is over: of the list, and what was computed on them."""
+
+        def change(entries: Entries) -> None:
+            entries[:] = [None if self._is_over(kept) else kept for kept in entries]
+
+        return self._change(token, owner, change)
+
+    def _purge_later(self, token: str, owner: str) -> None:
+        """Have what was deleted forgotten in time even if nobody asks for the list again."""
+        with self._lock:
+            if (token, owner) in self._waiting:
+                return
+            self._waiting.add((token, owner))
+        timer = threading.Timer(UNDO_SECONDS + GRACE_SECONDS + 0.05, self._look_again, (token, owner))
+        timer.daemon = True
+        timer.start()
+
+    def _look_again(self, token: str, owner: str) -> None:
+        with self._lock:
+            self._waiting.discard((token, owner))
+        with suppress(UserError):  # the scan is gone, and its findings with it
+            try:
+                if self.deleted(token, owner):
+                    self._purge_later(token, owner)
+            except OSError:
+                log.warning("A deleted finding could not be removed from the store.")
+
+
+def checked_name(text: str, index: int) -> str:
+    """A name that a reader typed for the finding at a position; empty for the one that the app gives it.
+
+    Raises
+    ------
+    UserError
+        ``bad_field``.
+    """
+    if any(unicodedata.category(sign)[0] == "C" or sign == "\\" for sign in text.strip()):
+        raise UserError("bad_field", "The name must not have control characters or a backslash.")
+    name = " ".join(unicodedata.normalize("NFC", text).split())
+    if len(name) > NAME_AT_MOST:
+        raise UserError("bad_field", f"The name must have at most {NAME_AT_MOST} characters.")
+    if _folded(name) == _folded(_given(index)):
+        return ""
+    if OF_THE_APP.fullmatch(_folded(name)):
+        message = "The app gives names such as F1 itself. Choose another name, or leave the field empty."
+        raise UserError("bad_field", message)
+    return name
+
+
+def _entries(note: Any) -> Entries:
+    return msgspec.convert(note or [], Entries)
+
+
+def _notes_of_forgotten(note: list[Any]) -> list[str]:
+    return [f"{kind}{index}" for index, kept in enumerate(note) if kept is None for kind in OF_ONE]
+
+
+def _at(entries: Entries, index: int) -> KeptFinding | None:
+    if not 0 <= index < len(entries):
+        raise IndexError(index)
+    return entries[index]
+
+
+def _alive(entries: Entries, index: int) -> KeptFinding:
+    kept = _at(entries, index)
+    if kept is None or kept.deleted_at is not None:
+        raise IndexError(index)
+    return kept
+
+
+def _shown(index: int, kept: KeptFinding) -> FindingSummary:
+    return replace(kept, index=index, name=_name_of(index, kept))
+
+
+def _name_of(index: int, kept: KeptFinding) -> str:
+    return kept.name or _given(index)
+
+
+def _given(index: int) -> str:
+    """The name that the app gives to the finding at a position, and to no other one."""
+    return f"F{index + 1}"
+
+
+def _folded(name: str) -> str:
+    """Names that look alike are one: ``rul`` and ``RUL``."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def _taken(other: KeptFinding) -> str:
+    if other.deleted_at is not None:
+        return "A finding of this name was deleted a moment ago and can still come back; wait, or undo that."
+    return "Another finding of this scan has this name already. Choose another one."
