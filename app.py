@@ -36,6 +36,7 @@ from models.web.access.access_control import LOG_IN, next_path
 from models.web.access.cookies import form_token
 from models.web.answers import Answers
 from models.web.application import Application
+from models.web.captions import caption_of
 from models.web.comparison_pages import with_earlier
 from models.web.comparisons import Comparisons
 from models.web.corrections import asked_correction
@@ -65,6 +66,7 @@ from models.web.progress import Searches, reporter
 from models.web.queue import Queue
 from models.web.routing import Access
 from models.web.saliency_maps import SaliencyMaps
+from models.web.scan_report import add_report
 from models.web.server import serve
 from models.web.settings import SETTINGS, read_settings
 from models.web.store import ScanStore
@@ -105,7 +107,7 @@ def create_app(config: dict[str, Any] | None = None) -> Application:
         app.metrics.describe(__version__, app.registry, app.config["QUEUE"])
     for add in (
         *(add_log_in, add_pages, add_scan_pages, add_series_pages),
-        *(add_comparison, add_pacs, add_api, add_errors),
+        *(add_comparison, add_report, add_pacs, add_api, add_errors),
     ):
         add(app)
     app.context_processor(
@@ -286,9 +288,7 @@ def add_scan_pages(app: Application) -> None:
         finding = with_earlier(compared, token, index, kept_finding(token, index))
         if name in SHOW_THE_MAP:
             finding = with_map(token, index, finding)
-        data, media_type = export(
-            name, finding, app.registry, render_template("caption.txt", finding=finding)
-        )
+        data, media_type = export(name, finding, app.registry, caption_of(finding))
         saved = {"Content-Disposition": f'attachment; filename="finding-{index + 1}-{name}"'}
         return Response(data, mimetype=media_type, headers=saved)
 

@@ -17,6 +17,7 @@ from models.web.access.request_timeouts import TOO_SLOW
 from models.web.application import Application, current_app
 from models.web.comparison_pages import page_with_error
 from models.web.pages import chosen_series, scan_page_with_error, series_page_with_error
+from models.web.scan_report import report_of
 from models.web.telemetry import annotate, request_id
 from models.web.uploads import too_large
 from models.web.visitor import address, browser, is_program
@@ -79,6 +80,8 @@ def _error_page(error: UserError, body: dict[str, Any], kept: str) -> str:
         try:
             if upload:
                 return series_page_with_error(upload, body, kept)
+            if request.path.startswith(f"/scan/{token}/report"):
+                return report_of(token, error=body)
             on_both = page_with_error(token, body) if "/comparison" in request.path else None
             return on_both or scan_page_with_error(token, body)
         except UserError:  # nor is there a scan to show

@@ -83,7 +83,7 @@ def _written(drawn: Sequence[tuple[Tracked, Masks]], plane: ImagePlane) -> Segme
 
 
 def _pixels(drawn: Sequence[Masks], slices: Sequence[int], shape: tuple[int, int]) -> np.ndarray:
-    """The segments' numbers, shape (slices, rows, cols); where they overlap, a mask each along a last axis."""
+    """The segments' numbers, shape (slices, rows, cols); a mask each along a last axis if they overlap."""
     at = {index: i for i, index in enumerate(slices)}
     labels = np.zeros((len(slices), *shape), np.min_scalar_type(len(drawn)))
     for number, masks in enumerate(drawn, start=1):

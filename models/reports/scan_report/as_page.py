@@ -1,4 +1,4 @@
-"""The report of a scan as its page and its PDF show it: texts, numbers, marks. Headings are the templates'."""
+"""The report of a scan as its page and its PDF show it: texts, numbers, marks."""
 
 from dataclasses import asdict
 from typing import Any

@@ -9,12 +9,12 @@ from models.clinical.growth import Change, DoublingTime
 from models.inference.finding import Earlier, Finding
 from models.reports.as_text import WORDS
 from models.reports.calculators import hints_of
-from models.reports.scan_report.contents import ReportedFinding, ScanReport
+from models.reports.scan_report.contents import ScanReport
 
 LIMITS = (
-    "For research use only, not a medical device: sizes were measured automatically and need checking, nodules "
-    "may be missed, and the probability is that radiologists would rate the nodule as suspicious, not that it "
-    "is cancer."
+    "For research use only, not a medical device: sizes were measured automatically and need checking, "
+    "nodules may be missed, and the probability is that radiologists would rate the nodule as suspicious, "
+    "not that it is cancer."
 )
 SLICES = "Slices are counted from the feet."
 UNKNOWN = "\u2013"
@@ -30,10 +30,12 @@ IN_ASCII = {
 
 @dataclass(frozen=True)
 class TableRow:
-    """A finding in a table of all; what is not known is a dash, and a growth that nobody asked for is empty."""
+    """A finding in a table of all; what is not known is a dash, what was not compared is empty."""
 
     name: str
-    location: str
+    side: str
+    slice: str
+    z: str
     kind: str
     size: str
     volume: str
@@ -45,7 +47,7 @@ def report_as_text(report: ScanReport) -> str:
     """The report as lines, a paragraph a finding, and the app's limits in one sentence at the end."""
     lines = [f"Lung nodules, read with Lung nodule classifier {__version__}.{_slices_note(report)}"]
     for each in report.findings:
-        lines += ["", paragraph(each.finding)]
+        lines += ["", f"{each.finding.name}: {paragraph(each.finding)}"]
         lines += [f"{result.title}: {result.answer}" for result in each.calculated]
     return "\n".join([*lines, "", LIMITS]) + "\n"
 
@@ -59,24 +61,23 @@ def plain_ascii(text: str) -> str:
 
 
 def paragraph(finding: Finding) -> str:
-    """All that the report says of a finding but what was calculated; `Finding.earlier` as far as it is known."""
-    place = location_text(finding)
-    head = f"{finding.name}: {place}: " if place else f"{finding.name}: "
+    """What the report says of a finding, but for its name and what was calculated."""
+    where = location_text(finding)
     if finding.verdict == "no_nodule":
-        return f"{head}{app_text(finding)}."
-    sentences = [f"{head}{what_text(finding)}.", *_compared(finding.earlier), f"App: {app_text(finding)}."]
-    return " ".join(sentences)
+        return f"{where}: {app_text(finding)}."
+    compared = "" if finding.earlier is None else f"{_compared(finding.earlier)} "
+    return f"{where}: {what_text(finding)}. {compared}App: {app_text(finding)}."
 
 
 def location_text(finding: Finding) -> str:
     """Side, slice and z, as far as they are known; in a single slice, row and column."""
     scan, roi = finding.scan, finding.reading.roi
     parts = [f"{finding.reading.side} lung"] if finding.reading.side else []
-    z = "" if scan.positions_mm is None else f"z {_signed(scan.positions_mm[roi.slice], 1, plus=False)} mm"
+    z = "" if scan.positions_mm is None else f"z {_z_text(finding)}"
     if len(scan.slices) > 1:
-        parts.append(f"slice {roi.slice + 1} of {len(scan.slices)}" + (f" ({z})" if z else ""))
+        parts.append(f"slice {_slice_text(finding)}" + (f" ({z})" if z else ""))
     else:
-        parts += [z, f"row {roi.row:.0f}, column {roi.col:.0f}"]
+        parts += [z, f"row {roi.row:.0f}", f"column {roi.col:.0f}"]
     return ", ".join(filter(None, parts))
 
 
@@ -139,22 +140,32 @@ def table_row(finding: Finding) -> TableRow:
     probability = "" if finding.probability is None else f", {finding.probability:.2f}"
     return TableRow(
         name=finding.name,
-        location=location_text(finding),
+        side=finding.reading.side or UNKNOWN,
+        slice=_slice_text(finding),
+        z=_z_text(finding),
         kind=kind_text(finding) if is_nodule else UNKNOWN,
         size=size_text(finding),
         volume=UNKNOWN if volume is None else f"{volume:.0f} mm\u00b3",
         growth=_in_short(finding.earlier),
-        app=f"{WORDS['mass' if finding.headline == 'mass' else finding.verdict]}{probability}",
+        app=f"{'mass' if finding.headline == 'mass' else WORDS[finding.verdict]}{probability}",
     )
 
 
-def _compared(earlier: Earlier | None) -> Iterator[str]:
+def _slice_text(finding: Finding) -> str:
+    return f"{finding.reading.roi.slice + 1} of {len(finding.scan.slices)}"
+
+
+def _z_text(finding: Finding) -> str:
+    positions = finding.scan.positions_mm
+    if positions is None:
+        return UNKNOWN
+    return f"{_signed(positions[finding.reading.roi.slice], 1, plus=False)} mm"
+
+
+def _compared(earlier: Earlier) -> str:
     """What became of it since an earlier CT, in one sentence."""
-    if earlier is None:
-        return
     if earlier.growth is None:
-        yield "Not found on the earlier CT: it may be new."
-        return
+        return "Not found on the earlier CT: it may be new."
     growth, changes = earlier.growth, []
     if growth.long_axis is not None:
         changes.append(f"long axis {_signed(growth.long_axis.difference, 1)} mm{_error(growth.long_axis)}")
@@ -163,7 +174,7 @@ def _compared(earlier: Earlier | None) -> Iterator[str]:
     if growth.doubling_time is not None:
         changes += _doubling(growth.doubling_time)
     days = "" if not growth.days else f" {_days(growth.days)} before"
-    yield f"Compared with the earlier CT{days}: {', '.join(changes) or 'the change of size is not known'}."
+    return f"Compared with the earlier CT{days}: {', '.join(changes) or 'the change of size is not known'}."
 
 
 def _in_short(earlier: Earlier | None) -> str:

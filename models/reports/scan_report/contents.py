@@ -8,7 +8,7 @@ from models.inference.finding import Finding
 
 
 @dataclass(frozen=True)
-class Calculated:
+class CalculatedText:
     """What a calculator says of a finding, in words: its name, its answer, and what was entered."""
 
     title: str
@@ -22,7 +22,7 @@ class ReportedFinding:
 
     finding: Finding
     index: int
-    calculated: tuple[Calculated, ...] = ()
+    calculated: tuple[CalculatedText, ...] = ()
 
     @property
     def is_outlined(self) -> bool:
@@ -53,6 +53,6 @@ class ScanReport:
         return [each.finding.name for each in self.findings if not each.is_outlined]
 
 
-def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """The leading finding first, the others in the order in which they were asked for."""
-    return sorted(findings, key=lambda finding: not finding.is_leading)
+def in_order(findings: Iterable[ReportedFinding]) -> tuple[ReportedFinding, ...]:
+    """The leading finding first, the others as they come."""
+    return tuple(sorted(findings, key=lambda each: not each.finding.is_leading))

@@ -1,0 +1,69 @@
+"""The report of a scan as A4 sheets in PDF, safe in black and white. Its words are in templates/sheet/."""
+
+import io
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typst
+from PIL import Image
+
+from models import __version__
+from models.imaging.display import data_uri, to_png
+from models.reports.as_pdf import STANDARD
+from models.reports.pictures import PATCH_SHOWN
+from models.reports.scan_report.as_page import report_page
+from models.reports.scan_report.contents import ScanReport
+from models.reports.viewport import slice_picture
+
+TEMPLATE = Path(__file__).parents[3] / "templates" / "sheet" / "report.typ"
+SLICE_SHOWN = 512  # pixels
+
+
+def report_as_pdf(report: ScanReport, study_date: date | None = None, made: datetime | None = None) -> bytes:
+    """As many sheets as are needed; they name no patient, no file and no computer.
+
+    Parameters
+    ----------
+    report : ScanReport
+    study_date : date, optional
+        Printed where it is given; the app itself keeps no dates.
+    made : datetime, optional
+        When it was made, with its time zone; by default now.
+    """
+    made = (made or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+    facts = report_page(report) | {
+        "study_date": study_date and study_date.isoformat(),
+        "made": made.strftime("%Y-%m-%d %H:%M"),
+        "version": __version__,
+    }
+    for block in facts["blocks"]:
+        block |= _pictures(report, block)
+    return typst.compile(
+        TEMPLATE,
+        sys_inputs={"facts": json.dumps(facts, default=_plain)},
+        ignore_system_fonts=True,  # the same sheets on every computer
+        pdf_standards=STANDARD,
+        timestamp=made,
+    )
+
+
+def _pictures(report: ScanReport, block: Mapping[str, Any]) -> dict[str, str | None]:
+    """The slice, reduced, and the nodule enlarged: not all readers of PDF smooth the few pixels it has."""
+    picture = Image.open(io.BytesIO(slice_picture(report.scan, block["slice"])))
+    view, whole = block["marks"]["close_up"], picture.copy()
+    whole.thumbnail((SLICE_SHOWN, SLICE_SHOWN))
+    drawn: dict[str, str | None] = {"picture": data_uri(to_png(np.asarray(whole))), "enlarged": None}
+    if view is not None:
+        corners = (view["x"], view["y"], view["x"] + view["side"], view["y"] + view["side"])
+        part = picture.resize((PATCH_SHOWN, PATCH_SHOWN), Image.Resampling.BICUBIC, corners)
+        drawn["enlarged"] = data_uri(to_png(np.asarray(part)))
+    return drawn
+
+
+def _plain(value: np.generic | np.ndarray) -> Any:
+    """NumPy's numbers and arrays as JSON knows them."""
+    return value.tolist()

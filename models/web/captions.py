@@ -1,0 +1,11 @@
+"""What is written below the picture of a finding that leaves the app."""
+
+from flask import render_template
+
+from models.inference.finding import Finding
+from models.reports.scan_report.as_text import location_text
+
+
+def caption_of(finding: Finding) -> str:
+    """Its name, side, slice and z, what the app says of it, and what that is not."""
+    return render_template("caption.txt", finding=finding, location=location_text(finding))

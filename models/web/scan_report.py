@@ -1,0 +1,98 @@
+"""The report of a kept scan: its page, and its files."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+
+from flask import Response, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import NotFound
+
+from models.errors import UserError
+from models.reports.scan_report.as_page import report_page
+from models.reports.scan_report.as_text import plain_ascii, report_as_text
+from models.reports.scan_report.contents import CalculatedText, ReportedFinding, ScanReport, in_order
+from models.reports.scan_report.exports import REPORT_EXPORTS, report_pdf
+from models.web.application import Application, current_app
+from models.web.captions import caption_of
+from models.web.comparison_pages import with_earlier
+from models.web.visitor import browser
+
+TEXT = "report.txt"
+
+
+def add_report(app: Application) -> None:
+    """Add the page and the files of the report of a scan."""
+
+    @app.get("/scan/<token>/report")
+    def report(token: str) -> ResponseReturnValue:
+        return report_of(token, asked_ascii(request.args))
+
+    @app.get("/scan/<token>/report/<name>")
+    def report_file(token: str, name: str) -> ResponseReturnValue:
+        found = reported(token)
+        if found is None or name not in REPORT_EXPORTS:
+            raise NotFound()
+        make, media_type = REPORT_EXPORTS[name]
+        data = make(found, captions_of(found))
+        if name == TEXT and asked_ascii(request.args):
+            data = plain_ascii(data.decode()).encode()
+        return _saved(name, data, media_type)
+
+    @app.post("/scan/<token>/report/report.pdf", queued=False)
+    def dated_report(token: str) -> ResponseReturnValue:
+        """The PDF with the date of the study, which is in no address and not kept."""
+        day, found = asked_study_date(request.form), reported(token)
+        if found is None:
+            raise NotFound()
+        return _saved("report.pdf", report_pdf(found, (), day), "application/pdf")
+
+
+def reported(token: str) -> ScanReport | None:
+    """All findings of a scan, the leading one first; None where there are none."""
+    every = current_app.answers.every(token, browser())
+    findings = [
+        ReportedFinding(with_earlier(token, index, finding), index, calculated_of(token, index))
+        for index, finding in every
+    ]
+    return ScanReport(in_order(findings)) if findings else None
+
+
+def calculated_of(token: str, index: int) -> tuple[CalculatedText, ...]:
+    """What the reader had calculated of a finding."""
+    return ()
+
+
+def captions_of(report: ScanReport) -> list[str]:
+    """What is written below the pictures of the findings, on which no saliency map is drawn."""
+    return [caption_of(replace(each.finding, saliency=None)) for each in report.findings]
+
+
+def report_of(token: str, is_ascii: bool = False, error: Mapping[str, str] | None = None) -> str:
+    """The page of the report, and what was wrong in a request on it."""
+    found, address = reported(token), f"/scan/{token}"
+    if found is None:
+        return render_template("report.html", address=address, error=error, blocks=[])
+    text = report_as_text(found)
+    context = report_page(found) | {"text": plain_ascii(text) if is_ascii else text, "is_ascii": is_ascii}
+    return render_template("report.html", address=address, error=error, scan=found.scan, **context)
+
+
+def asked_ascii(fields: Mapping[str, str]) -> bool:
+    """Whether the text is wanted in ASCII; UserError ``bad_field`` for odd values."""
+    if (text := fields.get("ascii", "").strip()) not in ("", "1"):
+        raise UserError("bad_field", "The field ascii must be 1, or left out.")
+    return text == "1"
+
+
+def asked_study_date(fields: Mapping[str, str]) -> date:
+    """The date of a study as it was typed; UserError ``bad_field`` for what is none."""
+    try:
+        return date.fromisoformat(fields.get("study_date", "").strip())
+    except ValueError:
+        raise UserError("bad_field", "Give the study date as in 2024-01-31.") from None
+
+
+def _saved(name: str, data: bytes, media_type: str) -> Response:
+    saved = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(data, mimetype=media_type, headers=saved)
