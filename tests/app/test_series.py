@@ -69,7 +69,7 @@ def test_the_list_tells_the_series_apart_and_proposes_one(listed):
     assert all(has_picture for _, _, has_picture in found.values())
     facts = "Series 2 · Axial CT · 9 slices · 1 mm thick, 1 mm apart · kernel B31f"
     assert found[1][1] == f"Thorax 1.0 {facts}"
-    why = "it shows lung, no other has thinner slices and it was reconstructed for the lung."
+    why = "it shows lung, no other has thinner slices and it has a lung kernel."
     assert found[2][1].endswith(f"B70f Suggested because {why}")
     assert found[3][1].startswith("Series 4 Axial CT · 3 slices · 5")
     assert found[4][1].startswith("Head 0.6 Series 5 · Axial CT · 5 slices")
@@ -177,7 +177,7 @@ def test_a_series_without_lung_can_be_opened_all_the_same(client, listed):
 def test_two_patients_are_told_apart_without_their_names(client):
     page = send(client, [*made.soft(), *made.other_patient(made.lung())])
     text = text_of(page)
-    assert "The files are of 2 patients" in text
+    assert "The files belong to 2 patients" in text
     assert "Patient 1, study 1 of 2020-01-31" in text
     assert "Patient 2, study 2 of 2021-03-01" in text
     for name in ("qxjv", "wrtz", "zzyk"):
@@ -187,7 +187,7 @@ def test_two_patients_are_told_apart_without_their_names(client):
 def test_two_studies_of_one_patient_are_told_apart(client):
     page = send(client, [*made.soft(), *made.lung(StudyInstanceUID="1.2.9.3", StudyDate="20190101")])
     text = text_of(page)
-    assert "The files are of 2 studies." in text
+    assert "The files belong to 2 studies." in text
     assert text.index("Study 1 of 2019-01-01") < text.index("Study 2 of 2020-01-31")
 
 

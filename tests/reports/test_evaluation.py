@@ -85,7 +85,7 @@ def test_what_abstaining_gains(deferred, ending):
         (
             {"auc": 0.9162, "auc_low": 0.8742, "auc_high": 0.9531},
             "The diameter alone, without any network, reaches AUC 0.916 (0.874 to 0.953). "
-            "The two intervals overlap: much of the result can be had with a ruler.",
+            "The two intervals overlap: much of the result could be had with a ruler.",
         ),
         (
             {"auc": 0.8, "auc_low": 0.75, "auc_high": 0.85},
