@@ -236,7 +236,7 @@ def add_scan_pages(app: Application) -> None:
         """A person says how large a pixel is; what was found is read anew."""
         scan, mm = app.store.get(token, browser()), number(request.form, "spacing_mm")
         if mm is None:
-            raise UserError("bad_number", "Give the pixel spacing in mm.")
+            raise UserError("bad_number", "Enter the pixel spacing in mm.")
         changed = with_spacing(scan, mm)
         app.searches.cancel(token, browser())
         app.comparisons.change(token, browser(), changed)

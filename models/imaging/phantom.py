@@ -8,7 +8,8 @@ from models.imaging.scan import Notice
 KINDS = {"smooth": 6.0, "spiculated": 22.0}  # kind of nodule: diameter in mm
 SAMPLE = Notice(
     "sample",
-    "Drawn by a program, not a patient: the answer shows how the app works, not how good the models are.",
+    "Computer-generated, not from a patient: the result shows how the app works, not how good the models "
+    "are.",
 )
 LUNG_HU, TISSUE_HU, WALL_HU = -860.0, 40.0, 60.0
 

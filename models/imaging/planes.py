@@ -150,7 +150,7 @@ def _as_displayed(scan: Scan) -> np.ndarray:
 
 def _positions(scan: Scan) -> np.ndarray:
     if scan.positions_mm is None or len(scan.positions_mm) < 2:
-        raise UserError("bad_field", "It is not known how far apart the slices of this scan are.")
+        raise UserError("bad_field", "The slice spacing of this scan is not known.")
     return np.asarray(scan.positions_mm, float)
 
 

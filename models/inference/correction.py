@@ -60,7 +60,7 @@ def corrected(scan: Scan, reading: Reading, correction: Correction, registry: Mo
 def _at_level(scan: Scan, reading: Reading, larger: int, registry: ModelRegistry) -> Polygons:
     """The outlines by slice, each vertex (row, col), at another level of probability."""
     if not reading.outlines:
-        raise UserError("bad_number", "There is no outline that could be corrected.")
+        raise UserError("bad_number", "There is no outline to correct.")
     if larger == 0:
         return {one.slice: one.polygon for one in reading.outlines}
     if registry.localiser is None:

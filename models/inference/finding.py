@@ -17,8 +17,8 @@ from models.inference.size_errors import SizeErrors
 from models.inference.views import patch_at
 
 DISCLAIMER = (
-    "Research use only, not a medical device. The probability is that radiologists would rate the nodule as "
-    "suspicious (LIDC-IDRI ratings), not that it is cancer: the labels are no biopsies."
+    "Research use only, not a medical device. The probability is that radiologists would rate the nodule "
+    "as suspicious (LIDC-IDRI ratings), not that it is cancer: the ratings were not confirmed by biopsy."
 )
 Verdict = Literal["benign", "malignant", "indeterminate", "no_nodule"]
 

@@ -31,7 +31,7 @@ def size_warnings(
     ``volume_unknown``. `long_axis_mm` is None where the pixel spacing is not known.
     """
     if scan.spacing_assumed:
-        yield Notice("size_unknown", "No size is given, because the size of a pixel is not known.")
+        yield Notice("size_unknown", "No size is given, because the pixel size is not known.")
     if any(reaches_edge(polygon, (scan.rows, scan.cols)) for polygon in outlines.values()):
         message = "The nodule reaches the edge of the image and may be larger than its outline."
         yield Notice("cut_off", message)
@@ -41,15 +41,16 @@ def size_warnings(
         if first == 0 and last == n_slices - 1:
             where = "first and in the last"
         message = (
-            f"The nodule is seen in the {where} slice of the scan and may go on beyond it: it may be larger "
-            "than was measured, in length and in volume."
+            f"The nodule is seen in the {where} slice of the scan and may extend beyond it: its length and "
+            "volume may be larger than measured."
         )
         yield Notice("cut_by_scan", message)
     share = soft_share(outlines[largest], scan, largest)
     if share is not None and share >= GUESSED_FROM:
         message = (
             f"{100 * share:.0f} % of the outline lies against soft tissue, such as pleura, mediastinum or "
-            "vessels, from which CT hardly tells a nodule: there the outline is a guess, as are the sizes."
+            "vessels, which CT hardly separates from a nodule: there the outline is a guess, and so are "
+            "the sizes."
         )
         yield Notice("border_guessed", message)
     if long_axis_mm is not None and n_slices > 1:
@@ -58,12 +59,12 @@ def size_warnings(
 
 def _no_volume(scan: Scan, slices: tuple[int, int], long_axis_mm: float) -> Iterator[Notice]:
     if scan.depths_mm is None:
-        message = "No volume is given, because the distance between the slices is not known."
+        message = "No volume is given, because the slice spacing is not known."
         yield Notice("volume_unknown", message)
     elif is_too_thick(scan.depths_mm, slices, long_axis_mm):
         message = (
-            "No volume is given: the slices are farther apart than half of the nodule's length, so that its "
-            "third dimension is hardly seen, and its largest section may lie between two slices."
+            "No volume is given: the slice spacing is more than half the nodule's length, so its extent "
+            "across slices is poorly seen, and its largest section may lie between two slices."
         )
         yield Notice("slices_too_thick", message)
 
@@ -104,6 +105,7 @@ def texture_warning(texture: Texture | None, rating: float | None) -> Notice | N
         return None
     message = (
         f"By its density the nodule looks {texture}, by the models' texture descriptor ({rating:.1f} of 5) "
-        f"{texture_of_rating(rating)}: judge the kind of nodule by eye, since guidelines turn on it."
+        f"{texture_of_rating(rating)}: please determine the nodule type by eye, since guidelines depend on "
+        "it."
     )
     return Notice("texture_disagrees", message)

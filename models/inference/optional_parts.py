@@ -5,13 +5,16 @@ from models.inference.evaluation_report import EvaluationReport
 
 PARTS: dict[str, tuple[type, str]] = {  # by name: the form of its report, and what is lost with it
     "evaluation": (EvaluationReport, "There are no measured results"),
-    "saliency": (weights_reports.SaliencyReport, "Answers cannot be explained"),
-    "cases": (weights_reports.CasesReport, "Similar cases cannot be told"),
+    "saliency": (weights_reports.SaliencyReport, "Saliency maps are not available"),
+    "cases": (weights_reports.CasesReport, "Similar cases are not available"),
     "localiser": (weights_reports.LocaliserReport, "Nodules cannot be outlined"),
-    "finder": (weights_reports.FinderReport, "Nodules cannot be looked for"),
-    "reliability": (weights_reports.ReliabilityReport, "What a verdict is worth at a size cannot be told"),
-    "volumes": (weights_reports.VolumesReport, "How far sizes are off cannot be told"),
-    "recognition": (weights_reports.RecognitionReport, "Locations without a nodule cannot be told"),
+    "finder": (weights_reports.FinderReport, "The app cannot search for nodules"),
+    "reliability": (
+        weights_reports.ReliabilityReport,
+        "The reliability of verdicts by size is not available",
+    ),
+    "volumes": (weights_reports.VolumesReport, "The errors of sizes are not available"),
+    "recognition": (weights_reports.RecognitionReport, "Locations without a nodule cannot be recognised"),
 }
 MAY_BE_ABSENT = (
     "recognition",

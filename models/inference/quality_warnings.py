@@ -108,8 +108,8 @@ def _out_of_distribution(similar_cases: SimilarCases | None) -> Notice | None:
         return None
     share = math.floor(1000 * similar_cases.farther_than) / 10  # rounded down: 99.98 % are not all
     message = (
-        "This image is unlike the nodules that the models learnt from: less like them than "
-        f"{share:g} % of real nodules of other patients. The probability may mean nothing here."
+        f"This image is unlike the nodules the models were trained on: less like them than {share:g} % of "
+        "real nodules of other patients. The probability may mean nothing here."
     )
     return Notice("unlike_training", message)
 
@@ -122,8 +122,8 @@ def _size(measurement: Measurement | None, data: Mapping[str, Any]) -> Notice | 
     if not limits or limits["low"] <= long <= limits["high"]:
         return None
     message = (
-        f"The nodule is {long:.1f} mm long; 99 of 100 nodules that the models learnt from are "
-        f"{limits['low']:.1f} to {limits['high']:.1f} mm. On other sizes they were hardly tested."
+        f"The nodule is {long:.1f} mm long; 99 of 100 nodules the models were trained on are "
+        f"{limits['low']:.1f} to {limits['high']:.1f} mm. They were hardly tested on other sizes."
     )
     return Notice("size_out_of_range", message)
 
@@ -134,7 +134,7 @@ def _mass(measurement: Measurement | None) -> Notice | None:
         return None
     message = (
         f"A mass: {measurement.long_axis_mm:.1f} mm long, more than {MASS_MM:g} mm. It is suspicious by "
-        f"size alone, whatever the models say, and rules for nodules do not apply ({SOURCE})."
+        f"size alone, whatever the models say, and guidelines for nodules do not apply ({SOURCE})."
     )
     return Notice("mass", message)
 
@@ -155,12 +155,16 @@ def _window(scan: Scan, roi: Roi, outline: Outline | None) -> Notice | None:
     if outline is not None:
         nodule = pixels[within(np.asarray(outline, float), pixels.shape)]
         if nodule.size and (nodule >= high - margin).mean() >= WHITE_FROM:
-            sentences.append("Much of the nodule is plain white: calcium cannot be told from soft tissue.")
+            sentences.append(
+                "Much of the nodule is plain white: calcium cannot be distinguished from soft tissue."
+            )
     if inside.any() and (samples[inside] <= low + margin).mean() >= BLACK_FROM:
         sentences.append("The lung around it is plain black: ground glass cannot be seen.")
     if not sentences:
         return None
-    sentences.append("The picture was saved in a narrow window; the models learnt from pictures without one.")
+    sentences.append(
+        "The picture was saved with a narrow window; the models were trained on images without windowing."
+    )
     return Notice("window_saturated", " ".join(sentences))
 
 
@@ -168,11 +172,11 @@ def _contrast(scan: Scan, data: Mapping[str, Any]) -> Notice | None:
     if not scan.contrast:
         return None
     message = (
-        "Contrast agent was given: densities are higher than without it, and texture may look more solid."
+        "Contrast agent was given: densities are higher than without it, and the texture may look more solid."
     )
     if seen := data.get("contrast"):
         message += (
-            f" Of the {seen['n_nodules']:,} nodules that the models learnt from, {seen['given']:,} were "
-            "seen with contrast agent."
+            f" Of the {seen['n_nodules']:,} nodules the models were trained on, {seen['given']:,} were "
+            "imaged with contrast agent."
         )
     return Notice("contrast", message)

@@ -77,7 +77,7 @@ def members(source: Source, limits: Limits) -> list[Source]:
         archive = zipfile.ZipFile(stream)
         entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]  # may be empty
     except BROKEN as error:
-        raise UserError("corrupt_file", "The ZIP is damaged or cut short; pack it again.") from error
+        raise UserError("corrupt_file", "The ZIP is damaged or incomplete; create it again.") from error
     _check_entries(entries)
     allowance = _allowance(size, limits)
 
@@ -118,9 +118,7 @@ def _gunzip(source: Source, allowance: "Allowance") -> bytes:
                 allowance.take(len(chunk))
                 unpacked += chunk
     except BROKEN as error:
-        raise UserError(
-            "corrupt_file", "A file packed by gzip is damaged or cut short; pack it again."
-        ) from error
+        raise UserError("corrupt_file", "A gzip file is damaged or incomplete; create it again.") from error
     return bytes(unpacked)
 
 
@@ -137,7 +135,7 @@ def _check_members(stream: BinaryIO, most: int) -> int:
         entries += (tail + chunk).count(CENTRAL_HEADER)
         tail = chunk[-3:]
         if entries > most:
-            raise UserError("too_large", f"The ZIP holds too many files; at most {most:,} are read.")
+            raise UserError("too_large", f"The ZIP contains too many files; at most {most:,} are read.")
     stream.seek(0)
     return size
 
@@ -145,25 +143,23 @@ def _check_members(stream: BinaryIO, most: int) -> int:
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
     """Refuse what no one packs by accident, by the ZIP's directory alone."""
     if any(entry.flag_bits & ENCRYPTED for entry in entries):
-        raise UserError(
-            "unsupported_file", "The ZIP is locked with a password; unpack it and send the files in it."
-        )
+        raise UserError("unsupported_file", "The ZIP is password-protected; unpack it and send its files.")
     if any(entry.create_system == UNIX and stat.S_ISLNK(entry.external_attr >> 16) for entry in entries):
         raise UserError(
-            "unsupported_file", "The ZIP holds links in place of files; pack the files themselves."
+            "unsupported_file", "The ZIP contains links instead of files; add the files themselves."
         )
     others = {entry.compress_type for entry in entries if entry.file_size} - set(READ)
     if others:
         method = METHODS.get(min(others), f"method {min(others)}")
         raise UserError(
             "unsupported_file",
-            f"The ZIP is packed by {method}, which is not read here; pack the series again by the usual "
-            "method of ZIP, Deflate, or send the files unpacked.",
+            f"The ZIP is compressed with {method}, which is not supported; create it again with the usual "
+            "method, Deflate, or send the files unpacked.",
         )
     ends = 0
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
         if entry.header_offset < ends or "\0" in entry.orig_filename:  # one that shares bytes is a bomb
-            raise UserError("corrupt_file", "The ZIP is damaged or made to mislead; pack it again.")
+            raise UserError("corrupt_file", "The ZIP is damaged or malformed; create it again.")
         ends = entry.header_offset + LOCAL_HEADER_BYTES + entry.compress_size
 
 
@@ -218,4 +214,4 @@ class Member(Positioned):
                 self._allowance.take(len(chunk))
                 self._data += chunk
         except BROKEN as error:
-            raise UserError("corrupt_file", "A file in the ZIP is damaged; pack it again.") from error
+            raise UserError("corrupt_file", "A file in the ZIP is damaged; create the ZIP again.") from error

@@ -43,7 +43,7 @@ def grey_of(pixels: np.ndarray, has_alpha: bool, notes: set[str]) -> np.ndarray:
     pixels = pixels[..., :3].astype(np.float32)
     spread = np.ptp(pixels, axis=2) / max(float(np.abs(pixels).max()), 1e-30) * 255
     if spread.mean() > COLOURFUL:
-        raise UserError("not_ct_image", "The picture is in colour; a CT image is grey.")
+        raise UserError("not_ct_image", "The picture is in colour; a CT image is greyscale.")
     grey = pixels @ LUMINANCE.astype(np.float32)
     marks = _marks(spread)
     if marks is not None:

@@ -52,7 +52,9 @@ class Limits:
     def check_frames(self, count: int) -> None:
         """Refuse a file of too many frames; UserError ``too_large``."""
         if count > self.frames:
-            raise UserError("too_large", f"A file holds too many images; at most {self.frames:,} are read.")
+            raise UserError(
+                "too_large", f"A file contains too many images; at most {self.frames:,} are read."
+            )
 
     def check_slices(self, count: int, rows: int, cols: int) -> None:
         """Refuse slices that together are too large; UserError ``too_large``."""
@@ -73,7 +75,7 @@ DEFAULT = Limits()
 def out_of_memory() -> UserError:
     """The refusal of what needs more memory than an upload is given."""
     return UserError(
-        "too_large", "The image needs more memory than one upload is given here; send less of it."
+        "too_large", "The image needs more memory than this server allows per upload; send fewer slices."
     )
 
 

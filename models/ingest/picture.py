@@ -55,7 +55,7 @@ def read_picture(
         ``unsupported_file``, ``corrupt_file``, ``too_large`` or ``not_ct_image``.
     """
     notes = set() if notes is None else notes
-    with refusing_damage("The picture is damaged or cut short and cannot be read."):
+    with refusing_damage("The picture is damaged or incomplete and cannot be read."):
         try:
             if data.startswith(TIFF_STARTS):
                 with TiffPages(data, limits, before, notes) as pages:
@@ -68,8 +68,8 @@ def read_picture(
         except UnidentifiedImageError as error:
             raise UserError(
                 "unsupported_file",
-                "The file is neither DICOM nor a picture that is read here (PNG, JPEG, TIFF, BMP, WebP), nor "
-                "a volume (NIfTI, NRRD, MetaImage).",
+                "The file is not DICOM, not a supported picture (PNG, JPEG, TIFF, BMP, WebP) and not a "
+                "volume (NIfTI, NRRD, MetaImage).",
             ) from error
         except Image.DecompressionBombError as error:  # Pillow's own bound, met before ours
             raise UserError("too_large", "The picture is far too large to be read.") from error
@@ -101,12 +101,13 @@ def _checked(pixels: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         pixels = np.asarray(pixels).astype(np.float32)
     if not np.isfinite(pixels).all():
-        raise UserError("corrupt_file", "The picture holds values that are no numbers.")
+        raise UserError("corrupt_file", "The picture contains values that are not numbers.")
     few = pixels[::SAMPLED_ROWS]
     if len(np.unique(few)) < FEW_LEVELS and len(np.unique(pixels)) < FEW_LEVELS:
         raise UserError(
             "not_ct_image",
-            f"The picture has fewer than {FEW_LEVELS} grey levels: a drawing or a mask, but no CT image.",
+            f"The picture has fewer than {FEW_LEVELS} grey levels: it is a drawing or a mask, not a CT "
+            "image.",
         )
     return pixels
 

@@ -37,17 +37,17 @@ Kinds = dict[Source, str]  # see `Source.kind`
 PICTURE_NOTICES = (
     Notice(
         "coloured_marks",
-        "The picture has marks in colour, such as an arrow or a box; they were painted over, and what lies "
+        "The picture has coloured marks, such as an arrow or a box; they were painted over, and what was "
         "beneath them is lost. Send it without marks.",
     ),
     Notice("reduced_pages", "Smaller copies of the pages of a TIFF were left out."),
 )
 
 
-WENT_ON = "it was read because whoever sent it said that it is one. If it is not, the answer means nothing."
+WENT_ON = "it was read because the sender stated that it is one. If it is not, the result means nothing."
 DOUBTED = {  # by why an upload was refused: what is said once somebody went on all the same
     "not_ct_image": f"The picture does not look like a CT image of the chest; {WENT_ON}",
-    "not_chest": f"No lung was recognised, as if this were no CT image of the chest; {WENT_ON}",
+    "not_chest": f"No lung was recognised: this may not be a CT image of the chest; {WENT_ON}",
 }
 
 
@@ -101,7 +101,7 @@ def read_scan(
     if dicom:
         return _dicom_scan(dicom, asked, limits, progress or (lambda done, total: None))
     if asked.series is not None:
-        raise no_such_series("It is not DICOM, and has no series; leave the field out.")
+        raise no_such_series("It is not DICOM and has no series; leave the field out.")
     if "volume" in kinds.values():
         return _volume_scan(kinds, asked, limits)
     return _picture_scan(images, asked, limits)
@@ -136,7 +136,7 @@ def _without_gzip(kinds: Kinds, limits: Limits) -> Kinds:
 def _unzip(kinds: Kinds, limits: Limits) -> Kinds:
     """The files in a ZIP and their kinds."""
     if len(kinds) > 1:
-        raise UserError("mixed_series", "Send a ZIP by itself: either one ZIP, or the files without it.")
+        raise UserError("mixed_series", "Send either one ZIP or separate files, not both.")
     files = members(next(iter(kinds)), limits)
     return _without_strays(_without_gzip({source: source.kind() for source in files}, limits))
 
@@ -146,9 +146,7 @@ def _of_zip(kinds: Kinds) -> tuple[list[Source], list[Source]]:
     dicom = _dicom_files(kinds)
     pictures = [source for source, kind in kinds.items() if kind == "picture"]
     if not dicom and not pictures and "volume" not in kinds.values():
-        message = (
-            "The ZIP holds neither DICOM files nor pictures nor a volume; ZIPs within it are not opened."
-        )
+        message = "The ZIP contains no DICOM files, pictures or volume; ZIPs inside it are not opened."
         raise UserError("unsupported_file", message)
     return dicom, [] if dicom else pictures
 
@@ -166,7 +164,10 @@ def _sort_out(kinds: Kinds) -> tuple[list[Source], list[Source]]:
     if "empty" in kinds.values():
         raise UserError("corrupt_file", "The file is empty.")
     if "archive" in kinds.values():
-        message = "Of archives, only ZIP is opened; unpack this one, and send its files or a ZIP of them."
+        message = (
+            "The only archive format supported is ZIP; unpack this file and send its contents, or a ZIP "
+            "of them."
+        )
         raise UserError("unsupported_file", message)
     return [], list(kinds)
 
@@ -216,7 +217,7 @@ def _common(days: set[int | None]) -> int | None:
 def _volume_scan(kinds: Kinds, asked: Asked, limits: Limits) -> Scan:
     volumes = [source for source, kind in kinds.items() if kind == "volume"]
     if len(volumes) > 1:
-        raise UserError("mixed_series", f"The upload holds {len(volumes)} volumes; send one at a time.")
+        raise UserError("mixed_series", f"The upload contains {len(volumes)} volumes; send one at a time.")
     others = {
         own_name(source.name): lambda source=source: source.open().read()
         for source in kinds
@@ -252,7 +253,7 @@ def _picture_scan(sources: list[Source], asked: Asked, limits: Limits) -> Scan:
         slices += pages
     if len({pixels.shape for pixels in slices}) > 1:
         raise UserError(
-            "mixed_series", "The pictures differ in size; the slices of one stack all have the same size."
+            "mixed_series", "The pictures differ in size; all slices of a stack must have the same size."
         )
     stack = np.stack([without_padding(pixels) for pixels in slices])
     said = [notice for notice in PICTURE_NOTICES if notice.code in notes]

@@ -71,19 +71,19 @@ def spacing_of(
 
 def spacing_notices(spacing: Spacing, is_odd: bool = False) -> list[Notice]:
     """What is to be said of a spacing; `is_odd` where the file has one that is not understood."""
-    so = " in a way that is understood" if is_odd else ""
+    so = " in a form that can be read" if is_odd else ""
     if spacing.source == "assumed":
-        message = f"The file does not say{so} how large a pixel is; {ASSUMED_SPACING_MM} mm was assumed."
+        message = f"The file does not give the pixel size{so}; {ASSUMED_SPACING_MM} mm was assumed."
         return [Notice("spacing_assumed", message)]
     if spacing.source == "estimated":
         message = (
-            f"The file does not say{so} how large a pixel is; {spacing.mm[0]:.2f} mm was estimated from the "
+            f"The file does not give the pixel size{so}; {spacing.mm[0]:.2f} mm was estimated from the "
             f"width of the lungs. Half of such estimates are off by more than {ERROR:.0%}, one in ten by "
             f"more than {LARGE_ERROR:.0%}."
         )
         return [Notice("spacing_assumed", message)]
     if not LIDC_SPACING_MM[0] <= min(spacing.mm) <= max(spacing.mm) <= LIDC_SPACING_MM[1]:
-        message = "A pixel is {:g} x {:g} mm; the models were trained on {} to {} mm.".format(
+        message = "The pixel size is {:g} x {:g} mm; the models were trained on {} to {} mm.".format(
             *spacing.mm, *LIDC_SPACING_MM
         )
         return [Notice("spacing_unusual", message)]
@@ -99,7 +99,7 @@ def with_spacing(scan: Scan, spacing_mm: float) -> Scan:
         ``bad_number``, or ``bad_field`` where the file itself has the spacing.
     """
     if not scan.spacing_can_be_set:
-        raise UserError("bad_field", "The file itself says how large a pixel is.")
+        raise UserError("bad_field", "The file itself gives the pixel size.")
     check_spacing(spacing_mm)
     spacing = Spacing((spacing_mm, spacing_mm), "given")
     notices = [*_others(scan.notices), *spacing_notices(spacing)]

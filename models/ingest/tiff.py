@@ -127,12 +127,12 @@ def _refuse_unread(page: TiffPage) -> None:
     if page.photometric == PHOTOMETRIC.YCBCR and page.compression not in (6, 7):  # of JPEG, it is converted
         is_read = False
     if not is_read or page.dtype is None or page.dtype.kind not in "biuf":
-        what = "The TIFF holds pixels of a kind that is not read here"
+        what = "The TIFF has a pixel type that is not supported"
     elif page.compression not in TIFF.DECOMPRESSORS:
-        what = "The TIFF is compressed in a way that is not read here"
+        what = "The TIFF uses a compression that is not supported"
     else:
         return
-    raise UserError("unsupported_file", f"{what}; save it in grey, uncompressed or with LZW or Deflate.")
+    raise UserError("unsupported_file", f"{what}; save it in greyscale, uncompressed or with LZW or Deflate.")
 
 
 def _full_size(pages: list[TiffPage], notes: set[str]) -> list[TiffPage]:

@@ -47,7 +47,7 @@ MODEL_KEYS = (CONSENSUS, *ARCHITECTURES)
 FIRST_PIXEL = "0-based; 0 is the middle of the first pixel."
 SECTION = "0-based; null where it was not outlined."
 RATED = about("Of them, rated as malignant by radiologists.")
-AUC = "Area under the ROC curve on patients that did not train, {}; null where it was not measured."
+AUC = "Area under the ROC curve on patients not used in training, {}; null where it was not measured."
 
 Positive = Annotated[float, Meta(gt=0)]
 AtLeastZero = Annotated[float, Meta(ge=0)]
@@ -56,7 +56,7 @@ Count = Annotated[int, Meta(ge=0)]
 Size = Annotated[int, Meta(ge=1)]
 Coordinate = Annotated[float, Meta(ge=-0.5)]
 Probability = Annotated[Share | None, about("Calibrated; of a malignant-looking rating, not of cancer.")]
-Threshold = Annotated[Share, about("Operating point: malignant from here on, where not indeterminate.")]
+Threshold = Annotated[Share, about("Operating point: malignant at or above it, unless indeterminate.")]
 Length = Annotated[
     AtLeastZero | None,
     about("In its largest section, mm; null where it was not outlined or the spacing is not known."),
@@ -102,7 +102,7 @@ class Nodule(Exact):
     last_slice: Annotated[Count | None, about(f"The last that shows it. {SECTION}")]
     volume_mm3: Annotated[
         AtLeastZero | None,
-        about("Over all slices that show it; null where slices are too thick, or their distance is unknown."),
+        about("Over all slices that show it; null where slices are too thick, or their spacing is unknown."),
     ]
     volume_diameter_mm: Annotated[
         AtLeastZero | None, about("Of the sphere of that volume, mm; null without a volume.")
@@ -111,8 +111,8 @@ class Nodule(Exact):
         AtLeastZero | None,
         about("Of what is denser than -300 HU in a part-solid nodule, mm; null for others and without HU."),
     ]
-    side: Annotated[Side | None, about("The patient's lung; null where that cannot be told, as in pictures.")]
-    mean_hu: Annotated[float | None, about("Mean HU within the outline; null where pixels are no HU.")]
+    side: Annotated[Side | None, about("The patient's lung; null where it is not known, as in pictures.")]
+    mean_hu: Annotated[float | None, about("Mean HU within the outline; null where pixels are not HU.")]
     texture: Annotated[Texture | None, about("An impression; null where there is none.")]
     corrected: Annotated[bool, about("Whether a reader corrected the outline, and with it the sizes.")]
     outline: Annotated[
@@ -143,7 +143,7 @@ class Image(Exact):
     ]
     slice_spacing_mm: Annotated[
         AtLeastZero | None,
-        about("Median distance of neighbouring slices. In mm; null where it cannot be known."),
+        about("Median distance between adjacent slices. In mm; null where it cannot be known."),
     ]
 
 
@@ -176,7 +176,7 @@ class Similar(Exact):
     distance: Annotated[
         AtLeastZero, about("Of the nearest; 1: as far as training nodules usually are from each other.")
     ]
-    farther_than: Annotated[Share, about("Share of the training nodules that are nearer to others.")]
+    farther_than: Annotated[Share, about("Share of the training nodules that are closer to others.")]
     is_unlike: Annotated[bool, about("Whether it is too far for the answer to be trusted.")]
 
 
@@ -228,7 +228,7 @@ class Candidate(Exact):
     slice: Annotated[Count, about("0-based, feet to head; in a stack of pictures in their order.")]
     score: Annotated[Share, about("Calibrated probability that a radiologist would mark it as a nodule.")]
     diameter_mm: Annotated[
-        AtLeastZero | None, about("Of a disc as large as it seems; null where the spacing is not known.")
+        AtLeastZero | None, about("Of a circle as large as it appears; null where the spacing is not known.")
     ]
 
 
@@ -245,7 +245,7 @@ class Finding(Exact):
     model: Annotated[str, one_of(MODEL_KEYS, "The model asked for.")]
     probability: Probability
     nodule_probability: Annotated[
-        Share | None, about("That there is a nodule at the location; null where that cannot be told.")
+        Share | None, about("That there is a nodule at the location; null where it is not known.")
     ]
     threshold: Threshold
     models: Annotated[
@@ -256,10 +256,10 @@ class Finding(Exact):
     nodule: Nodule
     characteristics: Characteristics
     image: Image
-    warnings: Annotated[list[Warning], about("The weightiest first.")]
+    warnings: Annotated[list[Warning], about("Most important first.")]
     disclaimer: Annotated[str, about("To be shown with the answer.")]
     version: Version
-    similar: Annotated[Similar | None, about("Null where that cannot be told.")]
+    similar: Annotated[Similar | None, about("Null where it is not known.")]
     reliability: Annotated[
         Reliability | None, about("Null where the size is not known, and without a nodule.")
     ]
@@ -286,7 +286,7 @@ class StoredFile(Exact):
     kind: Annotated[Literal["report", "segmentation", "picture"], about("SR, SEG or SC.")]
     outcome: Annotated[
         Literal["stored", "changed", "refused", "untold"],
-        about("changed: stored, but not all as it was sent; untold: the PACS does not say."),
+        about("changed: stored, but not all as it was sent; untold: the PACS does not report it."),
     ]
     reason: Annotated[str, about("Failure or warning reason of DICOM PS3.18, hexadecimal; or empty.")]
 
@@ -352,7 +352,7 @@ class Health(Exact):
     unavailable: Annotated[
         dict[str, str],
         Meta(
-            description="What does not work, and why; ok, too, where it is no model and no decoder.",
+            description="What does not work, and why; ok, too, for what is neither a model nor the decoder.",
             extra_json_schema={"propertyNames": {"enum": [*MODEL_KEYS, "decoder", *PARTS]}},
         ),
     ]

@@ -33,7 +33,9 @@ ADDED = {"earlier": True, "later": False}
 def add_scan(token: str) -> ResponseReturnValue:
     """Read the upload of the request as another scan of the same patient, put beside a kept one."""
     if (added := request.form.get("added", "earlier")) not in ADDED:
-        raise UserError("bad_field", "Say whether the scan that you add is the earlier or the later one.")
+        raise UserError(
+            "bad_field", "Choose whether the scan you are adding is the earlier or the later one."
+        )
     current_app.store.get(token, browser())  # or it is gone before anything is read
     progress = reporter(current_app.store, request.form.get("job"), browser())
     try:
@@ -52,8 +54,8 @@ def _proposed_of(listing: Listing, progress: Progress) -> Scan:
     scan = read(sent_files(), progress=progress, is_kept=True, only=series.files).scan
     name = f" ({series.description})" if series.description else ""
     message = (
-        f"The upload holds {len(listing.series)} series; of them the one of {series.slices} slices{name} was "
-        "read, which serves best. For another one, send that alone."
+        f"The upload contains {len(listing.series)} series; the most suitable, with {series.slices} "
+        f"slices{name}, was read. To use another one, send it by itself."
     )
     return replace(scan, notices=(Notice("series_chosen", message), *scan.notices))
 
@@ -165,7 +167,7 @@ def pair_up(token: str) -> ResponseReturnValue:
     found = current_app.comparisons.needed(token, browser())
     sought = asked_sought(request.form)
     if sought is None:
-        raise UserError("bad_field", "Say which nodule is looked for.")
+        raise UserError("bad_field", "Choose the nodule to look for.")
     try:
         if _is_located(request.form):
             other = found.side(OTHER[sought.which])
@@ -207,7 +209,7 @@ def asked_days(fields: Mapping[str, str]) -> int:
     try:
         first, second = (date.fromisoformat(fields.get(f"{name}_date", "")) for name in ("before", "now"))
     except ValueError:
-        message = "Give the days between the two scans as a whole number, or both dates, as in 2024-01-31."
+        message = "Enter the days between the two scans as a whole number, or both dates as 2024-01-31."
         raise UserError("bad_number", message) from None
     return (second - first).days
 
@@ -219,7 +221,7 @@ def asked_sought(fields: Mapping[str, str]) -> Sought | None:
         return None
     which, _, index = text.partition("-")
     if which not in OTHER or not index.isdecimal() or len(index) > 6:
-        raise UserError("bad_field", "The nodule that is looked for is not known.")
+        raise UserError("bad_field", "The nodule to look for is not known.")
     return Sought(which, int(index))
 
 

@@ -52,10 +52,10 @@ class Comparisons:
         """
         kept = self._store.get(token, owner)
         if self.of(token, owner) is not None:
-            message = "This scan is being compared already. Remove the scan that was added, then add another."
+            message = "This scan is already being compared. Remove the scan that was added, then add another."
             raise UserError("not_comparable", message)
         if _same_images(kept, scan):
-            message = "These are the images of the scan that is open already. Send those of another date."
+            message = "These are the images of the scan that is already open. Send those of another date."
             raise UserError("not_comparable", message)
         other = self._store.put(scan, owner, address, beside=token)
         try:
@@ -91,7 +91,7 @@ class Comparisons:
         """The comparison that a scan is part of; UserError ``not_comparable`` where there is none."""
         if found := self.of(token, owner):
             return found
-        raise UserError("not_comparable", "No other scan is here to compare this one with; add one first.")
+        raise UserError("not_comparable", "There is no other scan to compare this one with; add one first.")
 
     def find(self, token: str, owner: str, which: Which, index: int) -> None:
         """Look for a finding of one scan in the other; what is found is read and paired with it.
@@ -106,10 +106,12 @@ class Comparisons:
         found = self.needed(token, owner)
         alignment, localiser = found.link.alignment, self._registry.localiser
         if alignment is None:
-            message = "The scans could not be aligned: click on the nodule in the other one."
+            message = "The scans could not be aligned: click the nodule on the other one."
             raise UserError("not_comparable", message)
         if localiser is None:
-            message = "Nodules cannot be looked for here: the network that outlines them is unavailable."
+            message = (
+                "The app cannot search for the nodule: the network that outlines nodules is unavailable."
+            )
             raise UserError("model_unavailable", message)
         own, other = found.side(which), found.side(OTHER[which])
         known = self._answers.again(own.token, owner, index)
@@ -203,11 +205,14 @@ class Comparisons:
         days, notices = days_between(kept.day, added.day), []
         if days and (days < 0) != link.is_earlier:
             link = replace(link, is_earlier=days < 0)
-            message = "By their dates the two scans lie the other way round in time; they are compared so."
+            message = (
+                "According to their dates, the two scans are in the reverse order; they are compared that "
+                "way."
+            )
             notices.append(Notice("order_by_dates", message))
         if days == 0:
             message = (
-                "Both scans have the same date. If that is not right, say how many days lie between them."
+                "Both scans have the same date. If that is wrong, enter the number of days between them."
             )
             notices.append(Notice("same_date", message))
         before, now = (added, kept) if link.is_earlier else (kept, added)

@@ -41,7 +41,7 @@ def asked_correction(fields: Mapping[str, str], scan: Scan, reading: Reading) ->
     if asked != "axes":
         raise UserError("bad_field", "The field outline must be larger, smaller, axes or reset.")
     if not reading.outlines:
-        raise UserError("bad_number", "There is no outline that could be corrected.")
+        raise UserError("bad_number", "There is no outline to correct.")
     ends = _dragged(fields["ends"], scan) if fields.get("ends", "").strip() else _typed(fields, scan, reading)
     check_ends(ends, scan)
     return Correction(before.larger, ends)
@@ -50,7 +50,7 @@ def asked_correction(fields: Mapping[str, str], scan: Scan, reading: Reading) ->
 def _dragged(text: str, scan: Scan) -> AxisEnds:
     parts = text.split()
     if len(parts) != 8:
-        raise UserError("bad_number", "The axes did not arrive whole; drag their ends again.")
+        raise UserError("bad_number", "The axes arrived incomplete; drag their ends again.")
     values = [number({"ends": part}, "ends") or 0.0 for part in parts]
     a, b, c, d = (
         from_click(scan, x - 0.5, y - 0.5, shown_box(scan))  # of the picture's corner, not of a pixel
@@ -66,5 +66,5 @@ def _typed(fields: Mapping[str, str], scan: Scan, reading: Reading) -> AxisEnds:
     if not LEAST_MM <= min(long, short) <= max(long, short) <= MOST_MM:
         raise UserError("bad_number", f"An axis must be {LEAST_MM:g} to {MOST_MM:g} mm long.")
     if scan.spacing_assumed:
-        raise UserError("bad_number", "The size of a pixel is not known, so that no axis can be given in mm.")
+        raise UserError("bad_number", "The pixel size is not known, so axes cannot be given in mm.")
     return scaled_ends(reading, long, short, scan.spacing_mm)

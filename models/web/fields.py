@@ -36,10 +36,10 @@ def refuse_odd_fields(
         ``bad_field`` or ``bad_number``.
     """
     if query:
-        raise UserError("bad_field", "Send all fields in the form, and none in the address.")
+        raise UserError("bad_field", "Send all fields in the form, none in the address.")
     if not set(known).issuperset([*form, *files]) or not set(files) <= {"image"}:
         names = f"{', '.join(known[:-1])} and {known[-1]}"
-        raise UserError("bad_field", f"The form has a field that is not known here; there are {names}.")
+        raise UserError("bad_field", f"The form has an unknown field; the fields are {names}.")
     for name in form:
         if len(form.getlist(name)) > 1:
             raise UserError("bad_field", f"The field {name} was sent more than once.")
@@ -51,7 +51,9 @@ def asked_series(fields: Mapping[str, str]) -> str | None:
     """Which of several series is asked for; None where it is not said. UserError ``bad_field``."""
     text = fields.get("series", "").strip()
     if len(text) > UID_AT_MOST:
-        raise UserError("bad_field", "The field series is a number of the list, or a SeriesInstanceUID.")
+        raise UserError(
+            "bad_field", "The field series must be a number from the list, or a SeriesInstanceUID."
+        )
     return text or None
 
 
@@ -84,7 +86,7 @@ def _clicked(fields: Mapping[str, str], scan: Scan) -> tuple[float, float]:
     x, y = number(fields, "click.x"), number(fields, "click.y")
     width, height = number(fields, "shown_width"), number(fields, "shown_height")
     if x is None or y is None or width is None or height is None or min(width, height) <= 0:
-        raise UserError("bad_number", "The click did not arrive whole; click on the nodule again.")
+        raise UserError("bad_number", "The click arrived incomplete; click the nodule again.")
     return from_click(scan, x, y, (width, height))
 
 

@@ -163,17 +163,18 @@ def _predict(settings: Mapping[str, Any]) -> Schema:
 def _form(most_files: int) -> Schema:
     low, high = SPACING_BOUNDS_MM
     where = (
-        "of the nodule's centre, in pixels of the uploaded image from the top left, 0-based. Without row and "
-        f"col: the centre of an image of at most {CROP_AT_MOST} x {CROP_AT_MOST} pixels, or else the most "
-        "suspicious location."
+        "of the nodule's centre, in pixels of the uploaded image from the top left, 0-based. Without row "
+        f"and col: the centre of an image of at most {CROP_AT_MOST} x {CROP_AT_MOST} pixels, or else the "
+        "most suspicious location."
     )
     spacing = (
-        "mm per pixel, for files that do not carry it; without it, it is estimated from the width of the "
+        "mm per pixel, for files that do not give it; without it, it is estimated from the width of the "
         f"lungs in a whole slice, or else {ASSUMED_SPACING_MM} is assumed."
     )
     images = (
-        "One file, or the files of one series: pictures (several are neighbouring slices, in the natural "
-        "order of their names), DICOM (ordered by position), or a ZIP of either. Each part has a file name."
+        "One file, or the files of one series: pictures (several are adjacent slices, in the natural "
+        "order of their names), DICOM (ordered by position), or a ZIP of either. Each part has a file "
+        "name."
     )
     file = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
     return {
@@ -204,8 +205,7 @@ def _form(most_files: int) -> Schema:
             "spacing_mm": {"type": "number", "description": spacing, "minimum": low, "maximum": high},
             "slice_spacing_mm": {
                 "type": "number",
-                "description": "mm between neighbouring slices, for a stack of pictures, which has no "
-                "volume without it.",
+                "description": "mm between adjacent slices of a stack of pictures; needed for a volume.",
                 "minimum": STEP_BOUNDS_MM[0],
                 "maximum": STEP_BOUNDS_MM[1],
             },
@@ -244,7 +244,7 @@ def _read_from_pacs() -> Schema:
     return {
         "operationId": "read_from_pacs",
         "summary": "Read the most suspicious nodule of a series in the PACS, and store the results there.",
-        "description": "Report, segmentation and picture go into the study, under its own patient. Where no "
+        "description": "Report, segmentation and image go into the study, under its own patient. Where no "
         "nodule is found (nodule_not_found) or recognised, nothing is stored.",
         "requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": form}}},
         "responses": {"200": _answer(200, "What was found and stored.", content)} | _refusals(codes),
@@ -271,7 +271,7 @@ def _healthz() -> Schema:
         "security": [],
         "responses": {
             "200": _answer(200, "They do.", health),
-            "503": _answer(503, "Not all of that; the rest goes on answering.", health),
+            "503": _answer(503, "Not all of that; the rest still answers.", health),
         },
     }
 

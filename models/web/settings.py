@@ -20,7 +20,7 @@ SETTINGS = (
     Setting(
         "PASSWORD",
         "",
-        "Password that visitors give; required where `NODULE_HOST` is no address of this machine alone "
+        "Password that visitors give; required unless `NODULE_HOST` is an address of this machine alone "
         "(127.0.0.1, ::1, localhost). Changing it ends all sessions. Empty: none.",
     ),
     Setting(
@@ -38,21 +38,21 @@ SETTINGS = (
     Setting(
         "PROXIES",
         0,
-        "Reverse proxies in front that set X-Forwarded-For and X-Forwarded-Proto; 0: what these say is not "
-        "believed.",
+        "Number of reverse proxies that set X-Forwarded-For and X-Forwarded-Proto; 0: these headers are "
+        "ignored.",
     ),
     Setting("WEIGHTS", "weights", "Folder of the models' weights; relative to app.py."),
     Setting("MAX_UPLOAD_MB", 600, "Largest upload, in megabytes (all files of a request together)."),
     Setting("MAX_MEGAPIXELS", 300, "Most pixels of all images of an upload, in millions, after unpacking."),
     Setting("MAX_IMAGE_MEGAPIXELS", 17, "Most pixels of one picture or slice, in millions."),
     Setting(
-        "MAX_PICTURE_MEGAPIXELS", 64, "Most pixels of all pictures (no DICOM) of an upload, in millions."
+        "MAX_PICTURE_MEGAPIXELS", 64, "Most pixels of all pictures (not DICOM) of an upload, in millions."
     ),
     Setting("MAX_FRAMES", 2000, "Most frames of a DICOM file, or pages of a TIFF."),
     Setting("MAX_FILES", 2000, "Most files of an upload."),
     Setting("MAX_FIELDS", 20, "Most fields of a form besides its files."),
     Setting("MAX_TEXT_KB", 500, "Most kilobytes of all fields of a form together."),
-    Setting("MAX_ZIP_FILES", 10000, "Most files in a ZIP, those included that are no images."),
+    Setting("MAX_ZIP_FILES", 10000, "Most files in a ZIP, including those that are not images."),
     Setting("MAX_ZIP_MB", 2600, "Most megabytes unpacked from a ZIP, counted as often as they are."),
     Setting("MAX_ZIP_RATIO", 200, "Most megabytes unpacked for a megabyte of a ZIP, from 64 MB on."),
     Setting(
@@ -63,8 +63,8 @@ SETTINGS = (
     Setting(
         "QUEUE",
         16,
-        "Predictions under way or waiting at once, of one visitor three quarters; one more is answered "
-        "`busy`.",
+        "Predictions under way or waiting at once, of one visitor three quarters; any further one is "
+        "answered `busy`.",
     ),
     Setting(
         "STORE", "", "Folder for uploaded scans, the user's own; empty: in the system's temporary folder."

@@ -116,7 +116,7 @@ class BoundedBody:
         spool = self._request.spool
         filed = spool.n_bytes + PART_BYTES * spool.n_parts if spool else 0
         if self._n_bytes - filed > 1_000 * self._max_kb + CHUNK_BYTES:
-            message = f"The form's texts are too long; at most {self._max_kb} kB are read."
+            message = f"The text fields are too long; at most {self._max_kb} kB are read."
             raise UserError("too_large", message)
         return data
 
@@ -140,7 +140,7 @@ def read_some(stream: Readable, size: int) -> bytes:
 
 def stopped() -> UserError:
     """The refusal of an upload whose sender is gone."""
-    return UserError("no_file", "The upload stopped half-way; send it again.")
+    return UserError("no_file", "The upload was interrupted; send it again.")
 
 
 def too_large(request: Request, settings: Mapping[str, Any]) -> UserError:
@@ -150,5 +150,5 @@ def too_large(request: Request, settings: Mapping[str, Any]) -> UserError:
         if most < settings["MAX_UPLOAD_MB"] * 1_000_000:
             return UserError("too_large", f"What was sent is larger than {most / 1000:g} kB.")
         return UserError("too_large", f"The upload is larger than {settings['MAX_UPLOAD_MB']} MB.")
-    message = f"The form has too many parts: at most {settings['MAX_FIELDS']} fields beside the files."
+    message = f"The form has too many parts: at most {settings['MAX_FIELDS']} fields besides the files."
     return UserError("too_large", message)

@@ -70,7 +70,7 @@ def test_a_wrong_password_is_told_on_both_faces_with_one_sentence(locked):
     assert (page.status_code, told.status_code) == (401, 401)
     assert told.json["error"] == {
         "code": "wrong_password",
-        "message": "That is not the password of this server.",
+        "message": "Wrong password.",
     }
     assert told.json["error"]["message"] in html.unescape(page.text)
     assert 'data-code="wrong_password"' in page.text
@@ -188,14 +188,14 @@ def test_without_a_password_there_is_no_log_in(client):
 @pytest.mark.parametrize(
     ("request_", "status", "code", "sentence"),
     [
-        ({"base_url": "http://evil.example"}, 400, "unknown_host", "its names are set as NODULE_HOSTS"),
+        ({"base_url": "http://evil.example"}, 400, "unknown_host", "its names are set with NODULE_HOSTS"),
         (
             {"environ_overrides": {"REMOTE_ADDR": "192.0.2.1"}},
             403,
             "not_open",
-            "answers its own machine only",
+            "answers only its own machine",
         ),
-        ({"headers": {"X-Forwarded-For": "192.0.2.1"}}, 403, "not_open", "answers its own machine only"),
+        ({"headers": {"X-Forwarded-For": "192.0.2.1"}}, 403, "not_open", "answers only its own machine"),
     ],
 )
 def test_strangers_and_other_names_are_refused_with_one_sentence(client, request_, status, code, sentence):

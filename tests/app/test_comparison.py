@@ -257,7 +257,7 @@ def refused(client, scan, data, code, status, **fields):
 
 def test_the_same_scan_is_refused(reader, alone, uploads):
     answer = refused(reader, alone, uploads[0], "not_comparable", 409)
-    assert "the images of the scan that is open already" in answer.text
+    assert "the images of the scan that is already open" in answer.text
 
 
 def test_the_same_images_under_other_names_are_refused(reader, alone):

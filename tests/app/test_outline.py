@@ -81,7 +81,7 @@ def test_dragged_ends_are_where_they_were_let_go(visitor, found):
         ({"outline": "axes"}, "long_axis_mm must be a number"),
         ({"outline": "axes", "long_axis_mm": "12", "short_axis_mm": "13"}, "cannot be longer"),
         ({"outline": "axes", "long_axis_mm": "1200", "short_axis_mm": "13"}, "1 to 200 mm"),
-        ({"outline": "axes", "ends": "1 2 3"}, "did not arrive whole"),
+        ({"outline": "axes", "ends": "1 2 3"}, "arrived incomplete"),
         ({"outline": "axes", "ends": "1 2 3 4 5 6 7 x"}, "must be a number"),
     ],
 )

@@ -75,7 +75,7 @@ def test_the_list_tells_the_series_apart_and_proposes_one(listed):
     assert found[4][1].startswith("Head 0.6 Series 5 · Axial CT · 5 slices")
     assert found[4][1].endswith("no lung visible")
     text = text_of(listed)
-    assert "What else the upload holds, and is not read: 3" in text
+    assert "Other contents of the upload, not read: 3" in text
     for what in ("Topogram Series 1 · Localizer · 1 image", "Coronal plane · 3 images", "Magnetic resonance"):
         assert what in text
     assert 'id="mixed"' not in listed.text
@@ -327,7 +327,7 @@ def test_a_series_that_there_is_not_is_refused_and_those_that_there_are_are_told
     answer = send(client, made.disc(), "/api/v1/predict", series=series)
     assert (answer.status_code, answer.json["error"]["code"]) == (400, "bad_field")
     assert (
-        "The upload holds 4 series: series 2 with 9 slices of 1 mm, kernel B31f;"
+        "The upload contains 4 series: series 2 with 9 slices of 1 mm, kernel B31f;"
         in answer.json["error"]["message"]
     )
 

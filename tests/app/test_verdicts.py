@@ -307,8 +307,8 @@ def test_a_mass_is_suspicious_whatever_the_models_say(asked, crop_png):
     assert body["warnings"][0] == {
         "code": "mass",
         "message": "A mass: 50.1 mm long, more than 30 mm. It is suspicious by size alone, whatever the "
-        "models say, and rules for nodules do not apply (Fleischner glossary, Hansell et al., Radiology 246, "
-        "697, 2008).",
+        "models say, and guidelines for nodules do not apply (Fleischner glossary, Hansell et al., Radiology "
+        "246, 697, 2008).",
     }
 
 

@@ -188,7 +188,7 @@ def test_the_pixel_size_of_a_file_cannot_be_changed(visitor, kept):
     assert 'id="spacing-form"' not in visitor.get(address).text
     answer = visitor.post(f"{address}/spacing", data={"spacing_mm": "1"})
     assert answer.status_code == 400
-    assert "The file itself says how large a pixel is." in text_of(answer)
+    assert "The file itself gives the pixel size." in text_of(answer)
 
 
 def test_a_stranger_changes_no_pixel_size(finder, visitor, kept):

@@ -208,7 +208,7 @@ def test_a_scan_is_removed(viewer):
     by_id(viewer, "remove").click()
     assert "removed" in by_id(viewer, "removed").text
     viewer.get(address)
-    assert "no longer kept" in by_id(viewer, "message").text
+    assert "no longer available" in by_id(viewer, "message").text
     viewer.get_log("browser")  # the browser itself notes that the page is gone
 
 

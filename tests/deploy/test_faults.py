@@ -137,7 +137,7 @@ def test_a_decoder_that_is_killed_costs_its_upload(server, crop_png):
     doomed.send_signal(signal.SIGSEGV)
     doomed.resume()
     thread.join(20)
-    assert (found[0].status, "ends the program that decodes it" in found[0].text) == (422, True)
+    assert (found[0].status, "it crashes the decoder" in found[0].text) == (422, True)
     fork_server.kill()
     assert ask(server.port, JSON, crop(crop_png), KIND).status == 200
     with contextlib.suppress(psutil.NoSuchProcess):

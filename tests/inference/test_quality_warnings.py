@@ -77,21 +77,21 @@ def test_sizes_beyond_those_of_training_and_beyond_nodules(long, outside, mass):
     assert list(found) == ["mass"] * mass + ["size_out_of_range"] * outside
     if outside:
         assert found["size_out_of_range"] == (
-            f"The nodule is {long:.1f} mm long; 99 of 100 nodules that the models learnt from are "
+            f"The nodule is {long:.1f} mm long; 99 of 100 nodules the models were trained on are "
             "3.8 to 39.4 mm. On other sizes they were hardly tested."
         )
     if mass:
         assert found["mass"] == (
             f"A mass: {long:.1f} mm long, more than 30 mm. It is suspicious by size alone, whatever the "
-            "models say, and rules for nodules do not apply (Fleischner glossary, Hansell et al., Radiology "
-            "246, 697, 2008)."
+            "models say, and guidelines for nodules do not apply (Fleischner glossary, Hansell et al., "
+            "Radiology 246, 697, 2008)."
         )
 
 
 def test_contrast_agent_is_named_with_its_share_of_the_training_data():
     (notice,) = notices(scan_of(contrast=True))
     assert notice.code == "contrast"
-    assert "Of the 2,010 nodules that the models learnt from, 637 were" in notice.message
+    assert "Of the 2,010 nodules the models were trained on, 637 were" in notice.message
     (short,) = notices(scan_of(contrast=True), evaluation={})
     assert short.message == notice.message.partition(" Of the")[0]
     assert notices(scan_of(contrast=None)) == ()
@@ -115,7 +115,7 @@ def test_a_picture_whose_grey_values_are_cut_off(scan, white, black):
     found = notices(scan)
     text = found[0].message if found else ""
     assert [notice.code for notice in found] == ["window_saturated"] * (white or black)
-    assert ("calcium cannot be told" in text) is white
+    assert ("calcium cannot be distinguished" in text) is white
     assert ("ground glass cannot be seen" in text) is black
 
 

@@ -71,14 +71,14 @@ def test_a_method_that_is_not_read_is_named(method, name):
     error = refusal(packed_by(method))
     assert error.code == "unsupported_file"
     assert error.message.startswith(
-        f"The ZIP is packed by {name}, which is not read here; pack the series again"
+        f"The ZIP is compressed with {name}, which is not supported; create it again"
     )
 
 
 @pytest.mark.parametrize(("method", "name"), [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA")])
 def test_methods_that_take_long_are_not_read(method, name):
     error = refusal(make_zip(make_series(2), method))
-    assert error.message.startswith(f"The ZIP is packed by {name}, which is not read here;")
+    assert error.message.startswith(f"The ZIP is compressed with {name}, which is not supported;")
 
 
 def test_what_else_lies_on_a_cd_is_ignored():
@@ -120,7 +120,7 @@ def test_a_zip_without_images_is_unsupported(files):
 @pytest.mark.parametrize("others", [[("1.dcm", make_slice(1))], [("2.zip", make_zip(make_series(2)))]])
 def test_a_zip_comes_alone(others):
     files = [("1.zip", make_zip(make_series(2))), *others]
-    with pytest.raises(UserError, match="ZIP by itself") as caught:
+    with pytest.raises(UserError, match="one ZIP or separate files") as caught:
         read_scan(files)
     assert caught.value.code == "mixed_series"
 

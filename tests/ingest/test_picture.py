@@ -299,7 +299,7 @@ def test_numbers_of_every_size_are_read(grey, dtype, order, bigtiff):
 @pytest.mark.parametrize("dtype", ["c8", "c16"])
 def test_numbers_that_are_no_grey_are_refused_with_the_reason(dtype):
     error = refused(tiff(DEEP.astype(dtype)))
-    assert (error.code, "of a kind that is not read here" in error.message) == ("unsupported_file", True)
+    assert (error.code, "a pixel type that is not supported" in error.message) == ("unsupported_file", True)
 
 
 @pytest.mark.parametrize(

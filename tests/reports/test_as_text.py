@@ -40,7 +40,7 @@ def test_a_finding_as_lines():
         "VGG16: malignant-looking, probability 0.91 (operating point 0.47)",
         "  VGG16         0.91  malignant-looking",
         "  EfficientNet  unavailable",
-        "Warning: The file does not say how large a pixel is; 0.7 mm was assumed.",
+        "Warning: The file does not give the pixel size; 0.7 mm was assumed.",
         DISCLAIMER,
     ]
 
@@ -80,7 +80,7 @@ def test_without_a_nodule_there_are_no_scores_unless_they_are_asked_for():
     assert finding_as_text(replace(finding, models=models, probability=None)).splitlines() == [
         "VGG16: no nodule recognised here",
         "  Probability that there is a nodule: 0.03",
-        "Warning: The file does not say how large a pixel is; 0.7 mm was assumed.",
+        "Warning: The file does not give the pixel size; 0.7 mm was assumed.",
         DISCLAIMER,
     ]
 

@@ -138,22 +138,23 @@ def _fit(alignment: Alignment | None) -> Notice | None:
     if alignment is None or alignment.fits:
         return None
     message = (
-        f"The two scans fit each other badly: aligned, their lungs overlap by {100 * alignment.lungs:.0f} %, "
-        "and vessels and bones do not coincide as those of one patient do. Make sure that both are of the "
-        "same patient. If they are, much has changed, and what is found in the other may be another nodule."
+        f"The two scans match poorly: after alignment their lungs overlap by {100 * alignment.lungs:.0f} "
+        "%, and vessels and bones do not coincide as they would in one patient. Make sure that both are "
+        "of the same patient. If they are, much has changed, and what is found on the other scan may be a "
+        "different nodule."
     )
     return Notice("other_patient", message)
 
 
 def _not_aligned(reason: Reason | None) -> Notice | None:
     why = {
-        "no_spacing": "the size of a pixel is not known in one of them; add it again with its spacing",
-        "no_positions": "one of them is a single slice, or does not say where its slices lie",
+        "no_spacing": "the pixel size of one of them is not known; add it again with its spacing",
+        "no_positions": "one of them is a single slice, or does not give the positions of its slices",
         "no_lungs": "no lungs were recognised in one of them",
     }
     if reason is None:
         return None
-    return Notice("not_aligned", f"The scans could not be aligned: {why[reason]}. Click the nodule in both.")
+    return Notice("not_aligned", f"The scans could not be aligned: {why[reason]}. Click the nodule on both.")
 
 
 def _one_study(before: Scan, now: Scan) -> Notice | None:
@@ -161,7 +162,7 @@ def _one_study(before: Scan, now: Scan) -> Notice | None:
         return None
     if before.references[0].study_uid != now.references[0].study_uid:
         return None
-    message = "Both series belong to one study: differences between them are no growth."
+    message = "Both series belong to one study: differences between them are not growth."
     return Notice("one_study", message)
 
 
@@ -170,23 +171,26 @@ def _coarser(before: Scan, now: Scan) -> Notice | None:
     pixels = [max(scan.spacing_mm) for scan in (before, now)]
     first, second = steps
     if first and second and max(first, second) > COARSER * min(first, second):
-        what = f"The slices lie {first:.1f} mm apart in the earlier scan and {second:.1f} mm in the later one"
+        what = f"The slice spacing is {first:.1f} mm on the earlier scan and {second:.1f} mm on the later one"
     elif before.spacing_assumed or now.spacing_assumed:
         return None
     elif max(pixels) > COARSER * min(pixels):
         what = (
-            f"A pixel is {pixels[0]:.2f} mm wide in the earlier scan and {pixels[1]:.2f} mm in the later one"
+            f"The pixel size is {pixels[0]:.2f} mm on the earlier scan and {pixels[1]:.2f} mm on the later "
+            "one"
         )
     else:
         return None
-    message = f"{what}: a difference in size may come from that, above all of small nodules."
+    message = f"{what}: this alone may cause a difference in size, especially of small nodules."
     return Notice("other_spacing", message)
 
 
 def _grey(before: Scan, now: Scan) -> Notice | None:
     if before.is_hu == now.is_hu:
         return None
-    return Notice("not_hu", "Only one of the two scans is in Hounsfield units: outlines may differ by that.")
+    return Notice(
+        "not_hu", "Only one of the two scans is in Hounsfield units: outlines may differ for that reason."
+    )
 
 
 def _contrast(before: Scan, now: Scan) -> Notice | None:
@@ -194,5 +198,5 @@ def _contrast(before: Scan, now: Scan) -> Notice | None:
         return None
     which = "later" if now.contrast else "earlier"
     return Notice(
-        "contrast", f"Contrast agent was given in the {which} scan only: a nodule may look larger by it."
+        "contrast", f"Contrast agent was given for the {which} scan only: it may make a nodule look larger."
     )

@@ -142,14 +142,14 @@ def suggest(scan: Scan, finder: Networks | None, index: int | None = None) -> tu
     if finder is None:
         raise UserError(
             "nodule_not_found",
-            "Nodules cannot be looked for here, since the finder's weights are missing: say where the "
-            "nodule is with row and col.",
+            "The app cannot search for nodules here, because the finder's weights are missing: give the "
+            "location with row and col.",
         )
     indices = None if index is None else [locate(scan, 0, 0, index).slice]
     candidates = search(scan, finder, indices=indices)
     if not candidates:
         where = "the image" if index is None else f"slice {index}"
-        message = f"No nodule was found in {where}. If there is one, say where it is with row and col."
+        message = f"No nodule was found in {where}. If there is one, give its location with row and col."
         raise UserError("nodule_not_found", message)
     best = candidates[0]
     return Roi(best.row, best.col, best.slice, "suggested"), candidates

@@ -57,7 +57,7 @@ def refuse_other_pictures(pixels: np.ndarray) -> None:
         raise UserError(
             "not_ct_image",
             "The picture does not look like a CT image of the chest; send a CT slice, or a part of one "
-            "around the nodule, in grey and without frames or annotation.",
+            "around the nodule, in greyscale and without frames or annotations.",
         )
 
 

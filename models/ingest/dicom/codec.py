@@ -156,7 +156,7 @@ def _decode(data: bytes, options: Options) -> np.ndarray:
     """Cells of one frame, as coded, by pydicom's decoder of its transfer syntax."""
     size = _get_jpg_parameters(data)  # GDCM would fill in or cut off what JPEG-LS has less or more
     if size and (size["height"], size["width"]) != (options["rows"], options["columns"]):
-        raise ValueError("The code stream is of another size than the header says.")
+        raise ValueError("The code stream differs in size from what the header says.")
     if options["bits_stored"] < size.get("precision", 0) <= options["bits_allocated"]:
         options = {**options, "bits_stored": size["precision"]}  # else GDCM drops what lies above
     options = {**options, **SINGLE, **AS_CODED, "transfer_syntax_uid": UID(options["transfer_syntax_uid"])}

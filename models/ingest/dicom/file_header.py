@@ -25,8 +25,10 @@ from models.ingest.limits import MOST_INFLATED, refusing_damage
 
 KEYWORDS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
 PIXEL_VRS = (b"OB", b"OW", b"OF", b"OD", b"UN")
-HEADER = "The DICOM file is damaged or cut short: its header cannot be read."
-NOTHING_SAID = "The DICOM file is damaged or cut short: it has no image, and does not say what else it holds."
+HEADER = "The DICOM file is damaged or incomplete: its header cannot be read."
+NOTHING_SAID = (
+    "The DICOM file is damaged or incomplete: it has no image, and does not say what else it contains."
+)
 UNDEFINED = 0xFFFFFFFF  # length of what is read up to its delimiter
 
 config.settings.reading_validation_mode = config.IGNORE
@@ -115,7 +117,7 @@ def _inflated(stream: BinaryIO) -> BinaryIO:
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     data = inflater.decompress(stream.read(), MOST_INFLATED)
     if inflater.unconsumed_tail:
-        raise UserError("too_large", "The DICOM file is far too large once it is unpacked.")
+        raise UserError("too_large", "The DICOM file is far too large when decompressed.")
     if not inflater.eof:
         raise UserError("corrupt_file", HEADER)
     return io.BytesIO(data)

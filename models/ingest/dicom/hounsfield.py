@@ -67,7 +67,7 @@ def to_hounsfield(
         ``corrupt_file``, where the header's rescale values or the pixels are no numbers.
     """
     if stored.ndim != 2:
-        raise UserError("corrupt_file", "The DICOM file's pixel data are not one grey image.")
+        raise UserError("corrupt_file", "The DICOM file's pixel data are not a greyscale image.")
     signed = _with_lost_sign(stored, dataset, number)
     if signed is not None:
         stored = signed
@@ -108,7 +108,7 @@ def bits_up_to(stored: np.ndarray, bits: int, high: int) -> np.ndarray:
     if bits == allocated:
         return stored
     if not 1 <= bits < allocated:
-        raise UserError("corrupt_file", "The DICOM file's numbers of bits a pixel contradict each other.")
+        raise UserError("corrupt_file", "The DICOM file's numbers of bits per pixel contradict each other.")
     return (stored << (allocated - 1 - high)) >> (allocated - bits)
 
 
@@ -222,7 +222,7 @@ def _compact(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind != "i":
         values = values.astype(np.float32)
         if not np.isfinite(values).all():
-            raise UserError("corrupt_file", "The DICOM file's pixel values are no numbers.")
+            raise UserError("corrupt_file", "The DICOM file's pixel values are not numbers.")
         if not np.array_equal(values, np.rint(values)):
             return values
     low, high = np.iinfo(np.int16).min, np.iinfo(np.int16).max

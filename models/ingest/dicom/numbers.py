@@ -116,7 +116,7 @@ def oddity(keyword: str, text: str | None, length: int, is_used: bool = True) ->
 
 def quoted(keyword: str, text: str) -> str:
     """How a number is written, as the beginning of a sentence; what might be a name is not repeated."""
-    how = f'is written as "{text}"' if QUOTABLE.fullmatch(text) else "is no number"
+    how = f'is written as "{text}"' if QUOTABLE.fullmatch(text) else "is not a number"
     return f"{dictionary_description(Tag(keyword))} {how}"
 
 

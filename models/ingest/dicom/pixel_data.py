@@ -22,7 +22,7 @@ from models.ingest.dicom.hounsfield import significant_bits
 from models.ingest.dicom.syntaxes import decoder_for, syntax_of
 from models.ingest.limits import DEFAULT
 
-PIXELS = "The DICOM file's pixel data are damaged or cut short."
+PIXELS = "The DICOM file's pixel data are damaged or incomplete."
 ITEM, DELIMITER = 0xFFFEE000, 0xFFFEE0DD
 END_OF_IMAGE = b"\xff\xd9"
 

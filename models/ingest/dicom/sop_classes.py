@@ -62,8 +62,8 @@ MAP = re.compile(  # in Image Type: computed from several images, and in units o
 )
 OTHER_PLANE = "coronal, sagittal or oblique plane"
 MAP_SENTENCE = (
-    "The DICOM file is no CT image: its Image Type says that it is a map computed from several images, such "
-    "as one of perfusion; send the slices themselves."
+    "This DICOM file is not a CT image: its Image Type says that it is a map computed from several "
+    "images, such as a perfusion map; send the slices themselves."
 )
 LABELS = {  # values of Body Part Examined (PS3.16 annex L) that show no lung or hardly any, letters only
     "the head": "BRAIN|CEREBELLUM|CIRCLEOFWILLIS|CRANIUM|DENTAL|EAR|EYE|FACE|FACIAL(BONES?)?|HEAD|HEADBRAIN|"
@@ -124,11 +124,11 @@ def _other_object(dataset: Dataset) -> Objection | None:
     elif _is_map(dataset):
         return Objection("derived map", UserError("not_ct", MAP_SENTENCE))
     elif _is_colour(dataset):
-        sentence = "The DICOM file is in colour; a CT image is grey."
+        sentence = "The DICOM file is in colour; a CT image is greyscale."
         return Objection("colour picture", UserError("not_ct", sentence))
     else:
         return None
-    sentence = f"The DICOM file is no CT image: it is {_with_article(noun)}."
+    sentence = f"This DICOM file is not a CT image: it is {_with_article(noun)}."
     return Objection(noun, UserError("not_ct", sentence))
 
 
@@ -137,23 +137,23 @@ def _other_class(dataset: Dataset) -> Objection:
     known = uid.name if uid.name != uid else ""  # never the value itself, which may be anything
     noun = known.removesuffix(" Storage") or "object of an unknown class"
     if noun == "Secondary Capture Image":
-        sentence = "The DICOM file is a secondary capture (a screenshot or the like); send the original CT."
+        sentence = "The DICOM file is a secondary capture (such as a screenshot); send the original CT."
     else:
-        sentence = f"The DICOM file is no CT image: its class is {known or 'unknown'}."
+        sentence = f"This DICOM file is not a CT image: its class is {known or 'unknown'}."
     return Objection(noun, UserError("not_ct", sentence))
 
 
 def _no_image(dataset: Dataset) -> Objection | None:
     if not _has_pixels(dataset):
         if "Rows" not in dataset:
-            raise UserError("corrupt_file", "The DICOM file is damaged or cut short: it has no image.")
-        sentence = "The DICOM file has no pixel data, or was cut short before them."
+            raise UserError("corrupt_file", "The DICOM file is damaged or incomplete: it has no image.")
+        sentence = "The DICOM file has no pixel data, or ends before them."
         return Objection("header without pixel data", UserError("no_pixels", sentence))
     if not all(0 < int(dataset.get(keyword) or 0) < 2**16 for keyword in ("Rows", "Columns")):
         raise UserError("corrupt_file", "The DICOM file is damaged: it does not say how large the image is.")
     if dataset.get("BitsAllocated") not in (8, 16, 32, 64):
         raise UserError(
-            "corrupt_file", "The DICOM file is damaged: its number of bits a pixel is impossible."
+            "corrupt_file", "The DICOM file is damaged: its number of bits per pixel is impossible."
         )
     return None
 

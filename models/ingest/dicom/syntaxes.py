@@ -54,10 +54,10 @@ def decoder_for(syntax: UID) -> Decoder:
     try:
         decoder = get_decoder(syntax)
     except (NotImplementedError, ValueError) as error:  # ValueError: a UID that is no transfer syntax
-        raise _missing(syntax, "which no decoder of this app reads") from error
+        raise _missing(syntax, "which this app cannot decode") from error
     if not decoder.is_available:
         package = next(package for start, package in NEEDED.items() if syntax.startswith(start))
-        raise _missing(syntax, f"which the package {package} would read, but it is not installed here")
+        raise _missing(syntax, f"which needs the package {package}, not installed here")
     return decoder
 
 

@@ -164,7 +164,7 @@ class Decoder:
             except ForkServerGone:
                 continue
             except ForkServerDoesNotStart:
-                message = "This server cannot read images: the program that decodes them does not start."
+                message = "This server cannot read images: the decoder does not start."
                 raise UserError("decoder_unavailable", message) from None
         raise busy()
 

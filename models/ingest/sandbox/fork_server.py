@@ -35,7 +35,7 @@ MESSAGE_BYTES, DESCRIPTORS = 16, 3
 IDLE_S = 0.25  # before a child that waits warms up: not while the last one's upload is answered
 WARM_UP = [("warm-up.png", to_png(draw_phantom("spiculated")))]
 QUIET = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
-BROKEN = "This server cannot read images: the program that decodes them does not work."
+BROKEN = "This server cannot read images: the decoder does not work."
 
 
 class Child(NamedTuple):

@@ -152,11 +152,11 @@ def _refusal(ended: int, seconds: float = 0) -> UserError:
         return busy()
     log.warning("A decoder was ended by signal %d.", ended)
     if ended == signal.SIGALRM:
-        message = f"The file takes more than {seconds:.0f} s to decode: it is damaged, or packed too tightly."
+        message = (
+            f"The file takes more than {seconds:.0f} s to decode: it is damaged or compressed too heavily."
+        )
         return UserError("corrupt_file", message)
-    message = (
-        "The file is damaged, or one of the series: it ends the program that decodes it. Export it again."
-    )
+    message = "The file, or one file of the series, is damaged: it crashes the decoder. Export it again."
     return UserError("corrupt_file", message)
 
 

@@ -23,7 +23,7 @@ from models.ingest.series.labels import Label, SeriesKey, label_of
 from models.ingest.source import DICOM_NAME, Source
 
 OTHER_FRAMES = "frame in another plane"
-NO_DICOM = "file that is no DICOM image"
+NO_DICOM = "file that is not a DICOM image"
 SETTING = (
     "PatientID",
     "StudyDate",

@@ -34,29 +34,27 @@ def series_notices(series: Series, left_out: Counter[str], notes: Collection[str
     """
     notices = []
     if series.n_unplaced:
-        message = (
-            f"{series.n_unplaced} slices were left out: they do not say where in the series to put them."
-        )
+        message = f"{series.n_unplaced} slices were left out: they do not give their position in the series."
         if series.n_unplaced == 1:
-            message = "1 slice was left out: it does not say where in the series to put it."
+            message = "1 slice was left out: it does not give its position in the series."
         notices.append(Notice("slices_left_out", message))
     if left_out:
         kinds = ", ".join(f"{kind} ({count})" for kind, count in sorted(left_out.items()))
-        notices.append(Notice("left_out", f"Not read, because no axial CT slices: {kinds}."))
+        notices.append(Notice("left_out", f"Skipped, not axial CT: {kinds}."))
     if series.ordered_by != "position" and len(series.slices) > 1:
         some = any(header.frame.position for header in series.slices)
-        why = "The slices' positions are wanting" if some else "The files do not say where the slices lie"
+        why = "Some slice positions are missing" if some else "The files do not give the slice positions"
         by = "Slice Location" if series.ordered_by == "location" else "their numbers"
-        notices.append(Notice("order_assumed", f"{why}; they are in the order of {by}."))
+        notices.append(Notice("order_assumed", f"{why}; the slices are ordered by {by}."))
     if series.repeated_mm:
-        message = f"Slices that are there more than once were read once: {_at(series.repeated_mm)}."
+        message = f"Duplicate slices were read once: {_at(series.repeated_mm)}."
         notices.append(Notice("duplicate_slices", message))
     if any(header.is_text_likely for header in series.slices):
-        message = "Text may be burned into the image: check that no name is in it before you pass it on."
+        message = "Text may be burned into the image: make sure it contains no name before you pass it on."
         notices.append(Notice("burned_in_text", message))
     if "signed_values" in notes:
         message = (
-            "The pixel values have a sign though the header says that they have none; they were read so."
+            "The pixel values are signed although the header says they are not; they were read as signed."
         )
         notices.append(Notice("signed_values", message))
     notices += [*_odd(series), *_region(series), *_identifiers(series)]
@@ -65,7 +63,7 @@ def series_notices(series: Series, left_out: Counter[str], notes: Collection[str
 
 def _odd(series: Series) -> Iterator[Notice]:
     sentences = list(dict.fromkeys(sentence for header in series.slices for sentence in header.odd))
-    more = [f"So are {len(sentences) - LISTED} more numbers."] if len(sentences) > LISTED else []
+    more = [f"The same holds for {len(sentences) - LISTED} more numbers."] if len(sentences) > LISTED else []
     if sentences:
         yield Notice("odd_numbers", " ".join(sentences[:LISTED] + more))
 
@@ -76,7 +74,7 @@ def _region(series: Series) -> Iterator[Notice]:
         region, count = regions.most_common(1)[0]
         what = "The file says" if len(series.slices) == 1 else f"{count} of {len(series.slices)} files say"
         shows = "it shows" if len(series.slices) == 1 else "they show"
-        message = f"{what} that {shows} {region}. Such labels are often wrong: see that it is the chest."
+        message = f"{what} that {shows} {region}. Such labels are often wrong: check that it is the chest."
         yield Notice("region_label", message)
 
 
@@ -85,12 +83,12 @@ def _identifiers(series: Series) -> Iterator[Notice]:
     references = [header.reference for header in series.slices]
     if malformed:
         names = _listed(sorted(malformed))
-        why = f"{names} {'is' if len(malformed) == 1 else 'are'} not written as the standard has it"
+        why = f"{names} {'is' if len(malformed) == 1 else 'are'} not written as the standard requires"
     elif None not in references and references_of(references) is None:
         why = "several of its images have the same identifier"
     else:
         return
-    yield Notice("no_identifiers", f"No DICOM reports can be made of this scan: {why}.")
+    yield Notice("no_identifiers", f"DICOM reports cannot be made for this scan: {why}.")
 
 
 def _spacing(series: Series) -> Iterator[Notice]:
@@ -104,7 +102,7 @@ def _spacing(series: Series) -> Iterator[Notice]:
         yield Notice("missing_slices", f"Slices seem to be missing: {gaps_mm}.")
     if distances:
         low, high = distances
-        yield Notice("irregular_spacing", f"The slices lie {low:.2f} to {high:.2f} mm apart.")
+        yield Notice("irregular_spacing", f"The slice spacing varies from {low:.2f} to {high:.2f} mm.")
 
 
 def _tilt(series: Series) -> Iterator[Notice]:

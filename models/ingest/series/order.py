@@ -16,7 +16,7 @@ OVERLAP = 0.5  # of the shorter acquisition's length: more is a second phase
 FEW = 3  # slices: fewer make no phase
 REPEATED = 0.1  # of the positions: more slices at one of them are a second phase, not a slip
 SAMPLED = 4  # pairs of slices whose pixels are compared
-HOW_TO = "Send the slices of one phase only, exported as a series of their own."
+HOW_TO = "Send the slices of one phase only, exported as a separate series."
 
 Slices = list[SliceHeader]
 Comparison = Callable[[SliceHeader, SliceHeader], bool]  # whether two slices hold equal pixels
@@ -166,14 +166,14 @@ def _refuse_phases(
         sample = twins[:: max(1, len(twins) // SAMPLED)]
         if not all(same_contents(slices[i - 1], slices[i]) for i in sample):
             share = f"{n_repeated} of {n_positions} positions"
-            message = f"The series holds several phases: {share} were scanned more than once. {HOW_TO}"
+            message = f"The series contains several phases: {share} were scanned more than once. {HOW_TO}"
             raise UserError("mixed_series", message)
     ranges = _ranges(slices, positions)
     for i, (low, high) in enumerate(ranges):
         for other_low, other_high in ranges[:i]:
             shared = min(high, other_high) - max(low, other_low)
             if shared > OVERLAP * min(high - low, other_high - other_low):
-                message = "The series holds several phases: acquisitions that cover the same region."
+                message = "The series contains several phases: acquisitions that cover the same region."
                 raise UserError("mixed_series", f"{message} {HOW_TO}")
 
 

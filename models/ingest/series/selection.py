@@ -17,17 +17,18 @@ from models.ingest.series.order import Slices, along_normal_of, orientation_of
 LISTED = 8  # series or sizes named in one sentence, at most
 UID_END = 8  # characters of a series' identifier that tell it from others
 MERGED = (
-    "Every slice names a series of its own; they were taken for one, because scanner, size and positions fit."
+    "Each slice has its own series identifier; they were read as one series, because scanner, size and "
+    "positions match."
 )
 MAY_BE_MISSING = (
-    "Some files of the upload are damaged, and do not say to which series they belong: slices may be missing."
+    "Some files of the upload are damaged and do not say which series they belong to: slices may be missing."
 )
 OTHERS_DAMAGED = "Some files of the upload are damaged; they belong to other series."
 SAME_SPACING = 0.01  # relative difference
 FEW = 0.1  # of the slices: so many, or one, are left out where they fit no stack with the others
 LONGEST_NUMBER = 6  # digits of a number in the list
 LEAST_MERGED = 3  # slices that name a series each, and are taken for one
-HOW_TO = "Send one series at a time: the files of its folder, or a ZIP of them; thin slices serve best."
+HOW_TO = "Send one series at a time: the files of its folder, or a ZIP of them; thin slices work best."
 
 Value = TypeVar("Value")
 
@@ -93,13 +94,17 @@ def _chosen(groups: list[Slices], asked: str | None) -> Slices:
 def _refusal_of_others(found: Headers) -> UserError:
     """The refusal of an upload without an axial CT slice."""
     if not found.refusals:
-        return UserError("unsupported_file", "The upload holds a list of DICOM files, but no image.")
+        return UserError(
+            "unsupported_file", "The upload contains a list of DICOM files (DICOMDIR), but no images."
+        )
     return found.refusals[found.left_out.most_common(1)[0][0]]
 
 
 def no_such_series(what_there_is: str) -> UserError:
     """The refusal of a choice that is not in the list."""
-    return UserError("bad_field", f"The field series names no series of this upload. {what_there_is}")
+    return UserError(
+        "bad_field", f"The field series does not match any series of this upload. {what_there_is}"
+    )
 
 
 def _of_several(chosen: Slices, groups: list[Slices], found: Headers) -> tuple[Slices, list[Notice]]:
@@ -157,8 +162,8 @@ def damaged(n_damaged: int, n_files: int, error: UserError) -> UserError:
         return error
     files = "file is" if n_damaged == 1 else "files are"
     message = (
-        f"{n_damaged} of {n_files} DICOM {files} damaged or cut short, so that slices are missing; "
-        "export the series again."
+        f"{n_damaged} of {n_files} DICOM {files} damaged or incomplete, so slices are missing; export the "
+        "series again."
     )
     return UserError("corrupt_file", message)
 
@@ -166,13 +171,13 @@ def damaged(n_damaged: int, n_files: int, error: UserError) -> UserError:
 def _list_series(groups: list[Slices]) -> str:
     lines = _told_apart([(_describe(group), group) for group in groups])[:LISTED]
     more = f" and {len(groups) - LISTED} more" if len(groups) > LISTED else ""
-    return f"The upload holds {len(groups)} series: {'; '.join(lines)}{more}."
+    return f"The upload contains {len(groups)} series: {'; '.join(lines)}{more}."
 
 
 def _describe(group: Slices) -> str:
     first = group[0]
     number = first.label.number
-    text = f"series {number}" if number is not None else "a series without number"
+    text = f"series {number}" if number is not None else "a series without a number"
     text += f" with {len(group)} {'slice' if len(group) == 1 else 'slices'}"
     if first.frame.thickness_mm:
         text += f" of {first.frame.thickness_mm:g} mm"
@@ -203,9 +208,9 @@ def _of_one_stack(slices: Slices) -> tuple[Slices, list[Notice]]:
     """The slices without a few that fit no stack with them, and notices of these; else see `one_series`."""
     notices = []
     for fits, sentence, refuse in (
-        (_same_size, "of another size", _refuse_sizes),
-        (_same_grid, "turned or tilted against the others", _refuse_grids),
-        (_same_spacing, "with pixels of another size", _refuse_spacings),
+        (_same_size, "of a different size", _refuse_sizes),
+        (_same_grid, "rotated or tilted relative to the others", _refuse_grids),
+        (_same_spacing, "with a different pixel size", _refuse_spacings),
     ):
         kept = fits(slices)
         n_others = len(slices) - len(kept)
@@ -251,12 +256,12 @@ def _refuse_sizes(slices: Slices) -> NoReturn:
 
 
 def _refuse_grids(slices: Slices) -> NoReturn:
-    message = "The slices are turned or tilted against one another, so they make no one stack."
+    message = "The slices are rotated or tilted relative to one another, so they do not form one stack."
     raise UserError("mixed_series", f"{message} {HOW_TO}")
 
 
 def _refuse_spacings(slices: Slices) -> NoReturn:
     edges = [mm for header in slices for mm in header.frame.spacing_mm or ()]
     low, high = min(edges), max(edges)
-    message = f"The slices differ in pixel size ({low:g} to {high:g} mm), so they are several series."
+    message = f"The slices differ in pixel size ({low:g} to {high:g} mm), so they belong to several series."
     raise UserError("mixed_series", f"{message} {HOW_TO}")

@@ -105,7 +105,7 @@ class Volume:
 
     def _put(self, index: int, pixels: np.ndarray) -> None:
         if pixels.shape != self.pixels.shape[1:]:
-            raise UserError("corrupt_file", "The DICOM file's pixels do not fit its header.")
+            raise UserError("corrupt_file", "The DICOM file's pixels do not match its header.")
         with self._lock:
             if pixels.dtype != np.int16 and self.pixels.dtype == np.int16:
                 self.pixels = self.pixels.astype(np.float32)

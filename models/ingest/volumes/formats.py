@@ -102,7 +102,7 @@ def _nifti(data: bytes, kind: type[nibabel.Nifti1Image], limits: Limits) -> Stor
     sizes = check_shape(header.get_data_shape(), limits)
     dtype = header.get_data_dtype()
     if dtype.kind not in "iuf":
-        raise not_read("The NIfTI holds colours or complex numbers")
+        raise not_read("The NIfTI contains colours or complex numbers")
     stored = array_of(data[int(header.get_data_offset()) :], dtype, sizes)
     slope, intercept = (
         default if value is None else float(value)
@@ -122,17 +122,17 @@ def _nrrd(data: bytes, others: Mapping[str, Callable[[], bytes]], limits: Limits
     name = header.get("data file", header.get("datafile"))
     values = stream.read() if name is None else _beside(name, others)
     if header.get("line skip", header.get("lineskip", 0)):
-        raise not_read("The NRRD's values begin behind lines that are to be skipped")
+        raise not_read("The NRRD skips lines before its values")
     dtype = nrrd.reader._determine_datatype(header)
     if dtype.kind not in "iuf":
-        raise not_read("The NRRD holds values that are no numbers")
+        raise not_read("The NRRD contains values that are not numbers")
     n_bytes = math.prod(sizes) * dtype.itemsize
     skip = int(header.get("byte skip", header.get("byteskip", 0)))
     encoding = str(header.get("encoding", "")).lower()
     if encoding in ("gzip", "gz") and (name is None or values.startswith(GZIP_START)):  # else it was unpacked
         values = _inflated(values, n_bytes + max(skip, 0))
     elif encoding not in ("raw", "gzip", "gz"):
-        raise not_read("The NRRD is packed in a way that is not read here")
+        raise not_read("The NRRD uses a compression that is not supported")
     values = _behind(values, skip, n_bytes)
     signs = SPACES.get(str(header.get("space", "")).lower())
     directions, origin = header.get("space directions"), header.get("space origin", (0, 0, 0))
@@ -147,9 +147,9 @@ def _meta(data: bytes, others: Mapping[str, Callable[[], bytes]], limits: Limits
     fields, end = _meta_fields(data)
     sizes = check_shape(fields["dimsize"].split(), limits)
     if fields.get("elementnumberofchannels", "1") != "1":
-        raise not_read("The MetaImage holds several channels")
+        raise not_read("The MetaImage has several channels")
     if fields.get("binarydata", "True").lower() == "false":
-        raise not_read("The MetaImage holds its values as text")
+        raise not_read("The MetaImage stores its values as text")
     kind = META_TYPES[fields["elementtype"].upper()]
     is_big = (
         fields.get("binarydatabyteordermsb", fields.get("elementbyteordermsb", "False")).lower() == "true"
@@ -209,8 +209,8 @@ def _beside(name: str, others: Mapping[str, Callable[[], bytes]]) -> bytes:
     if name not in others:
         raise UserError(
             "unsupported_file",
-            "The file is the header of a volume whose values are in another file; send both together, or a "
-            "ZIP of them.",
+            "The file is the header of a volume whose values are in another file; send both together or "
+            "as a ZIP.",
         )
     return others[name]()
 

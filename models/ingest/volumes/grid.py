@@ -14,14 +14,13 @@ from models.imaging.scan import Notice
 from models.ingest.dicom.hounsfield import AIR_HU, PADDING_BELOW_HU
 from models.ingest.limits import Limits
 
-DAMAGED = "The volume is damaged or cut short and cannot be read."
+DAMAGED = "The volume is damaged or incomplete and cannot be read."
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 LOWEST_HU, HIGHEST_HU = -(2**15), 2**15 - 1  # padding and metal reach as far
 AIR_AT_MOST_HU = -500  # some value of a CT is as low
-HU_ASSUMED = "The file does not say what its values are; they were taken for Hounsfield units."
+HU_ASSUMED = "The file does not say what its values are; they were read as Hounsfield units."
 ORIENTATION_ASSUMED = (
-    "The file does not say how the patient lies in it; it was taken for lying on the back, head first. Sides "
-    "may be swapped."
+    "The file does not give the patient's position; supine, head first was assumed. Sides may be swapped."
 )
 
 
@@ -63,7 +62,7 @@ def check_shape(sizes: Iterable[int | str], limits: Limits) -> tuple[int, int, i
         raise damaged()
     if len(found) > 3:
         raise UserError(
-            "mixed_series", "The file holds several volumes (phases or channels); send one of them."
+            "mixed_series", "The file contains several volumes (phases or channels); send one of them."
         )
     i, j, k = found + [1] * (3 - len(found))
     limits.check_frames(min(i, j, k))
@@ -155,7 +154,7 @@ def slices_of(grid: StoredVolume) -> Slices:
     spacing = float(np.linalg.norm(row)), float(np.linalg.norm(col))
     orientation = (*(col / spacing[1]), *(row / spacing[0]))
     if not is_axial(orientation):
-        message = "The volume lies oblique in the body; send one whose slices are axial."
+        message = "The volume is oblique to the body; send one with axial slices."
         raise UserError("not_axial", message)
     positions = origin + np.arange(len(turned))[:, None] * step
     notices = [Notice("units_assumed", HU_ASSUMED)]
@@ -180,7 +179,7 @@ def _in_hu(turned: np.ndarray, grid: StoredVolume) -> np.ndarray:
     if not LOWEST_HU <= low <= AIR_AT_MOST_HU or high > HIGHEST_HU:
         raise UserError(
             "not_ct",
-            "The volume's values are no Hounsfield units: in a CT of the chest, air is about -1000. Export "
-            "it again, without other scaling.",
+            "The volume's values are not Hounsfield units: in a chest CT, air is about -1000. Export it "
+            "again without rescaling.",
         )
     return pixels

@@ -40,7 +40,7 @@ class Change(Exact):
     percent: Annotated[float, about("The difference in percent of before.")]
     percent_low: End
     percent_high: End
-    within_error: Annotated[bool | None, about("Whether it may be an error of measuring alone.")]
+    within_error: Annotated[bool | None, about("Whether it may be measurement error alone.")]
 
 
 class DoublingTime(Exact):
@@ -62,7 +62,7 @@ class Rule(Exact):
         Literal["growth", "no_growth", "fast", "intermediate", "slow", "unknown"],
         about("Of bts_doubling: fast up to 400 days, intermediate up to 600, else slow."),
     ]
-    value: Annotated[float | None, about("What was held against the limit: mm, percent or days.")]
+    value: Annotated[float | None, about("What was compared with the threshold: mm, percent or days.")]
     is_sure: Annotated[bool | None, about("Whether it is the same over the whole 95 % interval.")]
     reason: Annotated[
         Literal["no_size", "no_volume", "no_interval", "over_12_months"] | None, about("Why it is unknown.")
@@ -99,7 +99,7 @@ class Pair(Exact):
     source: Annotated[Literal["found", "clicked"], about("Who found the second of the two.")]
     distance_mm: Annotated[AtLeastZero | None, about("Between where it was expected and found.")]
     growth: Growth | None
-    probability_change: Annotated[float | None, about("Of the model in front; information only.")]
+    probability_change: Annotated[float | None, about("Of the selected model; information only.")]
 
 
 class Alignment(Exact):
@@ -107,8 +107,8 @@ class Alignment(Exact):
 
     method: Literal["affine", "rigid", "shift"]
     lungs: Annotated[Share, about("Overlap of the lungs (Dice).")]
-    vessels: Annotated[float | None, about("Correlation within the lungs; null where it cannot be told.")]
-    bones: Annotated[float | None, about("Correlation of bones; null where it cannot be told.")]
+    vessels: Annotated[float | None, about("Correlation within the lungs; null where it is not known.")]
+    bones: Annotated[float | None, about("Correlation of bones; null where it is not known.")]
     fits: Annotated[bool, about("Whether this is as in one patient.")]
 
 

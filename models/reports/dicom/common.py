@@ -33,8 +33,7 @@ def source_of(finding: Finding) -> Reference:
     if references is None:
         raise UserError(
             "not_dicom",
-            "DICOM reports refer to the DICOM images that they are about; the upload holds none, or they "
-            "have no valid identifiers (UIDs).",
+            "DICOM reports need DICOM images with valid identifiers (UIDs) to refer to; the upload has none.",
         )
     return references[finding.reading.roi.slice]
 

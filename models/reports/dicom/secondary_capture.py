@@ -44,7 +44,7 @@ def secondary_capture(
         patient_orientation=("L", "P"),
         pixel_spacing=None if scan.spacing_assumed else (mm_per_pixel, mm_per_pixel),
         study_instance_uid=source.study_uid,
-        **header(finding, "OT", DESCRIPTION, series_uid, number),
+        **header(finding, "OT", "AI reading of a lung nodule, image (research use only)"),
     )
     if scan.positions_mm is None:  # it is shown as if the patient lay upright, but nothing says so
         image.PatientOrientation = []

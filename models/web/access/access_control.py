@@ -92,7 +92,7 @@ class AccessControl:
             ``too_many_tries``, ``other_origin``.
         """
         if request.method not in SAFE and route.access in (Access.PUBLIC, Access.PROBE):
-            message = "This address is only read; nothing can be sent to it."
+            message = "This address is read-only; nothing can be sent to it."
             raise AccessDenied("method_not_allowed", message, {"Allow": ", ".join(SAFE)})
         if route.access is Access.PROBE:
             return
@@ -104,8 +104,8 @@ class AccessControl:
             request.max_content_length = LOG_IN_BYTES
         elif route.access is Access.IDENTIFYING and not self.may_identify:
             message = (
-                "The PACS names patients, so its pages are there only where the server has a password "
-                "(NODULE_PASSWORD)."
+                "The PACS shows patient names, so its pages are available only if the server has a "
+                "password (NODULE_PASSWORD)."
             )
             raise AccessDenied("not_open", message)
         elif self._password and route.access in (Access.PRIVATE, Access.IDENTIFYING):
@@ -160,7 +160,7 @@ class AccessControl:
         given = request.authorization
         password = (given.password if given.type == "basic" else given.token) if given else None
         if password is None:
-            message = "This server asks for its password: log in first."
+            message = "This server needs a password: log in first."
             raise AccessDenied("password_needed", message, _ways_in(request), "login.html")
         try:
             self._try(request, password)

@@ -81,7 +81,7 @@ class LoginThrottle:
             raise _too_many(wait)
         if not is_right:
             self._wrong.append((now, network, device))
-            message = "That is not the password of this server."
+            message = "Wrong password."
             raise AccessDenied("wrong_password", message, page="login.html")
         self._known[network] = now
         self._known.move_to_end(network)
@@ -107,5 +107,5 @@ class LoginThrottle:
 
 def _too_many(wait: float) -> AccessDenied:
     seconds = math.ceil(wait)
-    message = f"There were too many wrong passwords; try again in {seconds} s."
+    message = f"Too many wrong passwords; try again in {seconds} s."
     return AccessDenied("too_many_tries", message, {"Retry-After": str(seconds)}, "login.html")

@@ -49,7 +49,7 @@ def refuse_strangers(request: Request, has_proxies: bool) -> None:
     """
     came_by = not has_proxies and any(name in request.headers for name in ("X-Forwarded-For", "Forwarded"))
     if came_by or not is_loopback(request.remote_addr or "127.0.0.1"):  # a Unix socket has no address
-        message = "This server has no password, and therefore answers its own machine only."
+        message = "This server has no password, so it answers only its own machine."
         raise AccessDenied("not_open", message)
 
 
@@ -75,7 +75,7 @@ def refuse_other_names(request: Request, names: Collection[str]) -> None:
     name = PORT.sub("", host.lower()).rstrip(".")
     if name == "localhost" or name in names or parsed_address(name.strip("[]")):
         return
-    message = "This server does not go by the name in the request; its names are set as NODULE_HOSTS."
+    message = "This server is not known by the name in the request; its names are set with NODULE_HOSTS."
     raise AccessDenied("unknown_host", message)
 
 
@@ -109,7 +109,7 @@ def refuse_other_origins(request: UploadRequest, browser: str, has_session: bool
             return
         if browser and _has_token(request, form_token(browser).encode()):
             return
-    raise AccessDenied("other_origin", "Another site sent this request; use the form of this one.")
+    raise AccessDenied("other_origin", "Another site sent this request; use the form on this site.")
 
 
 def _has_token(request: UploadRequest, expected: bytes) -> bool:

@@ -16,7 +16,7 @@ from models.errors import UserError
 from models.web.access.network import network_of
 
 T = TypeVar("T")
-TOO_SLOW = UserError("too_slow", "The upload came too slowly, or stopped half-way. Try again.")
+TOO_SLOW = UserError("too_slow", "The upload was too slow or was interrupted. Try again.")
 IDLE_SECONDS = 15  # between two pieces of a request
 HEAD_SECONDS = 10  # of its headers, and ...
 GRACE_SECONDS = 20  # ... of a whole request, and a second more for each ...
@@ -69,12 +69,12 @@ class DeadlineSocket(socket.socket):
         until = self._begun + grace + self._n_bytes / BYTES_A_SECOND
         patience = min(IDLE_SECONDS, until - time.monotonic())
         if patience <= 0:
-            raise TimeoutError(errno.ECONNRESET, "The request came too slowly.")
+            raise TimeoutError(errno.ECONNRESET, "The request was too slow.")
         self.settimeout(min(patience, math.inf if asked is None else asked))
         try:
             result = receive(*arguments)
         except TimeoutError:
-            raise TimeoutError(errno.ECONNRESET, "The request stopped half-way.") from None
+            raise TimeoutError(errno.ECONNRESET, "The request was interrupted.") from None
         finally:
             self.settimeout(SEND_SECONDS if asked is None else asked)
         data = data_of(result)

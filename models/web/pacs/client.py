@@ -156,7 +156,7 @@ class Pacs:
         found = client.search_for_studies(limit=2, fields=fields, search_filters=filters)
         same = [entry for entry in entries(found) if text(entry, "StudyInstanceUID") == study]
         if not same:
-            raise UserError("pacs_not_found", "The PACS does not have this study (any more).")
+            raise UserError("pacs_not_found", "The PACS does not have this study, or no longer has it.")
         return same[0]
 
     @contextmanager
@@ -197,7 +197,7 @@ def _count(client: "Client", study: str, series: str) -> int:
     found = entries(client.search_for_series(study, fields=SERIES_FIELDS, search_filters=filters))
     same = [entry for entry in found if text(entry, "SeriesInstanceUID") == series]
     if not same or text(same[0], "Modality") != "CT":
-        raise UserError("pacs_not_found", "The PACS does not have this CT series (any more).")
+        raise UserError("pacs_not_found", "The PACS does not have this CT series, or no longer has it.")
     said = number(same[0], "NumberOfSeriesRelatedInstances")
     return int(said) if said else len(entries(client.search_for_instances(study, series)))
 

@@ -80,7 +80,7 @@ class ExchangeLimits:
         """Count what came; UserError ``too_large`` beyond the bound."""
         self._bytes_left -= len(data)
         if self._bytes_left < 0:
-            raise UserError("too_large", "The PACS sent more than this server takes at once.")
+            raise UserError("too_large", "The PACS sent more than this server accepts at once.")
 
     def _look(self) -> None:
         while not self._over.wait(LOOK_EVERY_S):
@@ -237,19 +237,24 @@ def refusal_of(error: Exception, limits: ExchangeLimits) -> UserError:
         message = f"The PACS took longer than {limits.seconds:.0f} s. Try again later."
         return UserError("pacs_slow", message)
     if isinstance(error, requests.Timeout) or isinstance(next(iter(error.args), None), ReadTimeoutError):
-        return UserError("pacs_slow", f"The PACS said nothing for {limits.silence_s:.0f} s. Try again later.")
+        return UserError(
+            "pacs_slow", f"The PACS did not respond for {limits.silence_s:.0f} s. Try again later."
+        )
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return refusal_by_status(error.response.status_code)
     if isinstance(error, requests.exceptions.SSLError):
-        message = "The certificate of the PACS cannot be verified. Whoever runs this server has to check it."
+        message = (
+            "The certificate of the PACS cannot be verified. The administrator of this server has to "
+            "check it."
+        )
     elif isinstance(error, requests.TooManyRedirects):
-        message = "The PACS sends requests on to another address, which is not followed."
+        message = "The PACS redirects requests to another address, which is not followed."
     elif isinstance(
         error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError
     ):
         message = "The connection to the PACS was lost. Try again."
     elif isinstance(error, requests.ConnectionError):
-        message = "The PACS cannot be reached. Try again, or ask whoever runs this server."
+        message = "The PACS cannot be reached. Try again, or ask the administrator of this server."
     elif isinstance(error, ValueError | KeyError | TypeError | AttributeError | IndexError):
         message = "The PACS answered in a way that is not DICOMweb."
     else:
@@ -262,11 +267,13 @@ def refusal_by_status(status: int) -> UserError:
     if status in (401, 403):
         return UserError(
             "pacs_denied",
-            "The PACS refused this server's user name, password or token. Whoever runs this server has to "
-            "check the settings.",
+            "The PACS refused this server's user name, password or token. The administrator of this "
+            "server has to check the settings.",
         )
     if status in (404, 410):
-        return UserError("pacs_not_found", "The PACS does not have this study or series (any more).")
+        return UserError(
+            "pacs_not_found", "The PACS does not have this study or series, or no longer has it."
+        )
     if status in (429, 503):
         return UserError("pacs_unavailable", "The PACS is busy at the moment. Try again later.")
     return UserError("pacs_unavailable", f"The PACS answered with an error (HTTP {status}).")

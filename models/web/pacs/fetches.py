@@ -60,7 +60,9 @@ class FetchState:
         return self.state in ("waiting", "fetching", "reading")
 
 
-BROKE_OFF = UserError("pacs_unavailable", "The series arrived incomplete: this server stopped. Try again.")
+BROKE_OFF = UserError(
+    "pacs_unavailable", "The series arrived incomplete because this server stopped. Try again."
+)
 
 
 class Fetches:

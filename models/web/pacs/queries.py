@@ -57,7 +57,7 @@ def query_of(fields: Mapping[str, str]) -> Query:
     """
     asked = {name: fields.get(name, "").strip() for name in QUERY_FIELDS}
     if any(len(value) > MOST_CHARACTERS or UNFIT.search(value) for value in asked.values()):
-        message = f"Search by at most {MOST_CHARACTERS} characters a field, without backslash or equals sign."
+        message = f"Enter at most {MOST_CHARACTERS} characters per field, without backslash or equals sign."
         raise UserError("bad_field", message)
     asked = {name: value if WILD.sub("", value) else "" for name, value in asked.items()}
     if not any(asked.values()):

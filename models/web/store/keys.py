@@ -55,14 +55,14 @@ def scan_gone() -> UserError:
     """The one answer to every key that opens nothing."""
     return UserError(
         "scan_gone",
-        "This scan is no longer kept here: scans stay for a short while only, and only for the browser that "
-        "sent them. Upload it again.",
+        "This scan is no longer available: scans are kept only for a short time, and only for the browser "
+        "that sent them. Upload it again.",
     )
 
 
 def store_full() -> UserError:
     """The answer where the disk refuses."""
-    message = "The server has no room to keep the scan at the moment; try again in a few minutes."
+    message = "The server has no room for the scan at the moment; try again in a few minutes."
     return UserError("store_full", message)
 
 

@@ -100,7 +100,7 @@ class ScanStore:
         n_bytes = scan.slices.nbytes
         if n_bytes > self._max_bytes:
             size, most = n_bytes / 1e6, self._max_bytes / 1e6
-            message = f"The scan takes {size:.0f} MB unpacked; this server keeps at most {most:.0f} MB."
+            message = f"The scan takes {size:.0f} MB uncompressed; this server keeps at most {most:.0f} MB."
             raise UserError("too_large", message)
         token = new_token()
         name = scan_name(token, owner)  # refuses who is nobody
@@ -351,7 +351,7 @@ def _in_place_of_old(
 def _write_note(path: Path, value: Any) -> None:
     data = json.dumps(value).encode()
     if len(data) > NOTE_BYTES:
-        raise UserError("too_large", "No more can be noted on this scan. Upload it again to go on.")
+        raise UserError("too_large", "No more can be stored for this scan. Upload it again to continue.")
     disk.write_file(path, data)
 
 

@@ -294,5 +294,5 @@ def test_nothing_of_a_header_is_printed(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert result.stdout == "4711\nThe DICOM file's pixel data are damaged or cut short.\n"
+    assert result.stdout == "4711\nThe DICOM file's pixel data are damaged or incomplete.\n"
     assert result.stderr == ""

@@ -98,7 +98,7 @@ def test_a_pixel_s_size_that_cannot_be_is_quoted_and_not_used(text, given):
     scan = read_scan([("a.dcm", with_text(make_ct(CHEST), PixelSpacing=text))], spacing_mm=given)
     assert scan.spacing_mm == (given or 0.623,) * 2  # as estimated from the drawn lungs
     assert said(scan)["odd_numbers"] == f'Pixel Spacing is written as "{text}"; it was not used.'
-    assumed = "The file does not say in a way that is understood how large a pixel is; 0.62 mm was estimated "
+    assumed = "The file does not say in a form that can be read how large a pixel is; 0.62 mm was estimated "
     assert given or said(scan)["spacing_assumed"].startswith(assumed)
     assert not given or "spacing_assumed" not in said(scan)
 
@@ -106,7 +106,7 @@ def test_a_pixel_s_size_that_cannot_be_is_quoted_and_not_used(text, given):
 def test_what_may_be_a_name_is_not_quoted():
     scan = read(with_text(make_ct(CHEST), PixelSpacing="Doe^Jane", SliceThickness="x" * 100))
     assert said(scan)["odd_numbers"] == (
-        "Slice Thickness is no number; it was not used. Pixel Spacing is no number; it was not used."
+        "Slice Thickness is not a number; it was not used. Pixel Spacing is not a number; it was not used."
     )
 
 
@@ -128,7 +128,7 @@ def test_rescale_values_that_are_odd_give_the_right_hu(vr, text):
         ({"RescaleIntercept": "-1.024,0"}, 'Rescale Intercept is written as "-1.024,0"'),
         ({"RescaleIntercept": "-1024\\0"}, 'Rescale Intercept is written as "-1024\\0"'),
         ({"RescaleSlope": "0"}, 'Rescale Slope is written as "0"'),
-        ({"RescaleSlope": "Doe"}, "Rescale Slope is no number"),
+        ({"RescaleSlope": "Doe"}, "Rescale Slope is not a number"),
     ],
     ids=str,
 )

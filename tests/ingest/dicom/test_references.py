@@ -80,7 +80,7 @@ def test_the_longest_name_that_is_allowed_is_one():
 def test_an_identifier_that_is_none_is_named_and_refers_to_nothing(keyword, name, uid):
     scan = read_scan([("a", with_text(make_slice(0, **NAMED), "UI", **{keyword: uid}))])
     assert scan.references is None
-    message = f"No DICOM reports can be made of this scan: {name} is not written as the standard has it."
+    message = f"DICOM reports cannot be made for this scan: {name} is not written as the standard requires."
     assert {notice.code: notice.message for notice in scan.notices} == {"no_identifiers": message}
 
 

@@ -19,7 +19,7 @@ from tests.ingest.dicom_files import head_slice, header_of, make_ct
 from tests.ingest.series_files import SUPINE, make_enhanced, make_slice, marked, numbers
 
 CORONAL, SAGITTAL, OBLIQUE = (1, 0, 0, 0, 0, -1), (0, 1, 0, 0, 0, -1), (1, 0, 0, 0, 0.7071, -0.7071)
-LABELS = "Such labels are often wrong: see that it is the chest."
+LABELS = "Such labels are often wrong: check that it is the chest."
 PLANE = "coronal, sagittal or oblique plane"
 
 

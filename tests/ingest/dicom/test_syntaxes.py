@@ -226,7 +226,7 @@ def test_a_package_that_is_not_installed_is_named(syntax, package):
         check=True,
     )
     assert result.stdout.startswith("missing_decoder The pixels are compressed as ")
-    assert f"({str.__str__(syntax)}), which the package {package} would read" in result.stdout
+    assert f"({str.__str__(syntax)}), which needs the package {package}, not installed here" in result.stdout
 
 
 @pytest.mark.parametrize("syntax", [JPEGLosslessSV1, JPEG2000Lossless, RLELossless])

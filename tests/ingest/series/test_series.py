@@ -117,7 +117,7 @@ def test_a_slice_without_position_is_left_out_and_said(where, position):
     assert numbers(scan) == [i for i in range(8) if i != where]
     assert (
         notices(scan)["slices_left_out"]
-        == "1 slice was left out: it does not say where in the series to put it."
+        == "1 slice was left out: it does not give its position in the series."
     )
     assert scan.positions_mm == tuple(2.0 * i for i in range(8) if i != where)
 
@@ -127,7 +127,7 @@ def test_where_most_positions_are_missing_slice_location_orders():
     for sign in (1, -1):  # the two that are there tell which way it counts
         scan = read_scan(at(range(0, 16, 2), positions, locations=[sign * (2 * i + 5) for i in range(8)]))
         assert numbers(scan) == list(range(8))
-        assert notices(scan) == {"order_assumed": f"The slices' positions are wanting; {BY_LOCATION}"}
+        assert notices(scan) == {"order_assumed": f"Some slice positions are missing; {BY_LOCATION}"}
         assert scan.slice_spacing_mm == 2
 
 
@@ -135,7 +135,7 @@ def test_without_positions_slice_location_orders():
     scan = read_scan(at(range(6), [None] * 6, locations=[3 * i - 7 for i in range(6)]))
     assert numbers(scan) == list(range(6))
     assert scan.positions_mm == (-7, -4, -1, 2, 5, 8)
-    assert notices(scan) == {"order_assumed": f"The files do not say where the slices lie; {BY_LOCATION}"}
+    assert notices(scan) == {"order_assumed": f"The files do not give the slice positions; {BY_LOCATION}"}
 
 
 @pytest.mark.parametrize("position", [[-180, -180, -90], [0, 0, 0]])
@@ -146,7 +146,7 @@ def test_without_positions_slice_location_orders():
 def test_where_all_positions_are_alike_others_order(position, locations, order, by):
     scan = read_scan(at(range(6), [position] * 6, locations=locations))
     assert numbers(scan) == order
-    assert notices(scan) == {"order_assumed": f"The slices' positions are wanting; {by}"}
+    assert notices(scan) == {"order_assumed": f"Some slice positions are missing; {by}"}
 
 
 def test_where_positions_are_cut_to_whole_numbers_slice_location_orders():
@@ -214,9 +214,7 @@ def test_a_stray_file_that_begins_like_dicom_is_left_out_and_said(start):
     stray = ("notes.bin", start + b"what a program keeps for itself" * 30)
     scan = read_scan([*make_series(4), stray])
     assert numbers(scan) == [0, 1, 2, 3]
-    assert notices(scan) == {
-        "left_out": "Not read, because no axial CT slices: file that is no DICOM image (1)."
-    }
+    assert notices(scan) == {"left_out": "Skipped, not axial CT: file that is not a DICOM image (1)."}
     assert refusal([stray]).code == "corrupt_file"
 
 
@@ -270,10 +268,10 @@ def test_a_long_list_of_series_ends():
 
 
 OTHERS = [
-    ({"shape": (24, 30)}, "2 of 32 x 24 pixels and 2 of 30 x 24 pixels", "of another size."),
-    ({"ImageOrientationPatient": [-1, 0, 0, 0, -1, 0]}, "turned or tilted", "turned or tilted against"),
-    ({"ImageOrientationPatient": [1, 0, 0, 0, 0.9848, -0.1736]}, "turned or tilted", "turned or tilted"),
-    ({"PixelSpacing": [0.7, 0.8]}, "0.7 to 0.8 mm", "with pixels of another size."),
+    ({"shape": (24, 30)}, "2 of 32 x 24 pixels and 2 of 30 x 24 pixels", "of a different size."),
+    ({"ImageOrientationPatient": [-1, 0, 0, 0, -1, 0]}, "rotated or tilted", "rotated or tilted relative"),
+    ({"ImageOrientationPatient": [1, 0, 0, 0, 0.9848, -0.1736]}, "rotated or tilted", "rotated or tilted"),
+    ({"PixelSpacing": [0.7, 0.8]}, "0.7 to 0.8 mm", "with a different pixel size."),
 ]
 
 

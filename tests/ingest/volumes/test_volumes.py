@@ -221,7 +221,7 @@ def test_padding_is_air_as_in_dicom_and_other_regions_are_refused():
 )
 def test_values_that_are_no_hu_are_refused_with_the_reason(values):
     error = refusal(nifti(values.astype(np.float32), LPS))
-    assert (error.code, "no Hounsfield units" in error.message) == ("not_ct", True)
+    assert (error.code, "not Hounsfield units" in error.message) == ("not_ct", True)
 
 
 def test_a_volume_that_does_not_say_where_it_lies_is_warned_of(dicom):

@@ -154,7 +154,7 @@ def test_without_an_outline_there_is_none(placed):
 def test_images_that_do_not_say_where_they_lie_are_refused(lacking):
     files = [(name, rewritten(data, **{lacking: None})) for name, data in make_series(1, **PLACED)]
     scan = read_scan(files)
-    with pytest.raises(UserError, match="do not say where they lie"):
+    with pytest.raises(UserError, match="do not give their position"):
         segmentation(make_finding(scan))
 
 

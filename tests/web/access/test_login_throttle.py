@@ -151,5 +151,5 @@ def test_the_bound_holds_for_guesses_at_once(throttle):
 
 def test_the_sentence_says_how_long(throttle):
     guess(throttle, OF_ONE)
-    with pytest.raises(AccessDenied, match=r"^There were too many wrong passwords; try again in 1 s\.$"):
+    with pytest.raises(AccessDenied, match="^Too many wrong passwords; try again in 1 s\.$"):
         throttle.settle(ATTACKED, True)

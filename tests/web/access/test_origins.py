@@ -109,7 +109,7 @@ def test_no_more_is_read_than_a_token_needs_and_the_form_still_has_it():
 
 def test_the_refusal_is_a_sentence():
     with pytest.raises(
-        AccessDenied, match="Another site sent this request; use the form of this one."
+        AccessDenied, match="Another site sent this request; use the form on this site."
     ) as caught:
         refuse_other_origins(made(method="POST", headers={"Origin": "null"}), "", False)
     assert (caught.value.code, caught.value.page) == ("other_origin", "error.html")

@@ -121,7 +121,10 @@ def test_a_series_comes_as_it_was_stored(pacs):
 
 def test_what_is_not_there_is_told_so(pacs):
     for work in (lambda: pacs.series("1.2.3.99"), lambda: pacs.patient("1.2.3.99")):
-        assert refused(work)[:2] == ("pacs_not_found", "The PACS does not have this study (any more).")
+        assert refused(work)[:2] == (
+            "pacs_not_found",
+            "The PACS does not have this study, or no longer has it.",
+        )
     assert refused(lambda: fetched(pacs, series="1.2.3.99"))[0] == "pacs_not_found"
 
 
@@ -142,7 +145,7 @@ def test_bounds_on_files_and_bytes(archive):
     little = pacs_at(archive.dicomweb, most_bytes=300_000)
     assert refused(lambda: fetched(little))[:2] == (
         "too_large",
-        "The PACS sent more than this server takes at once.",
+        "The PACS sent more than this server accepts at once.",
     )
 
 
@@ -209,7 +212,7 @@ def test_where_nothing_listens_that_is_told():
     code, message, _ = refused(lambda: pacs_at("http://127.0.0.1:1/dicom-web").studies(ASKED))
     assert (code, message) == (
         "pacs_unavailable",
-        "The PACS cannot be reached. Try again, or ask whoever runs this server.",
+        "The PACS cannot be reached. Try again, or ask the administrator of this server.",
     )
 
 

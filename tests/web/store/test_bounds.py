@@ -68,7 +68,7 @@ def test_a_scan_beyond_the_whole_bound_is_refused_and_evicts_nothing(make_store)
     with pytest.raises(UserError) as caught:
         store.put(huge, OWNER)
     assert caught.value.code == "too_large"
-    assert caught.value.message == "The scan takes 4 MB unpacked; this server keeps at most 1 MB."
+    assert caught.value.message == "The scan takes 4 MB uncompressed; this server keeps at most 1 MB."
     assert is_kept(store, token)
 
 
@@ -137,7 +137,7 @@ store.report("a" * 20, OWNER, "x" * 60_000)
 print(len(scans_on_disk(Path({str(folder)!r}))), store.get(small, OWNER).rows)
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    sentence = "The server has no room to keep the scan at the moment; try again in a few minutes."
+    sentence = "The server has no room for the scan at the moment; try again in a few minutes."
     assert done.stdout.splitlines() == [f"store_full {sentence}"] * 2 + ["1 8"]
     assert done.stderr.splitlines() == ["The temporary store cannot be used: File too large"] * 2
     assert str(folder) not in done.stdout + done.stderr

@@ -35,7 +35,7 @@ def test_a_missing_note_is_the_default(store, token):
 def test_notes_go_with_their_scan(store, token):
     store.write(token, OWNER, "findings", [1])
     store.remove(token, OWNER)
-    with pytest.raises(UserError, match="no longer kept"):
+    with pytest.raises(UserError, match="no longer available"):
         store.read(token, OWNER, "findings")
 
 
@@ -144,7 +144,7 @@ def test_what_a_scan_says_is_changed_and_its_notes_go(store):
     assert store.read(token, OWNER, "cancel") == [1], "a search that still runs looks there"
     assert store.read(token, OWNER, "upload") == [1], "where it came from is still true"
     for owner in ("another", ""):
-        with pytest.raises(UserError, match="no longer kept"):
+        with pytest.raises(UserError, match="no longer available"):
             store.change(token, owner, scan)
 
 

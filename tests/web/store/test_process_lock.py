@@ -83,7 +83,7 @@ def test_a_closed_store_keeps_and_gives_nothing(make_store):
     store.close()
     store.close()
     for ask in (lambda: store.get(token, OWNER), lambda: store.put(make_scan(), OWNER), store.sweep):
-        with pytest.raises(UserError, match="no longer kept"):
+        with pytest.raises(UserError, match="no longer available"):
             ask()
     store.report("a-job-of-the-browser", OWNER, 1)
     assert other.reported("a-job-of-the-browser", OWNER) is None
@@ -121,7 +121,7 @@ def test_without_flock_each_store_has_a_folder_of_its_own(monkeypatch, folder):
     assert len(scans_on_disk(folder)) == 2  # one a store
     assert first.get(tokens[2], OWNER).slices.tobytes() == make_scan(2).slices.tobytes()
     assert first.append(tokens[2], OWNER, "findings", 1) == 0
-    with pytest.raises(UserError, match="no longer kept"):
+    with pytest.raises(UserError, match="no longer available"):
         second.get(tokens[2], OWNER)
     first.close()
     assert len(scans_on_disk(folder)) == 1

@@ -15,7 +15,9 @@ from tests.ingest.dicom_files import chest_slice, make_ct
 from tests.ingest.series_files import make_series
 from tests.web.store.scans import OTHER, OWNER, grow_old, make_scan, scans_on_disk
 
-GONE = "This scan is no longer kept here: scans stay for a short while only, and only for the browser that "
+GONE = (
+    "This scan is no longer available: scans are kept only for a short time, and only for the browser that "
+)
 GONE += "sent them. Upload it again."
 NO_KEYS = ["", None, 7, b"x", "../x", "../" * 14 + "x", "/etc/passwd", "x" * 100_000, "\0" * 43, "é" * 43]
 
@@ -153,7 +155,7 @@ def test_no_other_token_opens_anything(store, folder, token):
 def test_without_an_owner_nothing_is_kept_or_found(store, folder, owner):
     token = store.put(make_scan(), OWNER)
     assert_gone(store, token, owner)
-    with pytest.raises(UserError, match="no longer kept"):
+    with pytest.raises(UserError, match="no longer available"):
         store.put(make_scan(), owner)
     assert len(scans_on_disk(folder)) == 1
 
@@ -195,7 +197,7 @@ def test_a_damaged_scan_is_gone(store, folder):
     token = store.put(make_scan(), OWNER)
     with open(folder / scan_name(token, OWNER) / disk.SLICES, "r+b") as file:
         file.truncate(200)
-    with pytest.raises(UserError, match="no longer kept"):
+    with pytest.raises(UserError, match="no longer available"):
         store.get(token, OWNER)
 
 
