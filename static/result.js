@@ -34,8 +34,12 @@
       ? field.checked !== field.defaultChecked
       : field.type === "range" && field.value !== field.defaultValue;
 
-  // What was set stays set; calculators in use are taken over as they are.
+  // What was set stays set, what was opened open; calculators in use are taken over as they are.
   function carryOver(next) {
+    for (const part of result.querySelectorAll("[data-fold][open]")) {
+      const twin = next.querySelector(`[data-fold=${part.dataset.fold}]`);
+      if (twin) twin.open = true;
+    }
     for (const field of result.querySelectorAll(".steering input")) {
       const twin = changed(field) && next.querySelector(`#${field.id}`);
       if (twin) Object.assign(twin, { value: field.value, checked: field.checked });
@@ -54,6 +58,8 @@
     const top = anchor ? anchor.getBoundingClientRect().top : 0;
     carryOver(next);
     result.replaceChildren(...next.childNodes);
+    const explanations = page.getElementById("explanations");
+    if (explanations) document.getElementById("explanations")?.replaceWith(explanations);
     result.dataset.said = next.dataset.said;
     document.title = page.title;
     document.dispatchEvent(new Event("swapped"));
