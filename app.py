@@ -36,7 +36,7 @@ from models.web.access.access_control import LOG_IN, next_path
 from models.web.access.cookies import form_token
 from models.web.answers import Answers
 from models.web.application import Application
-from models.web.captions import caption_of
+from models.web.calculations import Calculations
 from models.web.comparison_pages import with_earlier
 from models.web.comparisons import Comparisons
 from models.web.corrections import asked_correction
@@ -46,6 +46,7 @@ from models.web.kept_uploads import KeptUploads
 from models.web.openapi import contract
 from models.web.pacs.routes import add_pacs
 from models.web.pages import (
+    calculated_page,
     chosen_series,
     finding_page,
     kept_finding,
@@ -101,6 +102,7 @@ def create_app(config: dict[str, Any] | None = None) -> Application:
     app.queue = Queue(app.config["QUEUE"], app.metrics.queue.inc)
     app.answers = Answers(app.store, app.registry, app.queue)
     app.comparisons = Comparisons(app.store, app.answers, app.registry, app.queue)
+    app.calculations = Calculations(app.store)
     app.maps = SaliencyMaps(app.store, app.registry, app.queue)
     app.searches = Searches(app.store, lambda: app.registry.finder, app.metrics.searches.track_inprogress)
     if not is_command():
@@ -259,9 +261,14 @@ def add_scan_pages(app: Application) -> None:
         roi = chosen_location(request.form, scan, candidates)
         return new_finding(token, *app.answers.new(token, browser(), roi, model, anyway))
 
-    @app.route("/scan/<token>/finding/<int:index>", methods=["GET", "POST"], queued=False)
+    @app.get("/scan/<token>/finding/<int:index>")
     def finding(token: str, index: int) -> ResponseReturnValue:
         return finding_page(token, index, kept_finding(token, index))
+
+    @app.post("/scan/<token>/finding/<int:index>", queued=False)
+    def calculate(token: str, index: int) -> ResponseReturnValue:
+        """A calculator's answer, or what is remembered for it."""
+        return calculated_page(token, index, kept_finding(token, index))
 
     @app.post("/scan/<token>/finding/<int:index>/outline", queued=False)
     def correct(token: str, index: int) -> ResponseReturnValue:

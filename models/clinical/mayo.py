@@ -16,7 +16,7 @@ DIAMETER = 0.1274  # per mm
 SPICULATION = 1.0407
 UPPER_LOBE = 0.7838
 LEAST_MM, MOST_MM = 4.0, 30.0
-CANCER = ("none", "earlier", "recent")  # recent: within the last five years
+CANCER = ("none", "earlier", "chest", "recent")  # recent: within the last five years
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Mayo:
     age
         Years.
     cancer
-        One of `CANCER`: none; outside the chest more than five years ago; within the last five years.
+        One of `CANCER`: none; outside the chest more than five years ago; in the chest more than five years
+        ago; within the last five years.
     """
 
     age: float
@@ -45,8 +46,10 @@ def mayo(case: Mayo) -> float:
     Raises
     ------
     Refusal
-        ``recent_cancer``, ``under_4_mm`` or ``over_30_mm``.
+        ``recent_cancer``, ``chest_cancer``, ``under_4_mm`` or ``over_30_mm``.
     """
+    if case.cancer == "chest":  # the model knows of cancer outside the chest only
+        raise Refusal("chest_cancer")
     if case.cancer == "recent":
         raise Refusal("recent_cancer")
     if case.diameter_mm < LEAST_MM:

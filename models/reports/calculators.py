@@ -1,14 +1,26 @@
-"""The clinical calculators as the result page shows them: forms, what was measured filled in, results.
+"""The clinical calculators as the result page shows them: questions, hints, and results.
 
-A calculator reckons only when its own form was sent; nothing but what was measured or estimated is filled in.
-The template has the words; here are names of fields, and codes.
+Nothing is filled in but what a reader has answered before; what was measured stands beside its question, to
+be taken over. A calculator answers only when it was asked. The template has the words; here are names of
+fields, and codes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from models.clinical.forms import CALCULATORS, Calculator, read_fields
+import msgspec
+
+from models.clinical.forms import (
+    CALCULATORS,
+    FIELDS,
+    NODULE,
+    PATIENT,
+    Calculator,
+    Field,
+    is_answer,
+    read_fields,
+)
 from models.clinical.growth import RuleKey
 from models.clinical.terms import Refusal, rounded
 from models.inference.finding import Earlier, Finding
@@ -16,13 +28,48 @@ from models.inference.nodule_warnings import texture_of_rating
 from models.reports.comparison.as_text import rule_text
 
 GROWTH_RULES: tuple[RuleKey, ...] = ("lung_rads", "fleischner")
-SPICULATED_FROM = 3  # of LIDC's five: half way
 LONGEST_TEXT = 40  # of what was typed and is shown again
-Known = dict[str, tuple[str, str]]  # text and source by the name of a field
+Texts = Mapping[str, str]  # by the name of a field
+
+
+class Calculated(msgspec.Struct, frozen=True):
+    """A result that a reader keeps for the report.
+
+    Attributes
+    ----------
+    key
+        Of `models.clinical.forms.CALCULATORS`.
+    fields
+        The answers from which it follows, as they were sent.
+    measured
+        Names of those that are what was measured, and follow it where the outline is corrected.
+    """
+
+    key: str
+    fields: dict[str, str]
+    measured: tuple[str, ...] = ()
+
+
+class OfNodule(msgspec.Struct, frozen=True):
+    """What a reader has answered of one nodule; ``fields`` and ``measured`` as of `Calculated`."""
+
+    fields: dict[str, str] = {}
+    measured: tuple[str, ...] = ()
+
+
+class Remembered(msgspec.Struct, frozen=True):
+    """What a reader has answered before: of the patient, of this nodule, and the results that are kept."""
+
+    patient: dict[str, str] = {}
+    nodule: OfNodule = OfNodule()
+    calculated: tuple[Calculated, ...] = ()
+
+
+NOTHING = Remembered()
 
 
 def calculators_of(
-    finding: Finding, form: Mapping[str, str] | None = None, opened: str | None = None
+    finding: Finding, form: Texts | None = None, opened: str | None = None, remembered: Remembered = NOTHING
 ) -> dict[str, Any]:
     """What `templates/result/_calculators.html` shows.
 
@@ -30,64 +77,127 @@ def calculators_of(
     ----------
     finding : Finding
     form : mapping of str to str, optional
-        A form that was sent: ``calculator``, and the fields of that one by their names.
+        A form that was sent: ``calculator``, and the fields by their names.
     opened : str, optional
         The calculator that a link leads to.
+    remembered : Remembered
+        As of the present measurement: see `at_present`.
 
     Returns
     -------
     dict
         ``asked``: whose form was sent, or None; ``opened`` as given; ``growth`` as of `growth_hint`.
-        ``forms``: for each calculator a dict of ``key``, ``fields``, ``answer`` (a dict, or None) and
-        ``refusal`` (a code, or None). A field is a dict of what `models.clinical.forms.Field` has
-        (``choices`` as a list), and ``value`` (a text), ``error`` (a code of `read_fields`, or None),
-        ``asked`` (whether it counts) and ``known``: ``measured`` or ``estimate`` where the value is still
-        what was filled in, or None, and ``hint`` as `hints_of` gives it, or None.
+        ``patient`` and ``nodule``: lists of fields that all calculators share. ``forms``: for each calculator
+        a dict of ``key``, ``fields`` (that it alone has), ``asks`` (all that count for it), ``wrong`` (those
+        with an error), ``is_kept`` (its result goes into the report), ``answer`` (a dict, see
+        `models.clinical.forms.Calculator`, or None) and ``refusal`` (a code, or None). A field is a dict of
+        what `models.clinical.forms.Field` has (``choices`` as a list), and ``value`` (a text), ``error`` (a
+        code of `read_fields`, or None), ``asked`` (whether it counts), ``hint`` (as of `hints_of`, or None)
+        and ``is_measured``: its text is what was measured.
     """
     asked = (form or {}).get("calculator")
-    forms = [
-        _form(key, calculator, _known(finding, key), hints_of(finding), form if key == asked else None)
-        for key, calculator in CALCULATORS.items()
-    ]
+    asked = asked if asked in CALCULATORS else None
+    texts = typed(form) if form else {**remembered.patient, **remembered.nodule.fields}
+    kept = {each.key: each for each in remembered.calculated}
+    errors = read_fields(CALCULATORS[asked].fields, texts)[1] if asked else {}
+    show = _Shown(hints_of(finding), measured_texts(finding), errors)
+    forms = [_form(key, show, texts, kept.get(key), key == asked) for key in CALCULATORS]
     return {
-        "asked": asked if asked in CALCULATORS else None,
+        "asked": asked,
         "opened": opened,
+        "patient": show.fields(PATIENT, texts),
+        "nodule": show.fields(NODULE, texts),
         "forms": forms,
         "growth": growth_hint(finding.earlier),
     }
 
 
-def _form(
-    key: str, calculator: Calculator, known: Known, hints: dict[str, Any], form: Mapping[str, str] | None
-) -> dict[str, Any]:
-    errors: dict[str, str] = {}
-    outcome: dict[str, Any] = {}
-    if form is None:
-        texts = {name: text for name, (text, _) in known.items()}
-    else:
-        texts = {field.name: form.get(field.name, "").strip()[:LONGEST_TEXT] for field in calculator.fields}
-        values, errors = read_fields(calculator.fields, texts)
-        outcome = {} if errors else _outcome(calculator, values)
-    fields = [
-        asdict(field)
-        | {
-            "choices": list(field.choices) if field.choices else None,
-            "value": texts.get(field.name, ""),
-            "known": _still_known(known, field.name, texts),
-            "error": errors.get(field.name),
-            "asked": field.is_asked(texts),
-            "hint": hints.get(field.name),
-        }
-        for field in calculator.fields
-    ]
-    return {"key": key, "fields": fields, "answer": None, "refusal": None} | outcome
+def _form(key: str, show: "_Shown", texts: Texts, kept: Calculated | None, is_asked: bool) -> dict[str, Any]:
+    """One of the forms of `calculators_of`: its questions answered by `texts`, or by what gave the result."""
+    calculator, answers = CALCULATORS[key], kept.fields if kept and not is_asked else texts
+    own = [field for field in calculator.fields if field not in (*PATIENT, *NODULE)]
+    asks = show.fields(calculator.fields, answers)
+    form = {"key": key, "fields": show.fields(own, texts), "asks": asks, "is_kept": kept is not None}
+    form |= {"wrong": [field for field in asks if field["error"]] if is_asked else []}
+    form |= {"answer": None, "refusal": None}
+    return form | (_outcome(calculator, answers) if is_asked or kept else {})
 
 
-def _outcome(calculator: Calculator, values: dict[str, Any]) -> dict[str, Any]:
+def typed(form: Texts) -> dict[str, str]:
+    """The answers in a form, cut to a length."""
+    return {name: text.strip()[:LONGEST_TEXT] for name, text in form.items() if name in FIELDS}
+
+
+class _Shown(msgspec.Struct):
+    """Makes fields as the template shows them."""
+
+    hints: dict[str, Any]
+    measured: dict[str, str]
+    errors: dict[str, str]
+
+    def fields(self, fields: Sequence[Field], texts: Texts) -> list[dict[str, Any]]:
+        return [
+            asdict(field)
+            | {
+                "choices": list(field.choices) if field.choices else None,
+                "value": texts.get(field.name, ""),
+                "error": self.errors.get(field.name),
+                "asked": field.is_asked(texts),
+                "hint": self.hints.get(field.name),
+                "is_measured": texts.get(field.name, "") == self.measured.get(field.name),
+            }
+            for field in fields
+        ]
+
+
+def _outcome(calculator: Calculator, texts: Texts) -> dict[str, Any]:
+    """``answer`` or ``refusal``; nothing where an answer is missing or wrong."""
+    values, errors = read_fields(calculator.fields, texts)
+    if errors:
+        return {}
     try:
-        return {"answer": calculator.answer(calculator.case(**values))}
+        return {"answer": calculator.answer(values)}
     except Refusal as refusal:
         return {"refusal": refusal.code}
+
+
+def kept_result(finding: Finding, form: Texts) -> Calculated | None:
+    """What is to be kept of a form that was sent; None where it has no result."""
+    key, texts, measured = form.get("calculator", ""), typed(form), measured_texts(finding)
+    if key not in CALCULATORS or not (calculator := CALCULATORS[key]) or not _outcome(calculator, texts):
+        return None
+    fields = {field.name: texts[field.name] for field in calculator.fields if field.is_asked(texts)}
+    return Calculated(key, fields, tuple(name for name in fields if fields[name] == measured.get(name)))
+
+
+def at_present(finding: Finding, remembered: Remembered) -> Remembered:
+    """What is remembered, with the sizes as they are measured now and the patient's data as last given.
+
+    A result goes where a size that it took from the measurement is not measured any more.
+    """
+    measured, calculated = measured_texts(finding), []
+    for each in remembered.calculated:
+        if set(each.measured) <= measured.keys():
+            patient = {name: text for name, text in remembered.patient.items() if name in each.fields}
+            fields = each.fields | patient | {name: measured[name] for name in each.measured}
+            if _outcome(CALCULATORS[each.key], fields):
+                calculated.append(msgspec.structs.replace(each, fields=fields))
+    nodule = {
+        name: text
+        for name, text in remembered.nodule.fields.items()
+        if name not in remembered.nodule.measured
+    }
+    nodule |= {name: measured[name] for name in remembered.nodule.measured if name in measured}
+    return Remembered(remembered.patient, OfNodule(nodule, remembered.nodule.measured), tuple(calculated))
+
+
+def answers_in(finding: Finding, form: Texts) -> tuple[dict[str, str], OfNodule]:
+    """What is to be remembered of a form: of the patient, and of the nodule; only what answers a question."""
+    right = {name: text for name, text in typed(form).items() if is_answer(name, text)}
+    of_patient, measured = {field.name for field in PATIENT}, measured_texts(finding)
+    patient = {name: text for name, text in right.items() if name in of_patient}
+    nodule = {name: text for name, text in right.items() if name not in of_patient}
+    return patient, OfNodule(nodule, tuple(name for name in nodule if nodule[name] == measured.get(name)))
 
 
 def hints_of(finding: Finding) -> dict[str, Any]:
@@ -95,7 +205,9 @@ def hints_of(finding: Finding) -> dict[str, Any]:
 
     Of ``nodule_type`` what it looks like by density (``density``) and by the models' descriptor (``models``),
     each None where that is not known, and whether they disagree: Lung-RADS turns from 4B to 2 with it. Of
-    ``solid_mm`` the long axis of the solid part.
+    ``spiculation`` the models' ``rating``, 1 to 5. Of ``diameter_mm`` and ``long_axis_mm`` what was
+    ``measured``: the ``text`` to take over, and beside the mean the ``volume_mm3``, or None. Of ``solid_mm``
+    the long axis of the solid part.
     """
     found, rating = finding.reading.measurement, finding.characteristics.get("texture")
     density = found.texture if found else None
@@ -107,9 +219,29 @@ def hints_of(finding: Finding) -> dict[str, Any]:
             "models": models,
             "disagree": bool(density and models and density != models),
         }
+    if (spiculation := finding.characteristics.get("spiculation")) is not None:
+        hints["spiculation"] = {"rating": spiculation}
     if found is not None and found.solid_long_axis_mm is not None:
         hints["solid_mm"] = {"long_axis_mm": found.solid_long_axis_mm}
+    for name, text in measured_texts(finding).items():
+        volume = found.volume_mm3 if found and name == "diameter_mm" else None
+        hints[name] = {"text": text, "volume_mm3": volume}
     return hints
+
+
+def measured_texts(finding: Finding) -> dict[str, str]:
+    """What was measured, as it would be typed, by name of the field."""
+    found = finding.reading.measurement
+    if found is None or found.long_axis_mm is None or found.mean_diameter_mm is None:
+        return {}
+    sizes = {"diameter_mm": found.mean_diameter_mm, "long_axis_mm": found.long_axis_mm}
+    return {name: _as_typed(size) for name, size in sizes.items()}
+
+
+def _as_typed(size_mm: float) -> str:
+    """With one decimal, or as many more as it takes: Fleischner's whole mm must not be rounded twice."""
+    texts = [f"{rounded(size_mm, decimals):.{decimals}f}" for decimals in range(1, 5)]
+    return next((text for text in texts if rounded(float(text)) == rounded(size_mm)), texts[-1])
 
 
 def growth_hint(earlier: Earlier | None) -> dict[str, str | None] | None:
@@ -128,26 +260,3 @@ def growth_hint(earlier: Earlier | None) -> dict[str, str | None] | None:
     rules = {key: earlier.growth.rule(key) for key in GROWTH_RULES}
     change = {"growth": "growing", "no_growth": "stable"}.get(rules["lung_rads"].outcome)
     return {"change": change} | {key: rule_text(rule) for key, rule in rules.items()}
-
-
-def _known(finding: Finding, key: str) -> Known:
-    """Text and source of what can be filled in: size and spiculation.
-
-    Brock and Mayo take the longest diameter, the guidelines the mean; Fleischner's in whole millimetres, so
-    that it is not rounded a second time after rounding to one decimal.
-    """
-    found = finding.reading.measurement
-    known: Known = {}
-    spiculation = finding.characteristics.get("spiculation")
-    if found is not None and found.long_axis_mm is not None and found.mean_diameter_mm is not None:
-        size = found.long_axis_mm if key in ("brock", "mayo") else found.mean_diameter_mm
-        text = f"{rounded(size):.0f}" if key == "fleischner" else f"{rounded(size, 1):.1f}"
-        known["diameter_mm"] = (text, "measured")
-    if spiculation is not None:
-        known["spiculation"] = ("yes" if spiculation >= SPICULATED_FROM else "no", "estimate")
-    return known
-
-
-def _still_known(known: Known, name: str, texts: Mapping[str, str]) -> str | None:
-    text, source = known.get(name, (None, None))
-    return source if text == texts.get(name) else None

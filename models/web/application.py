@@ -14,6 +14,7 @@ from models.ingest.sandbox.decoder import Decoder
 from models.web.access import AccessControl
 from models.web.access.cookies import BROWSER_COOKIE, cookie
 from models.web.answers import Answers
+from models.web.calculations import Calculations
 from models.web.comparisons import Comparisons
 from models.web.kept_uploads import KeptUploads
 from models.web.progress import Searches
@@ -35,6 +36,7 @@ class Application(Flask):
     url_rule_class: type[Rule] = Route
     access_control: AccessControl
     answers: Answers
+    calculations: Calculations
     comparisons: Comparisons
     decoder: Decoder
     maps: SaliencyMaps

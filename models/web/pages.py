@@ -9,6 +9,7 @@ from flask import Response, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
+from models.clinical.forms import CALCULATORS
 from models.errors import SeveralSeries, UserError
 from models.imaging.scan import Notice, Scan, locate
 from models.inference.classifier import CONSENSUS
@@ -17,7 +18,7 @@ from models.ingest.fields import number
 from models.ingest.series.listing import Listing
 from models.ingest.series.selection import MAY_BE_MISSING
 from models.reports.as_page import viewer_page
-from models.reports.calculators import calculators_of
+from models.reports.calculators import calculators_of, measured_texts
 from models.reports.case_context import case_of
 from models.reports.comparison.as_text import earlier_rows
 from models.reports.result import result_page
@@ -204,7 +205,7 @@ def kept_part(data: bytes, mimetype: str) -> Response:
 
 
 def finding_page(token: str, index: int, finding: Finding) -> ResponseReturnValue:
-    """The page with a finding of a kept scan; a form of a calculator is filled in, and not kept."""
+    """The page with a finding of a kept scan."""
     registry, here = current_app.registry, f"/scan/{token}/finding/{index}"
     case = case_of(finding, registry.evaluation, registry.localiser_report)
     compared = current_app.comparisons.of(token, browser())
@@ -217,7 +218,34 @@ def finding_page(token: str, index: int, finding: Finding) -> ResponseReturnValu
         query = urlencode({name: value for name, value in asked.items() if value is not None})
         picture = f"{here}/saliency/{finding.model}.png{query and '?'}{query}"
     context = result_page(finding, registry.evaluation, registry.saliency_report, case, is_drawn, picture)
-    context["calculators"] = calculators_of(finding, request.form, request.args.get("calculator"))
-    context |= {"compared": compared_of(compared, token, index), "earlier": earlier_rows(finding.earlier)}
+    remembered = current_app.calculations.remembered(token, browser(), index, finding)
+    context["calculators"] = calculators_of(finding, request.form, request.args.get("calculator"), remembered)
+    context |= {"compared": compared_of(token, index), "earlier": earlier_rows(finding.earlier)}
     page = render_template("result.html", here_now=here, address=f"/scan/{token}", **context)
     return page, {"Content-Location": here}
+
+
+def calculated_page(token: str, index: int, finding: Finding) -> ResponseReturnValue:
+    """What the form of the calculators asks for; the page once more where an answer is missing or wrong.
+
+    ``calculator`` asks for a result, ``take`` takes over what was measured, ``take_back`` keeps a result no
+    longer; all other presses only remember what was answered.
+    """
+    form, calculations, owner = request.form.to_dict(), current_app.calculations, browser()
+    if (key := form.get("take_back", "")) in CALCULATORS:
+        calculations.take_back(token, owner, index, key)
+        return redirect(_at(token, index, finding, f"calculator-{key}"), 303)
+    if (name := form.get("take", "")) in (measured := measured_texts(finding)):
+        form[name] = measured[name]
+    has_result = calculations.keep(token, owner, index, finding, form)
+    if form.get("calculator") in CALCULATORS:
+        if not has_result:
+            return finding_page(token, index, finding)
+        return redirect(_at(token, index, finding, f"{form['calculator']}-result"), 303)
+    return redirect(_at(token, index, finding, f"asked-{name}" if name in measured else "calculators"), 303)
+
+
+def _at(token: str, index: int, finding: Finding, fragment: str) -> str:
+    """The address of a part of a finding's page."""
+    query = f"model={finding.model}{'&anyway=1' if finding.is_anyway else ''}"
+    return f"/scan/{token}/finding/{index}?{query}#{fragment}"

@@ -15,7 +15,6 @@ from models.web.store import new_token
 from tests.app.conftest import new_visitor
 from tests.app.made_series import NODULE_AT, NODULE_SLICE, series_files
 from tests.conftest import post, upload
-from tests.reports.test_calculators import BROCK_FORM
 
 NAME, NUMBER = "Doe^Marked", "MRN-4711"
 
@@ -126,15 +125,6 @@ def test_a_picture_gives_no_dicom_and_the_page_does_not_offer_it(visitor, crop, 
     assert page.status_code == 409
     assert 'data-code="not_dicom"' in page.get_data(as_text=True)
     assert name not in visitor.get(crop).get_data(as_text=True)
-
-
-def test_a_calculator_reckons_once_its_form_is_sent_and_keeps_nothing(visitor, crop):
-    before = visitor.get(crop).get_data(as_text=True)
-    assert "3.09 %" not in before
-    after = visitor.post(crop, data=BROCK_FORM | {"model": "vgg16"})
-    assert "3.09 %" in after.get_data(as_text=True)
-    assert shown(after) == shown(visitor.get(crop, query_string={"model": "vgg16"}))
-    assert "3.09 %" not in visitor.get(crop).get_data(as_text=True)
 
 
 def test_a_sample_can_be_saved_and_says_that_it_is_drawn(visitor):

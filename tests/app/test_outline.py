@@ -61,7 +61,8 @@ def test_a_reader_sets_the_axes_and_all_follows(visitor, found):
     assert nodule["volume_mm3"] == pytest.approx(stretched * drawn["volume_mm3"], rel=0.05)
     page = visitor.get(found, query_string={"calculator": "lung_rads"}).text
     assert 'id="corrected"' in page
-    assert 'name="diameter_mm" value="18.0"' in page
+    assert 'name="diameter_mm" value=""' in page
+    assert "Measured: 18.0 mm" in page
 
 
 def test_dragged_ends_are_where_they_were_let_go(visitor, found):

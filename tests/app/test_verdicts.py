@@ -83,7 +83,7 @@ def test_the_page_says_that_there_is_no_nodule_and_nothing_of_one(refused):
     assert "Research use only" in source
     for id_ in ("probability", "worth", "models-table", "sizes-table", "overlay", "similar", "histogram"):
         assert f'id="{id_}"' not in source
-    assert not re.search(r'name="diameter_mm" value="[^"]', source)
+    assert "Measured: " not in source
     assert "checked" not in source.partition('id="calculators"')[2].partition('id="before-and-now"')[0]
 
 
@@ -102,7 +102,7 @@ def test_the_scores_are_one_link_away_without_another_upload(refused, asked):
     source = page.get_data(as_text=True)
     assert source.count("&amp;anyway=1") >= len(MODEL_KEYS) + 2  # other models, and files to take along
     assert '<input type="hidden" name="anyway" value="1">' in source
-    assert re.search(r'name="diameter_mm" value="12', source)
+    assert re.search(r"Measured: 12\.\d mm", source)
     assert f'id="not-anyway" href="{refused.at}?model=consensus"' in source
 
 

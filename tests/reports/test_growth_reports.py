@@ -190,7 +190,7 @@ def test_calculators_take_growth_as_a_hint_and_fill_nothing_in(finding):
     }
     (form,) = [form for form in found["forms"] if form["key"] == "lung_rads"]
     (change,) = [field for field in form["fields"] if field["name"] == "change"]
-    assert (change["value"], change["known"]) == ("", None)
+    assert change["value"] == ""
     stable = replace(finding, earlier=replace(EARLIER, growth=growth(BEFORE, BEFORE, 100)))
     assert calculators_of(stable)["growth"]["change"] == "stable"
     late = replace(finding, earlier=replace(EARLIER, growth=growth(BEFORE, NOW, 800)))

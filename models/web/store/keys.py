@@ -16,9 +16,14 @@ NOTE = re.compile(r"(?!scan$)[a-z]{1,40}\d{0,9}")  # scan.json is the scan's own
 OWNER_AT_MOST = 200  # characters
 CANCEL, UPLOAD = "cancel", "upload"  # searches that are cancelled; the upload that a scan was read from
 FROM_PACS = "pacs"  # that the scan came from there
+PATIENT = "patient"  # what calculators were told of the patient
+CALCULATED, OF_NODULE = (
+    "calculated",
+    "answered",
+)  # results of calculators, and what they were told of a finding
 COMPARISON, COMPARED_WITH = "comparison", "comparedwith"  # of a scan and of the one that was added to it
 # notes that do not follow from what a scan says of its slices
-LASTING = (CANCEL, UPLOAD, FROM_PACS, COMPARISON, COMPARED_WITH)
+LASTING = (CANCEL, UPLOAD, FROM_PACS, PATIENT, CALCULATED, OF_NODULE, COMPARISON, COMPARED_WITH)
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +49,11 @@ def note_name(name: str) -> str:
         expected = "a note's name is 1 to 40 of a-z, perhaps a number, and not 'scan'"
         raise ValueError(f"{expected}. Received: {name!r}")
     return f"{name}.json"
+
+
+def lasts(name: str) -> bool:
+    """Whether a note, of the scan or of one finding, stays where a scan says something else of its slices."""
+    return name.rstrip("0123456789") in LASTING
 
 
 def mark(key: bytes, text: str) -> str:

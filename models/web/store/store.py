@@ -22,8 +22,8 @@ from models.imaging.scan import Scan
 from models.web.store import disk
 from models.web.store.days import hidden_day
 from models.web.store.keys import (
-    LASTING,
     job_name,
+    lasts,
     mark,
     new_token,
     note_name,
@@ -208,7 +208,7 @@ class ScanStore:
     def change(self, token: str, owner: str, scan: Scan) -> None:
         """Keep what a scan now says of the same slices; the notes that followed from it go."""
         with self._changing(token, owner) as path:
-            disk.rewrite(path, scan, kept=map(note_name, LASTING))
+            disk.rewrite(path, scan, kept=[file.name for file in path.glob("*.json") if lasts(file.stem)])
 
     def remove(self, token: str, owner: str) -> None:
         """Forget a scan and its notes."""

@@ -1,0 +1,62 @@
+"""What readers answer to the calculators, and the results that they keep for the report: beside the scan.
+
+What is said of the patient holds for the whole scan, the rest for one finding. It goes with the scan, and is
+in no address and no log.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from models.inference.finding import Finding
+from models.reports.calculators import (
+    Calculated,
+    OfNodule,
+    Remembered,
+    answers_in,
+    at_present,
+    kept_result,
+)
+from models.web.store import ScanStore
+from models.web.store.keys import CALCULATED, OF_NODULE, PATIENT
+
+
+class Calculations:
+    """The calculators' answers and results, in a store; methods raise what the store's raise."""
+
+    def __init__(self, store: ScanStore) -> None:
+        self._store = store
+
+    def remembered(self, token: str, owner: str, index: int, finding: Finding) -> Remembered:
+        """What was answered of a finding and its patient; results follow sizes that were corrected since."""
+        read = self._store.read
+        kept = Remembered(
+            read(token, owner, PATIENT, {}),
+            msgspec.convert(read(token, owner, f"{OF_NODULE}{index}", {}), OfNodule),
+            msgspec.convert(read(token, owner, f"{CALCULATED}{index}", []), tuple[Calculated, ...]),
+        )
+        return at_present(finding, kept)
+
+    def of_finding(self, token: str, owner: str, index: int, finding: Finding) -> tuple[Calculated, ...]:
+        """The results that a reader keeps for the report, as they are now."""
+        return self.remembered(token, owner, index, finding).calculated
+
+    def keep(self, token: str, owner: str, index: int, finding: Finding, form: Mapping[str, str]) -> bool:
+        """Remember what a form answers, and the result of its calculator; whether it has one."""
+        patient, nodule = answers_in(finding, form)
+        self._store.write(token, owner, PATIENT, patient)
+        self._store.write(token, owner, f"{OF_NODULE}{index}", msgspec.to_builtins(nodule))
+        result = kept_result(finding, form)
+        if result is not None:
+            self._replace(token, owner, index, result.key, [msgspec.to_builtins(result)])
+        return result is not None
+
+    def take_back(self, token: str, owner: str, index: int, key: str) -> None:
+        """Keep the result of a calculator no longer."""
+        self._replace(token, owner, index, key, [])
+
+    def _replace(self, token: str, owner: str, index: int, key: str, new: list[object]) -> None:
+        def change(kept: list[dict[str, object]] | None) -> list[object]:
+            return [each for each in kept or [] if each["key"] != key] + new
+
+        self._store.update(token, owner, f"{CALCULATED}{index}", change)

@@ -1,0 +1,29 @@
+// Calculators: a measured size is taken over without a round trip, and what they use is shown as it is answered.
+"use strict";
+
+(() => {
+  const result = document.getElementById("result");
+
+  const answerOf = (field) => {
+    if (field.type === "radio") return field.parentElement.textContent.trim();
+    if (field.tagName === "SELECT") return field.value && field.selectedOptions[0].textContent;
+    return field.value.trim();
+  };
+
+  result.addEventListener("change", (event) => {
+    if (!event.target.closest(".calculators")) return;
+    for (const shown of result.querySelectorAll(`[data-value-of="${event.target.name}"]`)) {
+      shown.textContent = answerOf(event.target) || "–";
+    }
+  });
+
+  result.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-take]");
+    if (!button) return;
+    event.preventDefault();
+    const field = document.getElementById(button.dataset.into);
+    field.value = button.dataset.take;
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+    field.focus();
+  });
+})();

@@ -1,0 +1,155 @@
+"""The calculators over HTTP: answered once for a scan, kept for its report, corrected with the outline."""
+
+import re
+
+import msgspec
+import pytest
+
+from models.imaging.phantom import draw_phantom
+from models.reports.calculators import Calculated
+from tests.app.conftest import new_visitor
+from tests.app.made_series import NODULE_AT, NODULE_SLICE, series_files
+from tests.conftest import encode, post, upload
+from tests.reports.test_calculators import BROCK_FORM, FLEISCHNER, LUNG_RADS, MAYO
+
+MM = {"spacing_mm": "0.7"}
+
+
+@pytest.fixture
+def crop(visitor):
+    """Address of the finding of a picture, measured."""
+    return post(visitor, [upload(encode(draw_phantom("smooth")))], "/predict", **MM).headers[
+        "Content-Location"
+    ]
+
+
+@pytest.fixture
+def two(visitor):
+    """Addresses of two findings of one scan."""
+    row, col = NODULE_AT
+    files = [upload(data, name) for name, data in series_files()]
+    first = post(visitor, files, "/predict", row=row, col=col, slice=NODULE_SLICE).headers["Content-Location"]
+    place = {"row": row, "col": col, "slice": NODULE_SLICE}
+    second = visitor.post(f"{first.partition('/finding')[0]}/findings", data=place)
+    return first, second.headers["Content-Location"]
+
+
+def field_of(page, name):
+    """What a text field or the pressed button of a group holds."""
+    text = re.search(rf'id="asked-{name}" name="{name}" value="([^"]*)"', page.text)
+    pressed = re.search(rf'type="radio" name="{name}" value="([^"]*)" checked', page.text)
+    chosen = re.search(rf'<select id="asked-{name}".*?</select>', page.text, re.DOTALL)
+    chosen = chosen and re.search(r'<option value="([^"]*)" selected', chosen[0])
+    found = text or pressed or chosen
+    return found and found[1]
+
+
+def is_in_report(page, key):
+    return f'name="take_back" value="{key}"' in page.text
+
+
+def test_a_result_leads_back_to_its_own_place_and_stays(visitor, crop):
+    assert "3.09 %" not in visitor.get(crop).text
+    asked = visitor.post(crop, data=BROCK_FORM | {"model": "vgg16"})
+    assert asked.status_code == 303
+    assert asked.headers["Location"] == f"{crop}?model=vgg16#brock-result"
+    page = visitor.get(crop)
+    assert "3.09 %" in page.text
+    assert 'id="brock-result" tabindex="-1"' in page.text
+    assert is_in_report(page, "brock")
+
+
+def test_an_answer_that_is_missing_keeps_the_rest(visitor, crop):
+    page = visitor.post(crop, data=BROCK_FORM | {"count": ""})
+    assert page.status_code == 200
+    assert 'role="alert" id="brock-result"' in page.text
+    assert (field_of(page, "age"), field_of(page, "nodule_type")) == ("62", "solid")
+    again = visitor.get(crop)
+    assert (field_of(again, "age"), field_of(again, "nodule_type")) == ("62", "solid")
+    assert not is_in_report(again, "brock")
+
+
+def test_answers_about_the_patient_are_given_once_for_a_scan(visitor, two):
+    first, second = two
+    visitor.post(first, data=BROCK_FORM | {"immunosuppressed": "no"})
+    page = visitor.get(second)
+    assert [field_of(page, name) for name in ("age", "female", "immunosuppressed")] == ["62", "woman", "no"]
+    assert [field_of(page, name) for name in ("nodule_type", "upper_lobe")] == [None, None]
+    assert field_of(page, "long_axis_mm") == ""
+    assert not is_in_report(page, "brock")
+
+
+def test_the_patients_data_corrected_on_one_finding_correct_the_others(visitor, two):
+    first, second = two
+    visitor.post(first, data=BROCK_FORM)
+    visitor.post(second, data=BROCK_FORM | {"calculator": "", "age": "70"})
+    assert "3.09 %" not in visitor.get(first).text
+    assert "Age (years): 70;" in visitor.get(first).text
+
+
+def test_another_scan_and_another_browser_know_nothing_of_it(finder, visitor, crop):
+    visitor.post(crop, data=BROCK_FORM)
+    other = post(visitor, [upload(encode(draw_phantom("smooth")))], "/predict", **MM).headers[
+        "Content-Location"
+    ]
+    assert field_of(visitor.get(other), "age") == ""
+    stranger = new_visitor(finder)
+    assert stranger.get(crop).status_code == 404
+    assert stranger.post(crop, data=BROCK_FORM).status_code == 404
+
+
+def test_a_result_is_replaced_and_taken_back(finder, visitor, crop):
+    token, owner = crop.split("/")[2], visitor.owner
+    for form in (BROCK_FORM, MAYO, BROCK_FORM | {"age": "70"}):
+        visitor.post(crop, data=form)
+    kept = msgspec.convert(finder.store.read(token, owner, "calculated0"), list[Calculated])
+    assert [(each.key, each.fields["age"]) for each in kept] == [("mayo", "65"), ("brock", "70")]
+    taken = visitor.post(crop, data={"take_back": "brock"})
+    assert taken.headers["Location"] == f"{crop}?model=consensus#calculator-brock"
+    page = visitor.get(crop)
+    assert (is_in_report(page, "brock"), is_in_report(page, "mayo")) == (False, True)
+    assert field_of(page, "age") == "70"
+
+
+def test_a_measured_size_is_taken_over_without_javascript(visitor, crop):
+    measured = re.search(r'value="diameter_mm" data-take="([\d.]+)"', visitor.get(crop).text)[1]
+    taken = visitor.post(crop, data={"take": "diameter_mm", "age": "62"})
+    assert taken.headers["Location"] == f"{crop}?model=consensus#asked-diameter_mm"
+    page = visitor.get(crop)
+    assert (field_of(page, "diameter_mm"), field_of(page, "age")) == (measured, "62")
+    assert field_of(page, "long_axis_mm") == ""
+
+
+@pytest.mark.parametrize("form", [LUNG_RADS, FLEISCHNER])
+def test_results_follow_a_corrected_outline(finder, visitor, two, form):
+    address, token = two[0], two[0].split("/")[2]
+    measured = visitor.get(f"{address}/download/finding.json").json["nodule"]["mean_diameter_mm"]
+    visitor.post(address, data=form | {"diameter_mm": f"{measured:.1f}", "calculator": form["calculator"]})
+    axes = {"outline": "axes", "long_axis_mm": "21", "short_axis_mm": "15"}
+    assert visitor.post(f"{address}/outline", data=axes).status_code == 303
+    with finder.test_request_context():
+        finding = finder.answers.again(token, visitor.owner, 0)
+        (kept,) = finder.calculations.of_finding(token, visitor.owner, 0, finding)
+    assert kept.fields["diameter_mm"] == "18.0"
+    page = visitor.get(address)
+    assert "Mean diameter (mm): 18.0;" in page.text
+    assert field_of(page, "diameter_mm") == "18.0"
+    assert ("Category 4B" in page.text) == (form is LUNG_RADS)
+
+
+def test_what_was_answered_outlasts_another_pixel_size(visitor):
+    crop = post(visitor, [upload(encode(draw_phantom("smooth")))], "/predict").headers["Content-Location"]
+    visitor.post(crop, data=BROCK_FORM)
+    changed = visitor.post(f"{crop.partition('/finding')[0]}/spacing", data={"spacing_mm": "0.5"})
+    assert changed.status_code == 303
+    page = visitor.get(crop)
+    assert "3.09 %" in page.text
+    assert field_of(page, "age") == "62"
+
+
+def test_only_answers_are_written_beside_the_scan(finder, visitor, crop, tmp_path):
+    visitor.post(crop, data=BROCK_FORM | {"age": "Doe^Jane", "benign": "Doe^Jane", "name": "Doe^Jane"})
+    folder = finder.store._lifetime.lock().folder
+    written = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert b'"emphysema": "no"' in written
+    assert b"Doe^Jane" not in written
