@@ -86,7 +86,7 @@ def test_the_table_has_a_line_a_model_and_a_baseline(weights):
     assert lines[9].startswith("| readers' own descriptors | 0.610 ")
     assert lines[10:] == [
         "",
-        "27 nodules (7 rated malignant) of 9 patients who did not train. The other 5 nodules",
+        "27 nodules (7 rated malignant) of 9 patients not used in training. The other 5 nodules",
         "of the 11 patients held out were rated in between and are left out.",
     ]
 
