@@ -1,6 +1,7 @@
 """The report of a scan as its page and its PDF show it: texts, numbers, marks."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from models.reports.as_text import reliability_line
@@ -9,13 +10,13 @@ from models.reports.scan_report.as_text import LIMITS, paragraph, table_row
 from models.reports.scan_report.contents import ReportedFinding, ScanReport
 
 
-def report_page(report: ScanReport) -> dict[str, Any]:
-    """What the templates of the report show.
+def report_page(report: ScanReport, made: datetime | None = None) -> dict[str, Any]:
+    """What the templates of the report show; `made` is when it is made, by default now.
 
     Returns
     -------
     dict
-        ``rows`` of the table of all findings, ``is_compared`` (whether any has a growth), ``blocks`` (one a
+        ``rows`` of the table of all findings, ``is_compared`` (whether any has a growth), ``made``, ``blocks`` (one a
         finding), ``warnings`` on all findings alike, ``study_uid`` or None, ``without_outline`` (names),
         ``is_dicom`` and ``is_placed`` (whether there is an image to refer to, and it says where it lies),
         ``limits`` (a sentence) and ``weights`` (start of their checksum).
@@ -26,6 +27,7 @@ def report_page(report: ScanReport) -> dict[str, Any]:
     return {
         "rows": rows,
         "is_compared": any(row["growth"] for row in rows),
+        "made": (made or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%d %H:%M"),
         "blocks": [_block(each, common) for each in report.findings],
         "warnings": common,
         "study_uid": report.study_uid,

@@ -35,9 +35,8 @@ def report_as_pdf(report: ScanReport, study_date: date | None = None, made: date
         When it was made, with its time zone; by default now.
     """
     made = (made or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
-    facts = report_page(report) | {
+    facts = report_page(report, made) | {
         "study_date": study_date and study_date.isoformat(),
-        "made": made.strftime("%Y-%m-%d %H:%M"),
         "version": __version__,
     }
     for block in facts["blocks"]:

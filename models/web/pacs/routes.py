@@ -4,7 +4,7 @@ What is searched for comes in forms, never in addresses: no log and no history o
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,14 +18,16 @@ from models.ingest.dicom.references import UID
 from models.ingest.sandbox.result import busy
 from models.ingest.spool import Spool
 from models.reports.as_json import finding_as_json
+from models.web.captions import caption_of
 from models.web.fields import refuse_odd_fields
 from models.web.pacs.client import Pacs, pacs_of
 from models.web.pacs.fetches import Fetches
 from models.web.pacs.queries import query_of
-from models.web.pacs.sending import Sent, send
+from models.web.pacs.sending import Sent, send, send_report
 from models.web.pages import kept_finding, with_map
 from models.web.predict import Upload, answer, asked_model, decode
 from models.web.routing import Access
+from models.web.scan_report import captions_of, reported
 from models.web.store.keys import FROM_PACS
 from models.web.visitor import address, browser, is_program, visitor
 
@@ -51,6 +53,7 @@ def add_pacs(app: "Application") -> None:
         )
     app.template_global("is_from_pacs")(lambda address: _is_from_pacs(app, address))
     app.template_global("sent_to_pacs")(lambda here: _sent_before(app, here))
+    app.template_global("report_sent_to_pacs")(lambda address: _report_sent_before(app, address))
     places = Places()
     _add_search(app, pacs, places)
     _add_fetching(app, Fetches(pacs, app.store, app.decoder, app.searches))
@@ -94,6 +97,11 @@ def _sent_before(app: "Application", here: str) -> bool:
     """Whether something of the finding at an address is in the PACS already."""
     _, _, token, _, index = here.split("/")
     return bool(app.store.read(token, browser(), f"{SENT}{index}"))
+
+
+def _report_sent_before(app: "Application", address: str) -> bool:
+    """Whether something of the report of the scan at an address is in the PACS already."""
+    return bool(app.store.read(address.rpartition("/")[2], browser(), f"{SENT}report"))
 
 
 def _add_search(app: "Application", pacs: Pacs, places: Places) -> None:
@@ -159,13 +167,27 @@ def _add_sending(app: "Application", pacs: Pacs, places: Places) -> None:
         here = f"/scan/{token}/finding/{index}"
         try:
             shown = with_map(token, index, finding)
-            caption = render_template("caption.txt", finding=finding)
             with places.place():
-                sent = send(pacs, shown, app.registry, caption)
+                sent = send(pacs, shown, app.registry, caption_of(shown))
             app.store.write(token, browser(), f"{SENT}{index}", any(one.is_there for one in sent))
         except UserError as error:
-            return _sent_page(here, finding.model, [], error)
-        return _sent_page(here, finding.model, sent)
+            return _sent_page(here, f"{here}?model={finding.model}", [], error=error)
+        return _sent_page(here, f"{here}?model={finding.model}", sent)
+
+    @app.post("/scan/<token>/report/send", **NAMED)
+    def pacs_send_report(token: str) -> ResponseReturnValue:
+        """The report of all findings of a scan into the study that they are of."""
+        report = reported(token)
+        if report is None or not _is_from_pacs(app, f"/scan/{token}"):
+            raise NotFound()
+        here, names = f"/scan/{token}/report", [each.finding.name for each in report.findings]
+        try:
+            with places.place():
+                sent = send_report(pacs, report, captions_of(report))
+            app.store.write(token, browser(), f"{SENT}report", any(one.is_there for one in sent))
+        except UserError as error:
+            return _sent_page(here, here, [], error=error)
+        return _sent_page(here, here, sent, names)
 
 
 def _add_api(app: "Application", pacs: Pacs) -> None:
@@ -177,18 +199,19 @@ def _add_api(app: "Application", pacs: Pacs) -> None:
         with Spool() as spool:
             scan = decode(pacs.fetch(study, series, spool), Asked(), visitor=visitor())
         finding = answer(Upload(scan, (None, None, None), model, anyway=False))
-        is_nodule, caption = finding.verdict != "no_nodule", render_template("caption.txt", finding=finding)
-        stored = send(pacs, finding, app.registry, caption) if is_nodule else []
+        is_nodule = finding.verdict != "no_nodule"
+        stored = send(pacs, finding, app.registry, caption_of(finding)) if is_nodule else []
         return jsonify({"finding": finding_as_json(finding), "stored": stored})
 
 
 def _sent_page(
-    here: str, model: str, sent: list[Sent], error: UserError | None = None
+    here: str, back: str, sent: list[Sent], names: Sequence[str] = (), error: UserError | None = None
 ) -> ResponseReturnValue:
+    """What became of the files; `names` of the findings of whose pictures there are several."""
     from models.web.errors import STATUS
 
     body = {"code": error.code, "message": error.message} if error else None
     is_there = any(one.is_there for one in sent)
     status = STATUS[error.code] if error else 200 if is_there or not sent else 502
-    page = render_template("pacs/sent.html", back=f"{here}?model={model}", sent=sent, error=body)
+    page = render_template("pacs/sent.html", back=back, sent=sent, names=list(names), error=body)
     return page, status, {"Content-Location": here}

@@ -1,7 +1,8 @@
 """Results on their way to the PACS: which files, whose they are, and what the PACS says of each."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,11 +10,14 @@ from models.errors import UserError
 from models.inference.classifier import ModelRegistry
 from models.inference.finding import Finding
 from models.reports.exports import export
+from models.reports.scan_report.contents import ScanReport
+from models.reports.scan_report.exports import outlines_seg, pictures_sc, report_sr
 from models.web.pacs.client import PATIENT_FIELDS, Pacs, entries
 from models.web.pacs.dicom_json import Entry, number, person_name, text, values
 
 KINDS = {"report": "report.sr.dcm", "segmentation": "outline.seg.dcm", "picture": "overlay.sc.dcm"}
 Outcome = Literal["stored", "changed", "refused", "untold"]
+File = tuple[str, bytes]  # one of `KINDS`, and the DICOM file
 
 
 @dataclass(frozen=True)
@@ -55,15 +59,30 @@ def send(pacs: Pacs, finding: Finding, registry: ModelRegistry, caption: str) ->
     UserError
         What `Pacs.patient` and `Pacs.store` raise; ``not_dicom``.
     """
-    files = {kind: data for kind in KINDS if (data := _made(kind, finding, registry, caption))}
-    references = finding.scan.references
-    if not references:  # of which `export` has made a report
-        raise RuntimeError("a report without an image that it is about")
-    study = references[finding.reading.roi.slice].study_uid
+    made = ((kind, _made(kind, finding, registry, caption)) for kind in KINDS)
+    references = finding.scan.references or ()
+    files = [(kind, data) for kind, data in made if data]
+    return _stored(pacs, references[finding.reading.roi.slice].study_uid, files)
+
+
+def send_report(pacs: Pacs, report: ScanReport, captions: Sequence[str]) -> list[Sent]:
+    """Store the report of a scan: Structured Report, segmentation, and a picture a finding in its order.
+
+    Raises as `send` does.
+    """
+    files = [("report", report_sr(report, captions))]
+    with suppress(UserError):  # nothing outlined, or nowhere to place it
+        files.append(("segmentation", outlines_seg(report, captions)))
+    files += [("picture", data) for data in pictures_sc(report, captions)]
+    return _stored(pacs, report.study_uid or "", files)
+
+
+def _stored(pacs: Pacs, study: str, files: Sequence[File]) -> list[Sent]:
+    """What becomes of the files on their way to a study, under its own patient."""
     patient = pacs.patient(study)
-    named = {kind: with_patient(data, patient) for kind, data in files.items()}
-    said = pacs.store(study, [data for data, _ in named.values()])
-    return [_sent(kind, uid, said) for kind, (_, uid) in named.items()]
+    named = [(kind, *with_patient(data, patient)) for kind, data in files]
+    said = pacs.store(study, [data for _, data, _ in named])
+    return [_sent(kind, uid, said) for kind, _, uid in named]
 
 
 def _made(kind: str, finding: Finding, registry: ModelRegistry, caption: str) -> bytes | None:
