@@ -16,10 +16,10 @@ def report_page(report: ScanReport, made: datetime | None = None) -> dict[str, A
     Returns
     -------
     dict
-        ``rows`` of the table of all findings, ``is_compared`` (whether any has a growth), ``made``, ``blocks`` (one a
-        finding), ``warnings`` on all findings alike, ``study_uid`` or None, ``without_outline`` (names),
-        ``is_dicom`` and ``is_placed`` (whether there is an image to refer to, and it says where it lies),
-        ``limits`` (a sentence) and ``weights`` (start of their checksum).
+        ``rows`` of the table of all findings, ``is_compared`` (whether any has a growth), ``made``,
+        ``blocks`` (one a finding), ``warnings`` on all findings alike, ``study_uid`` or None,
+        ``without_outline`` (names), ``is_dicom`` and ``is_placed`` (whether there is an image to refer to,
+        and it says where it lies), ``limits`` (a sentence) and ``weights`` (start of their checksum).
     """
     scan, common = report.scan, _on_all(report)
     rows = [asdict(table_row(each.finding)) for each in report.findings]
