@@ -78,7 +78,7 @@ def test_one_slice_is_answered_with_its_suggestion_which_is_not_chosen_yet(finde
     page = post(client, upload(make_ct(sick_slice(), **SPACING), "a"), url="/predict")
     assert page.status_code == 200
     text = html.unescape(re.sub(r"<[^>]+>", " ", page.text))
-    assert "Suggestion S1 of the app is marked" not in text
+    assert "Suggestion S1 selected" not in text
     assert "100 % of such marks are nodules" in text
     assert page.text.count('class="ring ring-suggested"') == 1
     row, col = (float(re.search(rf'data-{name}="([\d.]+)"', page.text)[1]) for name in ("row", "col"))

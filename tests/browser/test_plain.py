@@ -71,7 +71,7 @@ def test_a_suggestion_is_taken(plain_browser, finder_server, series):
             break
         driver.find_element("link text", "Reload to see the progress").click()
     driver.find_element("css selector", "#candidates a").click()
-    assert by_id(driver, "marked").text.startswith("Suggestion S1 of the app is marked")
+    assert by_id(driver, "marked").text.startswith("Suggestion S1 selected")
     by_id(driver, "predict").click()
     assert read_result(driver)["place"] == pytest.approx((*NODULE_AT, NODULE_SLICE), abs=1.5)
     assert "suggested by the app" in by_id(driver, "place").text

@@ -78,7 +78,7 @@ def test_sizes_beyond_those_of_training_and_beyond_nodules(long, outside, mass):
     if outside:
         assert found["size_out_of_range"] == (
             f"The nodule is {long:.1f} mm long; 99 of 100 nodules the models were trained on are "
-            "3.8 to 39.4 mm. On other sizes they were hardly tested."
+            "3.8 to 39.4 mm. They were hardly tested on other sizes."
         )
     if mass:
         assert found["mass"] == (

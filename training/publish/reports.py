@@ -60,7 +60,8 @@ def table(weights: Path) -> str:
     lines += [
         "",
         f"{measured['n_nodules']} nodules ({measured['n_malignant']} rated malignant) of "
-        f"{measured['n_patients']} patients not used in training. The other {data['n_indeterminate']} nodules",
+        f"{measured['n_patients']} patients not used in training. The other "
+        f"{data['n_indeterminate']} nodules",
         f"of the {data['n_patients']} patients held out were rated in between and are left out.",
     ]
     return "\n".join(lines)

@@ -156,7 +156,7 @@ def _refusal(ended: int, seconds: float = 0) -> UserError:
             f"The file takes more than {seconds:.0f} s to decode: it is damaged or compressed too heavily."
         )
         return UserError("corrupt_file", message)
-    message = "The file, or one file of the series, is damaged: it crashes the decoder. Export it again."
+    message = "The file is damaged, or one file of the series is: it crashes the decoder. Export it again."
     return UserError("corrupt_file", message)
 
 

@@ -98,7 +98,7 @@ def test_a_pixel_s_size_that_cannot_be_is_quoted_and_not_used(text, given):
     scan = read_scan([("a.dcm", with_text(make_ct(CHEST), PixelSpacing=text))], spacing_mm=given)
     assert scan.spacing_mm == (given or 0.623,) * 2  # as estimated from the drawn lungs
     assert said(scan)["odd_numbers"] == f'Pixel Spacing is written as "{text}"; it was not used.'
-    assumed = "The file does not say in a form that can be read how large a pixel is; 0.62 mm was estimated "
+    assumed = "The file does not give the pixel size in a form that can be read; 0.62 mm was estimated "
     assert given or said(scan)["spacing_assumed"].startswith(assumed)
     assert not given or "spacing_assumed" not in said(scan)
 
@@ -153,7 +153,7 @@ def test_odd_positions_and_numbers_of_a_series_are_read():
     assert scan.positions_mm == tuple(-90.5 + 2 * i if i < 45 else 0 for i in range(7))
     assert scan.thickness_mm == 1.25
     assert said(scan)["odd_numbers"].count("is written as") == 5
-    assert said(scan)["odd_numbers"].endswith("So are 3 more numbers.")
+    assert said(scan)["odd_numbers"].endswith("The same holds for 3 more numbers.")
 
 
 def test_instance_numbers_of_another_type_order_a_series():

@@ -87,7 +87,7 @@ def test_progress_only_grows_and_is_numbers():
 
 @pytest.mark.parametrize("error", [[], ["corrupt_file"], ["x", {}], 5, None, [["a"], "b"], "ab"])
 def test_a_refusal_that_is_none_is_one_of_ours(error):
-    with pytest.raises(UserError, match="^The file is damaged, or one of the series: it ends"):
+    with pytest.raises(UserError, match="^The file is damaged, or one file of the series is: it crashes"):
         said({"error": error})
 
 

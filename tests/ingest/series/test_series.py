@@ -94,8 +94,8 @@ def test_without_positions_and_numbers_the_names_count():
     assert numbers(read_scan(sorted(files))) == list(range(12))
 
 
-BY_NUMBER = "they are in the order of their numbers."
-BY_LOCATION = "they are in the order of Slice Location."
+BY_NUMBER = "the slices are ordered by their numbers."
+BY_LOCATION = "the slices are ordered by Slice Location."
 
 
 def at(places, positions=(), locations=None, **tags):
@@ -248,7 +248,7 @@ def test_several_series_are_listed_and_the_way_out_is_said():
     assert error.code == "mixed_series"
     assert (
         "3 series: series 3 with 3 slices of 1.25 mm; series 7 with 2 slices of 5 mm, kernel B31f; "
-        "a series without number with 1 slice." in error.message
+        "a series without a number with 1 slice." in error.message
     )
     assert "Send one series at a time" in error.message
 

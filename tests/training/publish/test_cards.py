@@ -99,7 +99,7 @@ def test_robustness_is_shown_once_measured(reports):
     row |= {"flips_benign_malignant": 0.0, "auc": 0.9312}
     evaluation = EVALUATION | {"robustness": {"n_nodules": 193, "rows": [row]}}
     text = card("consensus", reports, evaluation)
-    assert "The same nodule shown in another way (193 nodules)." in text
+    assert "The same nodule shown differently (193 nodules)." in text
     assert "| **Mild changes** |  |  |  |  |  |\n| JPEG | 0.012 | 0.050 | 2 % | 0 % | 0.931 |" in text
 
 

@@ -296,7 +296,7 @@ def test_what_the_pacs_refuses_is_told_one_by_one(make_connected, archive, regis
         sent = client.post(f"{here}/send", data={"model": "alexnet"})
     told = re.findall(r'data-kind="(\w+)" data-outcome="(\w+)"', sent.text)
     assert [outcome for _, outcome in told] == ["refused", "changed", "untold"]
-    assert "the PACS has no room, or too much to do (code A700)" in re.sub(r"\s+", " ", sent.text)
+    assert "the PACS has no room for it, or is overloaded (code A700)" in re.sub(r"\s+", " ", sent.text)
     assert sent.status_code == 200
 
 
