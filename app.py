@@ -30,7 +30,7 @@ from models.reports.exports import EXPORTS, SHOW_THE_MAP, export
 from models.reports.overview import model_rows, models_as_json, models_for_page
 from models.reports.result import map_picture
 from models.reports.viewport import plane_picture, slice_picture, tile_values
-from models.web import comparison_pages
+from models.web import comparison_pages, finding_pages
 from models.web.access import AccessControl
 from models.web.access.access_control import LOG_IN, next_path
 from models.web.access.cookies import form_token
@@ -108,8 +108,8 @@ def create_app(config: dict[str, Any] | None = None) -> Application:
     if not is_command():
         app.metrics.describe(__version__, app.registry, app.config["QUEUE"])
     for add in (
-        *(add_log_in, add_pages, add_scan_pages, add_series_pages),
-        *(add_comparison, add_report, add_pacs, add_api, add_errors),
+        *(add_log_in, add_pages, add_scan_pages, add_findings, add_series_pages),
+        *(add_comparison, add_pacs, add_api, add_errors),
     ):
         add(app)
     app.context_processor(
@@ -313,6 +313,26 @@ def add_scan_pages(app: Application) -> None:
     def steer_search(token: str, act: Callable[[str, str], object]) -> ResponseReturnValue:
         act(token, browser())
         return search(token) if is_program() else redirect(f"/scan/{token}", 303)
+
+
+def add_findings(app: Application) -> None:
+    """What a reader does to the findings of a scan, on the table of them that its page shows."""
+
+    @app.post("/scan/<token>/finding/<int:index>/name", queued=False)
+    def rename(token: str, index: int) -> ResponseReturnValue:
+        return finding_pages.rename(token, index)
+
+    @app.post("/scan/<token>/finding/<int:index>/leading", queued=False)
+    def lead(token: str, index: int) -> ResponseReturnValue:
+        return finding_pages.lead(token, index)
+
+    @app.post("/scan/<token>/finding/<int:index>/delete", queued=False)
+    def delete(token: str, index: int) -> ResponseReturnValue:
+        return finding_pages.delete(token, index)
+
+    @app.post("/scan/<token>/finding/<int:index>/restore", queued=False)
+    def restore(token: str, index: int) -> ResponseReturnValue:
+        return finding_pages.restore(token, index)
 
 
 def add_series_pages(app: Application) -> None:

@@ -41,7 +41,8 @@ function make(tag, attributes, text) {
 function ringOf(ring) {
   const group = make("g", { class: `ring ring-${ring.kind}` });
   for (const part of ["under", "over"]) group.append(make("circle", { class: part, cx: ring.x, cy: ring.y, r: ring.r, "vector-effect": "non-scaling-stroke" }));
-  if (ring.rank) group.append(make("text", { x: ring.x + ring.reach * 0.8, y: ring.y - ring.reach * 0.8, "font-size": 15 }, ring.rank));
+  const label = ring.name || ring.rank;
+  if (label) group.append(make("text", { x: ring.x + ring.reach * 0.8, y: ring.y - ring.reach * 0.8, "font-size": 15 }, label));
   return group;
 }
 

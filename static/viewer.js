@@ -1,5 +1,6 @@
 // The viewer of a scan: improves a page that works without it.
 
+import { followFindings } from "./findings.js";
 import { offerSpacing } from "./spacing.js";
 import { Planes } from "./planes.js";
 import { Ruler } from "./ruler.js";
@@ -107,7 +108,7 @@ function drawMarks() {
   const size = (candidate) => Math.max(5, 0.5 * (candidate.diameter_mm || 12) + 3);
   stage.rings = [
     ...candidates.map((place, i) => ({ ...place, kind: "suggested", label: words("suggested", { rank: i + 1 }), mm: size(place) })),
-    ...facts.findings.map((place, i) => ({ ...place, kind: "found", label: words("found", { rank: i + 1 }), mm: MARK_MM })),
+    ...facts.findings.map((place) => ({ ...place, kind: "found", mm: MARK_MM })),
     ...(state.mark ? [{ ...state.mark, kind: "marked", mm: MARK_MM }] : []),
   ].filter(here).map((ring) => ({ ...ring, labelMm: MARK_MM })); // labels lie outside the mark's ring, too
   stage.lines = ruler.shown(state.shown);
@@ -603,7 +604,7 @@ function start() {
   offerSteps();
   wantSlice();
   describe();
-  if (!byId("error")) element.focus({ preventScroll: true });
+  if (!byId("error") && !followFindings(say)) element.focus({ preventScroll: true });
 }
 
 const spacingForm = offerSpacing({ pixelMm: facts.pixelMm, begin: switchRuler });

@@ -13,6 +13,7 @@ from models.reports.viewport import TILE, Box, mm_per_shown_pixel, shown_box, to
 
 WINDOWS = {"lung": (-600, 1500), "mediastinum": (40, 400), "bone": (400, 1800)}  # level and width in HU
 MARK_MM = 13.0  # radius of the ring around a chosen location
+LABEL_AT_MOST = 16  # characters of a name beside a ring
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Ring:
-    """A circle on the shown slice, in its pixels; its label lies at `reach` from the middle."""
+    """A circle on the shown slice, in its pixels; its label (name or rank) lies `reach` from the middle."""
 
     kind: str  # suggested | found | marked
     rank: int | None
@@ -54,6 +55,7 @@ class Ring:
     y: float
     r: float
     reach: float
+    name: str = ""
 
 
 def first_view(scan: Scan, candidates: Sequence[Candidate], model: str) -> View:
@@ -97,7 +99,7 @@ def viewer_page(
         "planes": {plane: plane_geometry(scan, plane) for plane in PLANES} if has_planes(scan) else {},
         "pixelMm": scan.spacing_mm[0] if scan.spacing_can_be_set else None,
         "view": view,
-        "findings": [finding.roi for finding in findings],
+        "findings": [asdict(found.roi) | {"label": ring_label(found.name)} for found in findings],
         "search": search,
     }
     return {
@@ -124,19 +126,19 @@ def rings(
     candidates: Sequence[Candidate],
     mark: Mark | None,
 ) -> Iterator[Ring]:
-    """Rings on a slice: what was suggested, what was found (each by its rank), what is marked."""
+    """Rings on a slice: what was suggested (by its rank), what was found (by its name), what is marked."""
     scale = mm_per_shown_pixel(scan)
-    locations: list[tuple[Candidate | Roi | Mark, str, int | None, float]] = [
-        *((candidate, "suggested", i, ring_mm(candidate)) for i, candidate in enumerate(candidates, 1)),
-        *((finding.roi, "found", i, MARK_MM) for i, finding in enumerate(findings, 1)),
+    locations: list[tuple[Candidate | Roi | Mark, str, int | None, str, float]] = [
+        *((candidate, "suggested", i, "", ring_mm(candidate)) for i, candidate in enumerate(candidates, 1)),
+        *((found.roi, "found", None, ring_label(found.name), MARK_MM) for found in findings),
     ]
     if mark is not None:
-        locations.append((mark, "marked", None, MARK_MM))
-    for location, kind, rank, radius_mm in locations:
+        locations.append((mark, "marked", None, "", MARK_MM))
+    for location, kind, rank, name, radius_mm in locations:
         if location.slice == index:
             x, y = to_shown(scan, location.row, location.col)
             # the label lies outside the mark's ring, too
-            yield Ring(kind, rank, x, y, radius_mm / scale, max(radius_mm, MARK_MM) / scale)
+            yield Ring(kind, rank, x, y, radius_mm / scale, max(radius_mm, MARK_MM) / scale, name)
 
 
 def marked(view: View, candidates: Sequence[Candidate]) -> Mark | None:
@@ -146,6 +148,11 @@ def marked(view: View, candidates: Sequence[Candidate]) -> Mark | None:
     suggested = [(candidate.row, candidate.col, candidate.slice) for candidate in candidates]
     location = view.row, view.col, view.on
     return Mark(*location, rank=suggested.index(location) + 1 if location in suggested else None)
+
+
+def ring_label(name: str) -> str:
+    """A finding's name as it stands beside its ring."""
+    return name if len(name) <= LABEL_AT_MOST else name[: LABEL_AT_MOST - 1].rstrip() + "…"
 
 
 def ring_mm(candidate: Candidate) -> float:

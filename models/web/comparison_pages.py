@@ -1,6 +1,6 @@
 """The pages on two scans side by side: adding one, pairing nodules, the interval, and what can be saved."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -128,15 +128,21 @@ def compared_of(found: Comparison | None, token: str, index: int | None = None) 
     return {"which": which, "index": index, "number": number_of_pair, "is_aligned": aligned}
 
 
-def with_earlier(found: Comparison | None, token: str, index: int, finding: Finding) -> Finding:
-    """A finding of a later scan with what the nodule was on the earlier one, where that was looked for.
+def with_earlier(token: str, index: int, finding: Finding) -> Finding:
+    """A finding of a later scan with what the nodule was on the earlier one, where that was looked for."""
+    return each_with_earlier(token, [(index, finding)])[0][1]
 
-    `found` is the comparison that the scan of this token is part of.
-    """
-    pair = found.pair_of("now", index) if found and found.now.token == token else None
-    if found is None or pair is None:
-        return finding
-    return replace(finding, earlier=_earlier(found, pair, finding))
+
+def each_with_earlier(token: str, findings: Sequence[tuple[int, Finding]]) -> list[tuple[int, Finding]]:
+    """Findings of one scan, with their indices, as `with_earlier` gives one."""
+    compared = current_app.comparisons.of(token, browser())
+    if compared is None or compared.now.token != token:
+        return list(findings)
+    pairs = {index: compared.pair_of("now", index) for index, _ in findings}
+    return [
+        (i, replace(finding, earlier=_earlier(compared, pair, finding)) if (pair := pairs[i]) else finding)
+        for i, finding in findings
+    ]
 
 
 def _earlier(found: Comparison, pair: Pair, finding: Finding) -> Earlier:

@@ -71,7 +71,10 @@ class Comparisons:
             self._find_all(token, owner)
 
     def of(self, token: str, owner: str) -> Comparison | None:
-        """The comparison that a scan is part of; None where there is none, or the other scan is gone."""
+        """The comparison that a scan is part of; None where there is none, or the other scan is gone.
+
+        Pairs of deleted findings are left out; they are there again when these come back.
+        """
         base = self._store.read(token, owner, COMPARED_WITH) or token
         try:
             note = self._store.read(base, owner, COMPARISON)
@@ -85,7 +88,7 @@ class Comparisons:
             self._store.get(token, owner)  # or is it this one that is gone?
             return None
         before, now = (theirs, ours) if link.is_earlier else (ours, theirs)
-        return Comparison(base, link, before, now)
+        return Comparison(base, link.between(before, now), before, now)
 
     def needed(self, token: str, owner: str) -> Comparison:
         """The comparison that a scan is part of; UserError ``not_comparable`` where there is none."""
@@ -167,13 +170,13 @@ class Comparisons:
         in vain may be looked for again. Where that fails, all stays as it was.
         """
         found = self.of(token, owner)
-        link = None if found is None else self._linked_anew(found, token, scan)
+        link = None if found is None else self._linked_anew(found, token, owner, scan)
         self._answers.anew(token, owner, scan)
         if found is not None:
             self._store.write(found.token, owner, COMPARISON, msgspec.to_builtins(link))
 
-    def _linked_anew(self, found: Comparison, token: str, scan: Scan) -> Link:
-        old = found.link
+    def _linked_anew(self, found: Comparison, token: str, owner: str, scan: Scan) -> Link:
+        old = msgspec.convert(self._store.read(found.token, owner, COMPARISON), Link)  # with all pairs
         ours, theirs = (found.now, found.before) if old.is_earlier else (found.before, found.now)
         kept, added = (scan if side.token == token else side.scan for side in (ours, theirs))
         link = self._linked(kept, added, Link(old.other, old.is_earlier))

@@ -27,6 +27,7 @@ from models.reports.viewport import Box, lungs_box
 from models.web.application import current_app
 from models.web.comparison_pages import compared_of, with_earlier
 from models.web.fields import asked_anyway, asked_view
+from models.web.finding_pages import rows_of
 from models.web.predict import asked_model, read, sent_files
 from models.web.visitor import address, browser, is_program
 
@@ -71,6 +72,7 @@ def _viewer(token: str, fields: Mapping[str, str], model: str, error: Mapping[st
     view = asked_view(fields, scan, search.candidates, model)
     page = viewer_page(scan, view, f"/scan/{token}", found, search, kept_lungs_box(token, scan))
     upload = current_app.uploads.of_scan(token, browser())
+    page |= {"rows": rows_of(token), "deleted": current_app.answers.findings.deleted(token, browser())}
     return render_template("viewer.html", error=error, upload=upload, compared=compared, **page)
 
 

@@ -24,6 +24,12 @@ def text_of(page):
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", page.text)))
 
 
+def row_of(page, index):
+    """The text of a finding's row in the table, without tags."""
+    (row,) = re.findall(rf'<tr[^>]* id="finding-{index}".*?</tr>', page.text, re.S)
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", row))).strip()
+
+
 def grey(answer):
     return np.asarray(Image.open(io.BytesIO(answer.data)), dtype=int)
 
@@ -151,9 +157,11 @@ def test_several_nodules_of_one_scan_are_listed_with_their_results(visitor, kept
         again = visitor.get(f"{address}/finding/{k}")
         assert re.search(r'id="probability">([\d.]+)<', again.text)[1] == found
         assert f'href="{address}/finding/{k}"' in visitor.get(address).text
-    listed = text_of(visitor.get(address))
-    assert "VGG16; slice 4 of 5, row 127.5, column 76.5" in listed
-    assert "AlexNet; slice 2 of 5, row 127.5, column 190" in listed
+    for index, (title, nth) in enumerate((("VGG16", 4), ("AlexNet", 2))):
+        row = row_of(visitor.get(address), index)
+        assert row.startswith(f"F{index + 1} ")
+        assert f"Slice {nth} " in row
+        assert title in row
     assert visitor.get(f"{address}/finding/2").status_code == 404
 
 
@@ -162,7 +170,8 @@ def test_what_is_noted_of_a_finding_is_no_image(finder, visitor, kept):
     visitor.post(f"{address}/findings", data=PLACE | {"model": "alexnet"})
     (note,) = finder.store.read(address[6:], visitor.owner, "findings")
     place, said = ("row", "col", "slice", "source"), ("model", "title", "verdict", "headline", "probability")
-    assert (set(note), set(note["roi"])) == ({"roi", *said}, set(place))
+    listed = ("name", "is_leading", "index", "deleted_at")
+    assert (set(note), set(note["roi"])) == ({"roi", *said, *listed}, set(place))
 
 
 def test_the_result_shows_outline_and_measurements(visitor, kept):

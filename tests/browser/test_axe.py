@@ -90,7 +90,7 @@ def test_viewer_with_suggestions_and_a_finding(browser, finder_server, series):
     by_id(browser, "verdict")
     browser.back()
     browser.refresh()
-    wait_until(browser, lambda page: page.find_elements("css selector", "#findings li"))
+    wait_until(browser, lambda page: page.find_elements("css selector", "#findings tbody tr"))
     stage_of(browser)
     check(browser)
 

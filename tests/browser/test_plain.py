@@ -58,7 +58,8 @@ def test_a_series_is_stepped_through_and_several_nodules_are_clicked(plain_brows
     by_id(driver, "col").send_keys("180\n")
     assert read_result(driver)["place"] == (60, 180, 3)
     by_id(driver, "choose-again").click()
-    assert len(driver.find_elements("css selector", "#findings li")) == 2
+    assert len(driver.find_elements("css selector", "#findings tbody tr")) == 2
+    by_id(driver, "ask-remove-first").click()
     by_id(driver, "remove").click()
     assert "removed" in by_id(driver, "removed").text
 

@@ -64,6 +64,7 @@ def test_a_series_is_chosen_looked_at_and_changed_by_the_keyboard(browser, finde
     by_id(browser, "open-series").click()
     stage_of(browser)
     assert browser.current_url.partition("?")[0] == first
+    by_id(browser, "ask-remove-first").click()
     by_id(browser, "remove").click()
     assert "removed" in by_id(browser, "removed").text
     assert not complaints(browser)

@@ -195,16 +195,17 @@ def test_several_nodules_one_after_the_other(viewer):
     assert predict(viewer)["place"] == pytest.approx((150, 60, 7), abs=0.6)
     by_id(viewer, "choose-again").click()
     stage_of(viewer, 7)
-    assert [tag.text for tag in viewer.find_elements("css selector", "#findings .tag")] == ["F1", "F2"]
+    assert [tag.text for tag in viewer.find_elements("css selector", "#findings tbody th")] == ["F1", "F2"]
     assert [ring.text for ring in viewer.find_elements("css selector", ".ring-found text")] == ["F2"]
-    viewer.find_element("css selector", "#findings li:first-child a[data-row]").click()
+    viewer.find_element("css selector", "#findings tr:first-child a[data-row]").click()
     stage_of(viewer, 6)
-    viewer.find_element("css selector", "#findings li:first-child a").click()
+    viewer.find_element("css selector", "#findings tr:first-child a").click()
     assert read_result(viewer)["place"] == pytest.approx((40, 200, 6), abs=0.6)
 
 
 def test_a_scan_is_removed(viewer):
     address = viewer.current_url
+    by_id(viewer, "ask-remove-first").click()
     by_id(viewer, "remove").click()
     assert "removed" in by_id(viewer, "removed").text
     viewer.get(address)

@@ -82,6 +82,12 @@ class Link:
         """Without a pair of these findings."""
         return replace(self, pairs=tuple(self._others(pair)))
 
+    def between(self, before: "Side", now: "Side") -> Self:
+        """With those pairs alone of which both scans have the findings: the others are deleted."""
+        befores, nows = ({None} | {found.index for found in side.findings} for side in (before, now))
+        pairs = tuple(pair for pair in self.pairs if pair.before in befores and pair.now in nows)
+        return replace(self, pairs=pairs)
+
     def _others(self, pair: Pair) -> Iterator[Pair]:
         for each in self.pairs:
             shared = (

@@ -9,7 +9,7 @@ from models.clinical.growth import Change
 from models.inference.comparison.alignment import location_of, point_of
 from models.inference.comparison.comparison import OTHER, Comparison, Side, Which
 from models.inference.finding import Finding, FindingSummary
-from models.reports.as_page import MARK_MM, WINDOWS, Ring
+from models.reports.as_page import MARK_MM, WINDOWS, Ring, ring_label
 from models.reports.comparison.as_text import (
     RULES,
     SOURCES,
@@ -127,9 +127,9 @@ def _side(
     side, index = comparison.side(which), getattr(view, which)
     width, height = shown_box(side.scan)
     unpaired = [
-        (i, finding)
-        for i, finding in enumerate(side.findings)
-        if comparison.pair_of(which, i) is None and finding.verdict != "no_nodule"
+        found
+        for found in side.findings
+        if comparison.pair_of(which, found.index) is None and found.verdict != "no_nodule"
     ]
     every = list(_rings(side, pairs, which, unpaired))
     return {
@@ -153,7 +153,7 @@ def _rings(
     side: Side,
     pairs: Sequence[PairedFindings],
     which: Which,
-    unpaired: Sequence[tuple[int, FindingSummary]],
+    unpaired: Sequence[FindingSummary],
 ) -> Iterator[tuple[int, Ring]]:
     """Rings with their slices: nodules of pairs, where the others are expected, and findings in no pair."""
     for each in pairs:
@@ -161,14 +161,15 @@ def _rings(
         roi, kind = (finding.reading.roi, "paired") if finding else (each.pair.expected, "suggested")
         if roi is not None:
             yield roi.slice, _ring(side, roi.row, roi.col, kind, each.number)
-    for index, found in unpaired:
-        yield found.roi.slice, _ring(side, found.roi.row, found.roi.col, "found", index + 1)
+    for found in unpaired:
+        name = ring_label(found.name)
+        yield found.roi.slice, _ring(side, found.roi.row, found.roi.col, "found", None, name)
 
 
-def _ring(side: Side, row: float, col: float, kind: str, rank: int) -> Ring:
+def _ring(side: Side, row: float, col: float, kind: str, rank: int | None, name: str = "") -> Ring:
     x, y = to_shown(side.scan, row, col)
     r = MARK_MM / mm_per_shown_pixel(side.scan)
-    return Ring(kind, rank, x, y, r, r)
+    return Ring(kind, rank, x, y, r, r, name)
 
 
 def _pair(found: PairedFindings) -> dict[str, Any]:
@@ -253,4 +254,14 @@ def _sought(
     if seek is None:
         return None
     number = next((each.number for each in pairs if each.pair.of(seek.which) == seek.finding), None)
-    return {"which": seek.which, "index": seek.finding, "other": OTHER[seek.which], "number": number}
+    listed = comparison.side(seek.which).findings
+    name = next((found.name for found in listed if found.index == seek.finding), None)
+    if name is None:  # it is deleted
+        return None
+    return {
+        "which": seek.which,
+        "index": seek.finding,
+        "other": OTHER[seek.which],
+        "number": number,
+        "name": name,
+    }
