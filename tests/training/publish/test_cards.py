@@ -91,7 +91,7 @@ def test_what_was_not_measured_is_said_so(reports):
     }
     text = card("resnet", reports, evaluation)
     assert "### Confirmed diagnoses\n\nNot measured.\n" in text
-    assert "in another way.\n\nNot measured.\n\n## Limits" in text
+    assert "differently.\n\nNot measured.\n\n## Limits" in text
 
 
 def test_robustness_is_shown_once_measured(reports):
