@@ -106,7 +106,7 @@ def _segment(number: int, each: Tracked) -> SegmentDescription:
     )
     segment = SegmentDescription(
         segment_number=number,
-        segment_label=each.identifier[:64],
+        segment_label=each.identifier.encode()[:64].decode(errors="ignore"),  # LO, in UTF-8
         segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Mass if finding.is_mass else codes.SCT.Nodule,
         algorithm_type="SEMIAUTOMATIC" if finding.reading.corrected else "AUTOMATIC",
