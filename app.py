@@ -71,6 +71,7 @@ from models.web.scan_report import add_report
 from models.web.server import serve
 from models.web.settings import SETTINGS, read_settings
 from models.web.store import ScanStore
+from models.web.study import add_study
 from models.web.telemetry import Metrics, RequestLog, set_up
 from models.web.terminal import is_command, predict_command
 from models.web.uploads import bounds_of
@@ -108,8 +109,8 @@ def create_app(config: dict[str, Any] | None = None) -> Application:
     if not is_command():
         app.metrics.describe(__version__, app.registry, app.config["QUEUE"])
     for add in (
-        *(add_log_in, add_pages, add_scan_pages, add_findings, add_series_pages),
-        *(add_comparison, add_pacs, add_api, add_errors),
+        *(add_log_in, add_pages, add_scan_pages, add_series_pages),
+        *(add_study, add_comparison, add_pacs, add_api, add_errors),
     ):
         add(app)
     app.context_processor(

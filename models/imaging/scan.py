@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from models.errors import UserError
+from models.imaging.study_header import StudyHeader
 
 ASSUMED_SPACING_MM = 0.7
 SPACING_BOUNDS_MM = (0.1, 5.0)
@@ -161,6 +162,8 @@ class Scan:
         Whether contrast agent was given, as far as the files say so; None for pictures.
     spacing_source
         Where the spacing comes from; ``estimated`` and ``assumed`` only where `spacing_assumed`.
+    header
+        Whose study it is, from the decoding of the files to the store; a scan from the store has none.
     day
         Number of the day of the study, where the files agree on one; only differences mean anything, and
         in the store it is counted from a secret day.
@@ -179,6 +182,7 @@ class Scan:
     day: int | None = None
     given_step_mm: float | None = None
     spacing_source: SpacingSource = "file"
+    header: StudyHeader | None = field(default=None, repr=False, compare=False)
 
     @property
     def spacing_guess(self) -> Literal["estimated", "assumed"] | None:
@@ -234,15 +238,15 @@ def shows_whole_slice(shape: tuple[int, int], spacing_mm: tuple[float, float]) -
 
 
 def describe(scan: Scan) -> dict[str, Any]:
-    """All that a scan says beside its slices, as JSON values, for the disk and for other processes."""
+    """What a scan says beside its slices, as JSON values, for the disk; whose study it is stays out."""
     description = msgspec.to_builtins(scan, enc_hook=_plain)
-    del description["slices"]
+    del description["slices"], description["header"]
     return description
 
 
 def scan_of(description: Any, slices: np.ndarray) -> Scan:
     """The scan of a description of `describe` and its slices; ValueError or TypeError where it is none."""
-    return msgspec.convert({**description, "slices": slices}, Scan)
+    return msgspec.convert({**description, "slices": slices, "header": None}, Scan)
 
 
 def _plain(value: object) -> object:

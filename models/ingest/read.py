@@ -16,12 +16,15 @@ from models.imaging.scan import (
     Scan,
     references_of,
 )
+from models.imaging.study_header import StudyHeader
 from models.ingest.archive import gunzipped, members
 from models.ingest.asked import NOTHING, Asked
 from models.ingest.ct_check.check import refuse_other_pictures, refuse_other_regions
+from models.ingest.dicom import read_header
+from models.ingest.dicom.study_header import study_header_of
 from models.ingest.limits import DEFAULT, Limits
 from models.ingest.picture import read_picture, without_padding
-from models.ingest.series.headers import read_headers
+from models.ingest.series.headers import SliceHeader, read_headers
 from models.ingest.series.notices import series_notices, tilt_notice
 from models.ingest.series.order import in_order, orientation_of
 from models.ingest.series.selection import no_such_series, one_series
@@ -204,9 +207,17 @@ def _dicom_scan(sources: list[Source], asked: Asked, limits: Limits, progress: P
         references=references_of(header.reference for header in series.slices),
         contrast=any(header.contrast for header in series.slices),
         day=_common({header.label.day for header in series.slices}),
+        header=_header(series.slices),
     )
     elsewhere = all(header.region for header in series.slices)
     return _judged(scan, refuse_other_regions, volume, spacing or scan.spacing_mm, is_hu, elsewhere)
+
+
+def _header(slices: Sequence[SliceHeader]) -> StudyHeader | None:
+    """Whose study it is, by its first slice; None where not all are of one patient and study."""
+    if len({(slice.label.patient, slice.label.study) for slice in slices}) > 1:
+        return None
+    return study_header_of(read_header(slices[0].source.open()))
 
 
 def _common(days: set[int | None]) -> int | None:

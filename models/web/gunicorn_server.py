@@ -25,6 +25,7 @@ from models.web.access import refuse_open_door
 from models.web.access.request_timeouts import DeadlineSocket, OpenConnections
 from models.web.settings import SETTINGS, read_settings
 from models.web.store import disk
+from models.web.store.header_memory import share
 from models.web.store.process_lock import ProcessLock, default_folder
 from models.web.telemetry.logs import formatter, hide_tokens
 
@@ -131,6 +132,7 @@ GENERATION = struct.Struct("QQ")  # the newest process that is ready, and the ne
 def on_starting(server: Arbiter) -> None:
     """The master is present in the store: a reload replaces all processes, and must not empty it."""
     server.generation = mmap.mmap(-1, GENERATION.size)  # processes that are forked share it
+    share(settings["STORE_SCANS"])  # whose study a scan is: in memory alone, which all processes see
     server.presence = ProcessLock(Path(settings["STORE"] or default_folder()), disk.wipe)
 
 

@@ -130,7 +130,8 @@ def _answer(job: Job, control: socket.socket, spool: int, result: int) -> dict[s
         if not job.asked.keep_doubted:
             raise
         scan, doubt = doubted.scan, {"error": [doubted.code, doubted.message]}
-    return {"scan": describe(scan), **_written(scan.slices, result)} | doubt
+    header = msgspec.to_builtins(scan.header)
+    return {"scan": describe(scan), "header": header, **_written(scan.slices, result)} | doubt
 
 
 def _written(slices: np.ndarray, result: int) -> dict[str, object]:

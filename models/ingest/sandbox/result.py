@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import IO, Any
 
 import msgspec
@@ -20,6 +21,7 @@ import numpy as np
 
 from models.errors import CODES, ContentDoubted, SeveralSeries, UserError
 from models.imaging.scan import Scan, scan_of
+from models.imaging.study_header import StudyHeader
 from models.ingest.sandbox.job import Job
 from models.ingest.series.listing import Listing, checked
 from models.ingest.spool import scratch
@@ -177,7 +179,8 @@ def scan_in(answer: Message, result: IO[bytes]) -> Scan:
     """
     try:
         slices = _slices(result, np.dtype(answer["dtype"]), [int(length) for length in answer["shape"]])
-        scan = scan_of(answer["scan"], slices)
+        header = msgspec.convert(answer.get("header"), StudyHeader | None)
+        scan = replace(scan_of(answer["scan"], slices), header=header and header.trimmed())
         if len(scan.spacing_mm) != 2 or not 0 < min(scan.spacing_mm) <= max(scan.spacing_mm) < math.inf:
             raise ValueError("There is no such spacing.")
     except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:

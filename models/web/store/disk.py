@@ -73,6 +73,11 @@ def kept_in(folder: Path) -> list[StoredScan]:
     return sorted(found, key=attrgetter("last_use"), reverse=True)
 
 
+def names_in(folder: Path) -> set[str]:
+    """Names of the scans that are kept, without those that are being written or removed."""
+    return {path.name for path in _own(folder) if not path.suffix}
+
+
 def discard_expired(folder: Path, oldest: float) -> None:
     """Remove scans last used before the time `oldest`, and finish interrupted removals."""
     for scan in kept_in(folder):

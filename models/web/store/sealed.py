@@ -14,12 +14,13 @@ from typing import BinaryIO
 
 SEGMENT_BYTES = 1 << 20
 TAG_BYTES = 16
-USE = b"lung nodule classifier, sealed upload\0"
+UPLOAD = b"lung nodule classifier, sealed upload\0"  # uses of a key
+HEADER = b"lung nodule classifier, study header\0"
 
 
-def key_of(token: str, owner: str) -> bytes:
-    """The key of a file: 256 bits that only who has both texts can tell."""
-    return hmac.new(token.encode(), USE + owner.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+def key_of(token: str, owner: str, use: bytes = UPLOAD) -> bytes:
+    """The key of a file: 256 bits that only who has both texts can tell, others for another use."""
+    return hmac.new(token.encode(), use + owner.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
 
 
 def sealed_size(n_bytes: int) -> int:

@@ -2,8 +2,9 @@
 
 A folder (mode 0700) that any number of processes of one machine share. A scan's sub-folder is named by a
 hash of token and owner together: who has only one of the two finds nothing, a listing of the folder reveals
-neither, and a foreign scan is simply a scan that is not there. Only what `Scan` holds is kept: no headers,
-no names of files. Uploads that are needed again, which have both, lie there encrypted (`sealed`).
+neither, and a foreign scan is simply a scan that is not there. Only what `describe` says of a scan is kept:
+no headers (whose study it is stays in memory, see `header_memory`), no names of files. Uploads that are
+needed again, which have both, lie there encrypted (`sealed`).
 """
 
 import errno
@@ -19,8 +20,10 @@ from typing import Any
 
 from models.errors import UserError
 from models.imaging.scan import Scan
+from models.imaging.study_header import StudyHeader
 from models.web.store import disk
 from models.web.store.days import hidden_day
+from models.web.store.header_memory import HeaderMemory
 from models.web.store.keys import (
     job_name,
     lasts,
@@ -81,6 +84,7 @@ class ScanStore:
         self._seconds = minutes * 60
         self._max_bytes, self._max_scans = int(max_mb * 1_000_000), max_scans
         self._ahead = disk.ahead()
+        self._headers = HeaderMemory(max_scans)
         self._lifetime = StoreLifetime(
             Path(folder or default_folder()), disk.wipe, self._sweep, sweep_seconds
         )
@@ -110,7 +114,15 @@ class ScanStore:
             disk.write_scan(path, kept)
 
         self._put(name, n_bytes, write, owner, address, beside=beside)
+        if scan.header:
+            with self._changing(token, owner) as path:
+                self._headers.put(name, token, owner, scan.header, disk.names_in(path.parent))
         return token
+
+    def header(self, token: str, owner: str) -> StudyHeader | None:
+        """Whose study a scan is, as long as it is kept; None where nobody said, or the memory was lost."""
+        with self._changing(token, owner):
+            return self._headers.get(scan_name(token, owner), token, owner)
 
     def put_sealed(
         self, pieces: Callable[[], Iterable[bytes]], n_bytes: int, owner: str, address: str = ""
@@ -214,6 +226,7 @@ class ScanStore:
         """Forget a scan and its notes."""
         with self._changing(token, owner) as path:
             disk.discard(path)
+            self._headers.forget_but(disk.names_in(path.parent))
 
     def write(self, token: str, owner: str, name: str, value: Any) -> None:
         """Keep a note beside a scan: any JSON value, under a name of lower-case letters."""
@@ -323,6 +336,7 @@ class ScanStore:
         with lock.exclusive():
             disk.renew(lock.folder, disk.wall(), later_than=disk.wall() + JUMP_SECONDS)
             disk.discard_expired(lock.folder, disk.wall() - self._seconds)
+            self._headers.forget_but(disk.names_in(lock.folder))
             forget_past(lock.folder)
             with suppress(FileNotFoundError):
                 _forget_jobs(lock.folder / disk.JOBS, at_most=JOBS_AT_MOST)
