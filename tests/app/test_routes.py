@@ -30,6 +30,7 @@ SAID = {  # who may ask, and what else holds, where it is not the strictest
     "/scan/<token>/finding/<int:index>/delete": (Access.PRIVATE, "personal"),
     "/scan/<token>/finding/<int:index>/restore": (Access.PRIVATE, "personal"),
     "/scan/<token>/remove": (Access.PRIVATE, "personal"),
+    "/scan/<token>/report/report.pdf": (Access.PRIVATE, "personal"),
     "/scan/<token>/comparison": (*STRICT, "uploads"),
     "/scan/<token>/comparison/undo": (Access.PRIVATE, "personal"),
     "/scan/<token>/comparison/interval": (Access.PRIVATE, "personal"),

@@ -30,8 +30,8 @@ def test_the_text_is_a_paragraph_a_finding_and_one_sentence_of_limits(scan):
         "",
         "F1: right lung, slice 2 of 3 (z −88.0 mm): solid nodule, 12.3 × 9.1 mm (mean 10.7 mm), volume "
         "640 mm³. Compared with the earlier CT 123 days before: long axis +1.2 mm (within measurement "
-        "error), volume +20 % (within measurement error), VDT 466 days (95 % interval 185 to no upper limit). "
-        "App: malignant-looking, probability 0.75 (consensus).",
+        "error), volume +20 % (within measurement error), VDT 466 days (95 % interval 185 to no upper "
+        "limit). App: malignant-looking, probability 0.75 (consensus).",
         "Lung-RADS v2022: Category 4A: suspicious. Low-dose CT in 3 months.",
         "",
         "F2: left lung, slice 3 of 3 (z −86.0 mm): nodule, 2.8 × 2.8 mm (mean 2.8 mm). "

@@ -1,0 +1,235 @@
+"""The report of a scan over HTTP: its page, its files, its text in ASCII, and to whom it is shown."""
+
+import io
+import re
+import zipfile
+
+import pypdfium2
+import pytest
+from pydicom import dcmread
+
+from models.reports.scan_report.exports import REPORT_EXPORTS
+from models.web.access.cookies import BROWSER_COOKIE
+from models.web.store import new_token
+from tests.app.conftest import new_visitor
+from tests.app.made_series import NODULE_AT, NODULE_SLICE, series_files
+from tests.app.two_scans import add, before_zip, now_zip, open_now
+from tests.conftest import post, upload
+
+WHO = {"PatientName": "Doe^Marked", "PatientID": "MRN-4711", "StudyDate": "20240601"}
+PLACED = WHO | {"StudyInstanceUID": "1.2.3", "FrameOfReferenceUID": "1.2.3.9"}
+MEDIA_TYPES = {
+    "report.txt": "text/plain",
+    "report.pdf": "application/pdf",
+    "report.sr.dcm": "application/dicom",
+    "outlines.seg.dcm": "application/dicom",
+    "pictures.sc.zip": "application/zip",
+}
+
+
+@pytest.fixture(scope="module")
+def visitor(finder):
+    """One client for all tests: they only look at its findings."""
+    return new_visitor(finder)
+
+
+def found_on(client, files, *places):
+    """Address of a scan on which these locations (row, col, model) were read."""
+    (row, col, model), *more = places
+    fields = {"slice": NODULE_SLICE, "model": model}
+    page = post(client, files, "/predict", row=row, col=col, **fields)
+    assert page.status_code == 200, page.text[:2000]
+    scan = page.headers["Content-Location"].partition("/finding")[0]
+    for row, col, model in more:
+        found = client.post(f"{scan}/findings", data={"row": row, "col": col} | fields | {"model": model})
+        assert found.status_code == 200
+    return scan
+
+
+@pytest.fixture(scope="module")
+def dicom(visitor):
+    """Address of a scan with two findings, of which one is outlined; its files name a patient and a date."""
+    files = [upload(data, name) for name, data in series_files(**PLACED)]
+    row, col = NODULE_AT
+    return found_on(visitor, files, (row, col, "alexnet"), (row - 40, col + 5, "vgg16"))
+
+
+@pytest.fixture(scope="module")
+def crop(visitor, crop_png):
+    """Address of a picture with one finding."""
+    page = post(visitor, upload(crop_png), "/predict", spacing_mm="0.7")
+    return page.headers["Content-Location"].partition("/finding")[0]
+
+
+def text_of(page):
+    """What stands in the page's field."""
+    return re.search(r'<textarea id="text"[^>]*>(.*?)</textarea>', page.text, re.S)[1]
+
+
+@pytest.mark.parametrize(("name", "media_type"), MEDIA_TYPES.items())
+def test_each_file_has_its_media_type_and_names_nobody(visitor, dicom, name, media_type):
+    saved = visitor.get(f"{dicom}/report/{name}")
+    assert (saved.status_code, saved.mimetype) == (200, media_type)
+    assert saved.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+    assert saved.headers["Cache-Control"] == "no-store"
+    assert not [mark for mark in WHO.values() if mark.encode() in saved.data]
+
+
+def test_these_are_all_files():
+    assert list(REPORT_EXPORTS) == list(MEDIA_TYPES)
+
+
+def test_the_page_shows_the_text_that_is_saved(visitor, dicom):
+    page = visitor.get(f"{dicom}/report")
+    saved = visitor.get(f"{dicom}/report/report.txt").text
+    assert page.status_code == 200
+    assert text_of(page) == saved
+    first, second = [line for line in saved.splitlines() if line.startswith("F")][:2]
+    assert first.startswith("F1: ")
+    assert "(AlexNet)" in first
+    assert "slice 4 of" in first
+    assert second.startswith("F2: ")
+    assert "1.2.3</strong>" in page.text
+
+
+def test_plain_ascii_is_one_link_away(visitor, dicom):
+    plain = visitor.get(f"{dicom}/report")
+    assert f'href="{dicom}/report?ascii=1"' in plain.text
+    assert not text_of(plain).isascii()
+    page = visitor.get(f"{dicom}/report?ascii=1")
+    saved = visitor.get(f"{dicom}/report/report.txt?ascii=1").data
+    assert saved.isascii()
+    assert text_of(page) == saved.decode()
+    assert " x " in saved.decode()
+    assert f'href="{dicom}/report/report.txt?ascii=1"' in page.text
+
+
+def test_a_date_is_printed_on_the_sheets_and_in_no_address(visitor, dicom):
+    dated = visitor.post(f"{dicom}/report/report.pdf", data={"study_date": "2024-06-01"})
+    assert (dated.status_code, dated.mimetype) == (200, "application/pdf")
+    assert "Study date: 2024-06-01" in sheet_text(dated.data)
+    assert "Study date" not in sheet_text(visitor.get(f"{dicom}/report/report.pdf").data)
+
+
+def sheet_text(data):
+    return " ".join(page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(data))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "fields", "sentence"),
+    [
+        ("POST", "/report/report.pdf", {"study_date": "1.6.2024"}, "Give the study date as in 2024-01-31."),
+        ("POST", "/report/report.pdf", {}, "Give the study date as in 2024-01-31."),
+        ("GET", "/report?ascii=yes", {}, "The field ascii must be 1, or left out."),
+        ("GET", "/report/report.txt?ascii=0", {}, "The field ascii must be 1, or left out."),
+    ],
+)
+def test_a_mistake_is_said_above_the_report(visitor, dicom, method, path, fields, sentence):
+    page = visitor.open(dicom + path, method=method, data=fields)
+    assert page.status_code == 400
+    assert sentence in page.text
+    assert text_of(page) == visitor.get(f"{dicom}/report/report.txt").text
+
+
+def test_what_is_not_outlined_is_left_out_of_the_segmentation_and_said(visitor, dicom):
+    page = visitor.get(f"{dicom}/report").text
+    segments = dcmread(io.BytesIO(visitor.get(f"{dicom}/report/outlines.seg.dcm").data)).SegmentSequence
+    names = {segment.TrackingID for segment in segments}
+    said = re.search(r'<span id="without-outline">(.*?)</span>', page)
+    left_out = set(said[1].split(", ")) if said else set()
+    assert names | left_out == {"F1", "F2"}
+    assert names & left_out == set()
+
+
+def test_report_and_segmentation_track_the_same_nodules(visitor, dicom):
+    report = visitor.get(f"{dicom}/report/report.sr.dcm").data
+    segments = dcmread(io.BytesIO(visitor.get(f"{dicom}/report/outlines.seg.dcm").data)).SegmentSequence
+    written = str(dcmread(io.BytesIO(report)))
+    assert [segment.TrackingUID in written for segment in segments] == [True] * len(segments)
+    single = str(dcmread(io.BytesIO(visitor.get(f"{dicom}/finding/0/download/report.sr.dcm").data)))
+    assert segments[0].TrackingUID in single
+
+
+def test_each_finding_has_its_picture(visitor, dicom):
+    with zipfile.ZipFile(io.BytesIO(visitor.get(f"{dicom}/report/pictures.sc.zip").data)) as archive:
+        assert archive.namelist() == ["finding-1.sc.dcm", "finding-2.sc.dcm"]
+
+
+def test_the_caption_says_where_it_is(finder, visitor, dicom):
+    from models.web.captions import caption_of
+
+    with finder.test_request_context("/"):
+        owner = visitor.owner
+        finding = finder.answers.again(dicom.rpartition("/")[2], owner, 0)
+        first, second = caption_of(finding).splitlines()
+    assert re.fullmatch(r"F1: ((right|left) lung, )?slice 4 of \d+ \(z −?[\d.]+ mm\)\.", first)
+    assert second.startswith("Research use only, not a medical device. AlexNet: ")
+
+
+def test_a_picture_has_text_and_sheets_only(visitor, crop):
+    page = visitor.get(f"{crop}/report").text
+    offered = re.findall(r'href="[^"]*/report/([\w.]+)"', page)
+    assert offered == ["report.txt", "report.pdf"]
+    for name in ("report.sr.dcm", "outlines.seg.dcm", "pictures.sc.zip"):
+        refused = visitor.get(f"{crop}/report/{name}")
+        assert refused.status_code == 409
+        assert 'data-code="not_dicom"' in refused.text
+
+
+def test_without_findings_there_is_nothing_to_report_yet(visitor, slice_png):
+    address = post(visitor, upload(slice_png), "/predict").headers["Content-Location"]
+    page = visitor.get(f"{address}/report")
+    assert page.status_code == 200
+    assert 'id="no-findings"' in page.text
+    assert "<textarea" not in page.text
+    assert {visitor.get(f"{address}/report/{name}").status_code for name in REPORT_EXPORTS} == {404}
+    assert visitor.post(f"{address}/report/report.pdf", data={"study_date": "2024-06-01"}).status_code == 404
+
+
+@pytest.mark.parametrize("rest", ["", *(f"/{name}" for name in REPORT_EXPORTS)])
+def test_nobody_else_sees_a_report(finder, dicom, rest):
+    stranger = finder.test_client()
+    stranger.set_cookie(BROWSER_COOKIE, new_token())
+    assert stranger.get(f"{dicom}/report{rest}").status_code == 404
+
+
+def test_there_are_no_other_files(visitor, dicom):
+    assert visitor.get(f"{dicom}/report/notes.txt").status_code == 404
+    assert visitor.post(f"{dicom}/report/report.txt").status_code == 405
+    assert visitor.post(f"{dicom}/report/send").status_code in (404, 405)  # there is no PACS
+
+
+def test_viewer_and_result_lead_to_it(visitor, dicom):
+    for page in (dicom, f"{dicom}/finding/0"):
+        assert f'id="to-report" href="{dicom}/report"' in visitor.get(page).text
+
+
+def test_the_leading_finding_comes_first_and_a_deleted_one_is_gone(finder, visitor):
+    files = [upload(data, name) for name, data in series_files(**PLACED)]
+    row, col = NODULE_AT
+    scan = found_on(visitor, files, (row, col, "alexnet"), (row, col + 2, "vgg16"), (row, col, "vgg19"))
+    token, owner = scan.rpartition("/")[2], visitor.owner
+    finder.answers.findings.lead(token, owner, 1, True)
+    finder.answers.findings.rename(token, owner, 2, "Größe")
+    lines = visitor.get(f"{scan}/report/report.txt").text.splitlines()
+    assert [line.partition(":")[0] for line in lines if ": " in line][:3] == ["F2", "F1", "Größe"]
+    assert visitor.get(f"{scan}/report").text.count("Leading finding") == 1
+    finder.answers.findings.delete(token, owner, 0)
+    with zipfile.ZipFile(io.BytesIO(visitor.get(f"{scan}/report/pictures.sc.zip").data)) as archive:
+        assert archive.namelist() == ["finding-2.sc.dcm", "finding-3.sc.dcm"]
+
+
+@pytest.mark.slow
+def test_a_comparison_is_part_of_the_text(finder):
+    client = new_visitor(finder)
+    scan = open_now(client, now_zip())
+    assert add(client, scan, before_zip()).status_code == 303
+    text = client.get(f"{scan}/report/report.txt").text
+    found = re.search(
+        r"Compared with the earlier CT 92 days before: long axis \+([\d.]+) mm \(beyond measurement error\), "
+        r"volume \+(\d+) % \(beyond measurement error\), VDT \d+ days \(95 % interval \d+ to \d+\)\.",
+        text,
+    )
+    assert 3 < float(found[1]) < 6
+    assert 80 < float(found[2]) < 200
+    assert "volume +" in client.get(f"{scan}/report").text
