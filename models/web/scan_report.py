@@ -10,15 +10,16 @@ from werkzeug.exceptions import NotFound
 
 from models.errors import UserError
 from models.reports.scan_report.as_page import report_page
+from models.reports.scan_report.as_pdf import report_as_pdf
 from models.reports.scan_report.as_text import plain_ascii, report_as_text
 from models.reports.scan_report.contents import CalculatedText, ReportedFinding, ScanReport, in_order
-from models.reports.scan_report.exports import REPORT_EXPORTS, report_pdf
+from models.reports.scan_report.exports import REPORT_EXPORTS
 from models.web.application import Application, current_app
 from models.web.captions import caption_of
 from models.web.comparison_pages import with_earlier
 from models.web.visitor import browser
 
-TEXT = "report.txt"
+TEXT, PDF = "report.txt", "report.pdf"
 
 
 def add_report(app: Application) -> None:
@@ -34,6 +35,8 @@ def add_report(app: Application) -> None:
         if found is None or name not in REPORT_EXPORTS:
             raise NotFound()
         make, media_type = REPORT_EXPORTS[name]
+        if name == PDF:
+            return _saved(PDF, report_as_pdf(found, study_date_of(token)), media_type)
         data = make(found, captions_of(found))
         if name == TEXT and asked_ascii(request.args):
             data = plain_ascii(data.decode()).encode()
@@ -41,11 +44,11 @@ def add_report(app: Application) -> None:
 
     @app.post("/scan/<token>/report/report.pdf", queued=False)
     def dated_report(token: str) -> ResponseReturnValue:
-        """The PDF with the date of the study, which is in no address and not kept."""
+        """The PDF with a study date that was typed, which is in no address and not kept; or without any."""
         day, found = asked_study_date(request.form), reported(token)
         if found is None:
             raise NotFound()
-        return _saved("report.pdf", report_pdf(found, (), day), "application/pdf")
+        return _saved(PDF, report_as_pdf(found, day), "application/pdf")
 
 
 def reported(token: str) -> ScanReport | None:
@@ -63,6 +66,11 @@ def calculated_of(token: str, index: int) -> tuple[CalculatedText, ...]:
     return ()
 
 
+def study_date_of(token: str) -> date | None:
+    """The date of the study, where the server knows it."""
+    return None
+
+
 def captions_of(report: ScanReport) -> list[str]:
     """What is written below the pictures of the findings, on which no saliency map is drawn."""
     return [caption_of(replace(each.finding, saliency=None)) for each in report.findings]
@@ -75,7 +83,8 @@ def report_of(token: str, is_ascii: bool = False, error: Mapping[str, str] | Non
         return render_template("report.html", address=address, error=error, blocks=[])
     text = report_as_text(found)
     context = report_page(found) | {"text": plain_ascii(text) if is_ascii else text, "is_ascii": is_ascii}
-    return render_template("report.html", address=address, error=error, scan=found.scan, **context)
+    context |= {"scan": found.scan, "study_date": study_date_of(token)}
+    return render_template("report.html", address=address, error=error, **context)
 
 
 def asked_ascii(fields: Mapping[str, str]) -> bool:
@@ -85,10 +94,12 @@ def asked_ascii(fields: Mapping[str, str]) -> bool:
     return text == "1"
 
 
-def asked_study_date(fields: Mapping[str, str]) -> date:
-    """The date of a study as it was typed; UserError ``bad_field`` for what is none."""
+def asked_study_date(fields: Mapping[str, str]) -> date | None:
+    """The date of a study as it was typed, or None; UserError ``bad_field`` for what is no date."""
+    if not (text := fields.get("study_date", "").strip()):
+        return None
     try:
-        return date.fromisoformat(fields.get("study_date", "").strip())
+        return date.fromisoformat(text)
     except ValueError:
         raise UserError("bad_field", "Give the study date as in 2024-01-31.") from None
 

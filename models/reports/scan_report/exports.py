@@ -3,7 +3,6 @@
 import io
 import zipfile
 from collections.abc import Callable, Sequence
-from datetime import date
 
 from models.reports.scan_report.as_pdf import report_as_pdf
 from models.reports.scan_report.as_text import report_as_text
@@ -17,9 +16,9 @@ def report_text(report: ScanReport, captions: Captions) -> bytes:
     return report_as_text(report).encode()
 
 
-def report_pdf(report: ScanReport, captions: Captions, study_date: date | None = None) -> bytes:
-    """Sheets of A4."""
-    return report_as_pdf(report, study_date)
+def report_pdf(report: ScanReport, captions: Captions) -> bytes:
+    """Sheets of A4, without the date of the study."""
+    return report_as_pdf(report)
 
 
 def report_sr(report: ScanReport, captions: Captions) -> bytes:
