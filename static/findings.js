@@ -30,13 +30,11 @@ function sendView(event) {
   }
 }
 
-// What the page was opened for: the offer to undo, or the row that was changed. Whether it took the focus.
+// What the address names, the offer to undo or the row that was changed, keeps the focus that the browser gives it.
 function focusOn(section) {
-  const row = location.hash.startsWith("#finding-") && document.getElementById(location.hash.slice(1));
-  const target = section.querySelector("[data-undo]") || row;
-  if (!target || !location.hash.startsWith("#finding")) return false;
-  target.focus({ preventScroll: true });
-  target.scrollIntoView({ block: "nearest" });
+  const named = document.getElementById(location.hash.slice(1));
+  if (!section.contains(named)) return false;
+  named.focus({ preventScroll: true });
   return true;
 }
 

@@ -48,17 +48,17 @@ def lead(token: str, index: int) -> ResponseReturnValue:
     """Mark a finding as the leading one of its scan, or take that back."""
     if (asked := request.form.get("leading", "")) not in ("0", "1"):
         raise UserError("bad_field", "The field leading must be 0 or 1.")
-    return _done(token, index, lambda: _findings().lead(token, browser(), index, asked == "1"))
+    return _done(token, f"finding-{index}", lambda: _findings().lead(token, browser(), index, asked == "1"))
 
 
 def delete(token: str, index: int) -> ResponseReturnValue:
     """Delete a finding; the page that follows offers to undo that."""
-    return _done(token, None, lambda: _findings().delete(token, browser(), index))
+    return _done(token, f"undo-delete-{index}", lambda: _findings().delete(token, browser(), index))
 
 
 def restore(token: str, index: int) -> ResponseReturnValue:
     """Bring a deleted finding back, where it is not too late."""
-    return _done(token, index, lambda: _findings().restore(token, browser(), index))
+    return _done(token, f"finding-{index}", lambda: _findings().restore(token, browser(), index))
 
 
 @contextmanager
@@ -77,12 +77,11 @@ def _findings() -> FindingList:
     return current_app.answers.findings
 
 
-def _done(token: str, index: int | None, act: Callable[[], None]) -> ResponseReturnValue:
-    """Do it, and go back to the table in the view that was left; to a row of it, or its beginning."""
+def _done(token: str, element: str, act: Callable[[], None]) -> ResponseReturnValue:
+    """Do it, and go back to the view that was left, and to an element of the table."""
     try:
         act()
     except IndexError:
         raise NotFound() from None
     query = urlencode({name: value for name in VIEW if (value := request.form.get(name))})
-    row = "findings" if index is None else f"finding-{index}"
-    return redirect(f"/scan/{token}{query and '?'}{query}#{row}", 303)
+    return redirect(f"/scan/{token}{query and '?'}{query}#{element}", 303)

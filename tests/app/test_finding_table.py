@@ -118,7 +118,7 @@ def test_a_deleted_finding_is_gone_from_every_page_and_comes_back(visitor, addre
     answer = act(visitor, address, 0, "delete", slice="2", level="40", width="400")
     assert answer.status_code == 303
     where = urlsplit(answer.headers["Location"])
-    assert (where.path, where.fragment) == (address, "findings")
+    assert (where.path, where.fragment) == (address, "undo-delete-0")
     assert parse_qs(where.query) == {"slice": ["2"], "level": ["40"], "width": ["400"]}
     page = visitor.get(answer.headers["Location"])
     assert rows(page) == ["1"]
