@@ -3,9 +3,12 @@
 from flask import render_template
 
 from models.inference.finding import Finding
-from models.reports.scan_report.as_text import location_text
+from models.reports.scan_report.as_text import location_text, plain_ascii
 
 
 def caption_of(finding: Finding) -> str:
-    """Its name, side, slice and z, what the app says of it, and what that is not."""
-    return render_template("caption.txt", finding=finding, location=location_text(finding))
+    """Its name, side, slice and z, what the app says of it, and what that is not.
+
+    In ASCII, which the font of the pictures has.
+    """
+    return plain_ascii(render_template("caption.txt", finding=finding, location=location_text(finding)))

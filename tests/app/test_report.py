@@ -162,7 +162,7 @@ def test_the_caption_says_where_it_is(finder, visitor, dicom):
         owner = visitor.owner
         finding = finder.answers.again(dicom.rpartition("/")[2], owner, 0)
         first, second = caption_of(finding).splitlines()
-    assert re.fullmatch(r"F1: ((right|left) lung, )?slice 4 of \d+ \(z −?[\d.]+ mm\)\.", first)
+    assert re.fullmatch(r"F1: ((right|left) lung, )?slice 4 of \d+ \(z -?[\d.]+ mm\)\.", first)
     assert second.startswith("Research use only, not a medical device. AlexNet: ")
 
 

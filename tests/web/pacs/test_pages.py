@@ -280,6 +280,37 @@ def test_a_study_that_is_gone_takes_no_results(make_connected, tmp_path):
         assert server.ask("GET", "/instances").json() == []
 
 
+def test_the_report_of_all_findings_is_sent_at_once(make_connected, tmp_path):
+    with orthanc(tmp_path) as server:
+        server.put(chest_series())
+        client = visitor_of(make_connected(**server.settings))
+        scan = wait(client, fetch(client))["scan"]
+        assert client.post(f"{scan}/report/send").status_code == 404  # there are no findings yet
+        found_in(client, scan)
+        row, col = NODULE_AT
+        client.post(f"{scan}/findings", data={"row": row, "col": col + 3, "slice": 4, "model": "vgg16"})
+        assert 'id="send-to-pacs">Send to the PACS<' in client.get(f"{scan}/report").text
+        sent = client.post(f"{scan}/report/send")
+        told = re.findall(r'data-kind="(\w+)" data-outcome="(\w+)">([^:]+):', sent.text)
+        assert told == [
+            ("report", "stored", "Structured Report"),
+            ("segmentation", "stored", "Segmentation of the outline"),
+            ("picture", "stored", "Image of F1"),
+            ("picture", "stored", "Image of F2"),
+        ]
+        assert f'href="{scan}/report">Back to the report<' in sent.text
+        assert 'id="send-to-pacs">Send to the PACS again<' in client.get(f"{scan}/report").text
+        stored = {modality: server.instances(STUDY, modality) for modality in ("SR", "SEG", "OT")}
+        assert {modality: len(files) for modality, files in stored.items()} == {"SR": 1, "SEG": 1, "OT": 2}
+        for files in stored.values():
+            for data in files:
+                (tmp_path / "x.dcm").write_bytes(data)
+                assert errors_of(tmp_path / "x.dcm") == []
+                assert dcmread(io.BytesIO(data)).PatientName == WHO["PatientName"]
+        tracked = {s.TrackingUID for s in dcmread(io.BytesIO(stored["SEG"][0])).SegmentSequence}
+        assert all(uid in str(dcmread(io.BytesIO(stored["SR"][0]))) for uid in tracked)
+
+
 def test_what_the_pacs_refuses_is_told_one_by_one(make_connected, archive, registry, connected, visitor):
     here = found_in(visitor, wait(visitor, fetch(visitor))["scan"])
     with odd_server(refusing) as address:
@@ -352,6 +383,7 @@ ROUTES = [
     "/pacs/fetch",
     "/pacs/fetch/x/cancel",
     "/scan/x/finding/0/send",
+    "/scan/x/report/send",
     "/api/v1/pacs/read",
 ]
 
