@@ -39,9 +39,8 @@ def rows_of(token: str) -> list[FindingRow]:
 
 def rename(token: str, index: int) -> ResponseReturnValue:
     """Give a finding the name that was typed."""
-    return _done(
-        token, index, lambda: _findings().rename(token, browser(), index, request.form.get("name", ""))
-    )
+    name = request.form.get("name", "")
+    return _done(token, f"finding-{index}", lambda: _findings().rename(token, browser(), index, name))
 
 
 def lead(token: str, index: int) -> ResponseReturnValue:

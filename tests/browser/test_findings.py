@@ -8,6 +8,7 @@ from tests.browser.test_axe import check, prefer
 from tests.browser.test_reflow import OPEN, WIDER
 
 pytestmark = pytest.mark.slow
+WAIT_S = 120
 
 
 @pytest.fixture
@@ -27,6 +28,8 @@ def narrow(browser):
 
 
 def with_findings(driver, server, series):
+    """Read two nodules of a series; the driver is left in the viewer."""
+    driver.set_page_load_timeout(WAIT_S)
     upload(driver, server, series)
     stage_of(driver)
     for row, col in ((40, 200), (150, 60)):
