@@ -75,7 +75,7 @@ def interval_text(days: int | None, are_typed: bool) -> str:
     """How far apart two scans are."""
     if not days:
         return "the interval between the scans is not known"
-    return f"{_days(days)} between the scans, {ORIGINS[are_typed]}"
+    return f"{days_text(days)} between the scans, {ORIGINS[are_typed]}"
 
 
 def pair_lines(found: PairedFindings) -> Iterator[str]:
@@ -111,10 +111,10 @@ def _changes(growth: Growth) -> Iterator[tuple[str, Change, str, int]]:
 
 def change_text(change: Change, unit: str, digits: int) -> str:
     """A difference, in percent too, with its 95 % interval, and whether it may be one of measuring."""
-    said = f"{_signed(change.difference, digits)} {unit} ({_signed(change.percent)} %)"
+    said = f"{signed(change.difference, digits)} {unit} ({signed(change.percent)} %)"
     if change.low is None or change.high is None:
         return f"{said}; the measurement error is not known"
-    said += f", 95 % interval {_signed(change.low, digits)} to {_signed(change.high, digits)} {unit}"
+    said += f", 95 % interval {signed(change.low, digits)} to {signed(change.high, digits)} {unit}"
     return f"{said}: {'within' if change.within_error else 'beyond'} measurement error"
 
 
@@ -123,9 +123,9 @@ def doubling_text(time: DoublingTime) -> str:
     basis = "" if time.basis == "volume" else ", assuming a sphere of the mean diameter"
     if time.days is None:
         return f"none: the nodule has not grown{basis}"
-    said = _days(time.days)
+    said = days_text(time.days)
     if time.low is not None:
-        upto = "no upper limit: it may not have grown at all" if time.high is None else _days(time.high)
+        upto = "no upper limit: it may not have grown at all" if time.high is None else days_text(time.high)
         said += f" (95 % interval {time.low:.0f} to {upto})"
     return said + basis
 
@@ -142,8 +142,8 @@ def rule_text(rule: Rule) -> str:
 def _value(rule: Rule) -> str:
     value = rule.value or 0.0
     if rule.key == "bts_doubling":
-        return _days(value)
-    return f"{_signed(value)} %" if rule.key == "bts_volume" else f"{_signed(value, 1)} mm"
+        return days_text(value)
+    return f"{signed(value)} %" if rule.key == "bts_volume" else f"{signed(value, 1)} mm"
 
 
 def _from_to(change: Change, unit: str, digits: int) -> str:
@@ -165,10 +165,12 @@ def _told(verdict: str, probability: float | None) -> str:
     return WORDS[verdict] if probability is None else f"{WORDS[verdict]} ({probability:.2f})"
 
 
-def _signed(value: float, digits: int = 0) -> str:
+def signed(value: float, digits: int = 0) -> str:
+    """A number with its sign, unless it is rounded to 0."""
     text = f"{value:+.{digits}f}"
     return text[1:] if float(text) == 0 else text.replace("-", "\u2212")
 
 
-def _days(days: float) -> str:
+def days_text(days: float) -> str:
+    """A number of days."""
     return "1 day" if round(days) == 1 else f"{days:,.0f} days"

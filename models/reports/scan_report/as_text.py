@@ -9,6 +9,7 @@ from models.clinical.growth import Change, DoublingTime
 from models.inference.finding import Earlier, Finding
 from models.reports.as_text import WORDS
 from models.reports.calculators import hints_of
+from models.reports.comparison.as_text import days_text, signed
 from models.reports.scan_report.contents import ScanReport
 
 LIMITS = (
@@ -159,7 +160,7 @@ def _z_text(finding: Finding) -> str:
     positions = finding.scan.positions_mm
     if positions is None:
         return UNKNOWN
-    return f"{_signed(positions[finding.reading.roi.slice], 1, plus=False)} mm"
+    return f"{signed(positions[finding.reading.roi.slice], 1).lstrip('+')} mm"
 
 
 def _compared(earlier: Earlier) -> str:
@@ -168,12 +169,12 @@ def _compared(earlier: Earlier) -> str:
         return "Not found on the earlier CT: it may be new."
     growth, changes = earlier.growth, []
     if growth.long_axis is not None:
-        changes.append(f"long axis {_signed(growth.long_axis.difference, 1)} mm{_error(growth.long_axis)}")
+        changes.append(f"long axis {signed(growth.long_axis.difference, 1)} mm{_error(growth.long_axis)}")
     if growth.volume is not None:
-        changes.append(f"volume {_signed(growth.volume.percent)} %{_error(growth.volume)}")
+        changes.append(f"volume {signed(growth.volume.percent)} %{_error(growth.volume)}")
     if growth.doubling_time is not None:
         changes += _doubling(growth.doubling_time)
-    days = "" if not growth.days else f" {_days(growth.days)} before"
+    days = "" if not growth.days else f" {days_text(growth.days)} before"
     return f"Compared with the earlier CT{days}: {', '.join(changes) or 'the change of size is not known'}."
 
 
@@ -184,8 +185,8 @@ def _in_short(earlier: Earlier | None) -> str:
         return "not found before"
     volume, axis = earlier.growth.volume, earlier.growth.long_axis
     if volume is not None:
-        return f"volume {_signed(volume.percent)} %"
-    return UNKNOWN if axis is None else f"long axis {_signed(axis.difference, 1)} mm"
+        return f"volume {signed(volume.percent)} %"
+    return UNKNOWN if axis is None else f"long axis {signed(axis.difference, 1)} mm"
 
 
 def _error(change: Change) -> str:
@@ -198,7 +199,7 @@ def _doubling(time: DoublingTime) -> Iterator[str]:
     """The volume doubling time, where there is one; not said without its interval where growth is unsure."""
     if time.days is None:
         return
-    said = f"VDT {_days(time.days)}"
+    said = f"VDT {days_text(time.days)}"
     if time.basis == "diameter":
         said += " by the diameter"
     if time.low is not None:
@@ -209,12 +210,3 @@ def _doubling(time: DoublingTime) -> Iterator[str]:
 
 def _slices_note(report: ScanReport) -> str:
     return f" {SLICES}" if report.scan.positions_mm is not None and len(report.scan.slices) > 1 else ""
-
-
-def _signed(value: float, digits: int = 0, plus: bool = True) -> str:
-    text = f"{value:+.{digits}f}" if plus else f"{value:.{digits}f}"
-    return text.lstrip("+-") if float(text) == 0 else text.replace("-", "\u2212")
-
-
-def _days(days: float) -> str:
-    return "1 day" if round(days) == 1 else f"{days:,.0f} days"
