@@ -183,10 +183,10 @@ def _in_short(earlier: Earlier | None) -> str:
         return ""
     if earlier.growth is None:
         return "not found before"
-    volume, axis = earlier.growth.volume, earlier.growth.long_axis
+    volume, diameter = earlier.growth.volume, earlier.growth.mean_diameter
     if volume is not None:
         return f"volume {signed(volume.percent)} %"
-    return UNKNOWN if axis is None else f"long axis {signed(axis.difference, 1)} mm"
+    return UNKNOWN if diameter is None else f"mean diameter {signed(diameter.difference, 1)} mm"
 
 
 def _error(change: Change) -> str:

@@ -128,6 +128,18 @@ def test_what_became_of_it_is_one_sentence(scan, earlier, said):
     assert said in paragraph(replace(make_finding(scan), earlier=earlier))
 
 
+@pytest.mark.parametrize(
+    ("earlier", "said"),
+    [
+        (Earlier(None), "not found before"),
+        (Earlier(growth(Sizes(Size(9.0), Size(8.0)), Sizes(Size(9.5), Size(8.0)), 9)), "mean diameter 0.0 mm"),
+        (Earlier(growth(Sizes(), Sizes(), 1)), "–"),
+    ],
+)
+def test_the_table_says_in_short_what_became_of_it(scan, earlier, said):
+    assert table_row(replace(make_finding(scan), earlier=earlier)).growth == said
+
+
 def test_a_row_of_the_table(scan):
     grown, left, nothing, mass = map(table_row, findings_of(scan))
     assert vars(grown) == {
