@@ -18,6 +18,9 @@
   });
 
   result.addEventListener("click", (event) => {
+    const link = event.target.closest('.calculators a[href^="#asked-"]');
+    const folded = link && document.getElementById(link.hash.slice(1)).closest("details");
+    if (folded) folded.open = true; // before the browser goes there
     const button = event.target.closest("[data-take]");
     if (!button) return;
     event.preventDefault();

@@ -13,7 +13,7 @@ from models.clinical.brock import Brock, brock
 from models.clinical.fleischner import Fleischner, fleischner
 from models.clinical.lung_rads import BENIGN, CHANGES, EXAMS, PREVIOUS, LungRads, lung_rads
 from models.clinical.mayo import CANCER, Mayo, mayo
-from models.clinical.terms import NODULE_TYPES, Refusal
+from models.clinical.terms import NODULE_TYPES, Refusal, rounded
 
 Value = str | bool | float  # what an answer means
 YES_NO: dict[str, Value] = {"yes": True, "no": False}
@@ -148,29 +148,41 @@ def _for_each_kind(case: Case, answer: Callable[[Case], dict[str, Any]]) -> dict
     -------
     dict
         Of `answer` where it is the same whatever the kind. Else ``kinds``: a dict of ``kind`` and
-        ``answers`` each. These are several where the size of the solid part is not known, in the order of
-        that size, and any may have ``refusal`` (a code) in place of what answers have.
+        ``answers`` each. These are several where the size of the solid part is not known, each with the size
+        ``from_mm`` in whole mm from which it holds, and any may have ``refusal`` (a code) in place of what
+        answers have.
     """
     if case.nodule_type != UNSURE:
         return answer(case)
-    kinds: list[dict[str, Any]] = [
-        {"kind": kind, "answers": _different([_or_refusal(each, answer) for each in _of_kind(case, kind)])}
-        for kind in NODULE_TYPES
-    ]
-    if len(same := _different([given for kind in kinds for given in kind["answers"]])) > 1:
-        return {"kinds": kinds}
+    kinds = {kind: _answers(case, kind, answer) for kind in NODULE_TYPES}
+    same = [given for answers in kinds.values() for _, given in answers]
+    if any(given != same[0] for given in same):
+        rows = [
+            {"kind": kind, "answers": [given | {"from_mm": size} for size, given in answers]}
+            for kind, answers in kinds.items()
+        ]
+        return {"kinds": rows}
     if "refusal" in same[0]:
         raise Refusal(same[0]["refusal"])
     return same[0]
 
 
-def _of_kind(case: Case, kind: str) -> list[Case]:
-    """The case as one of that kind: for a solid part of unknown size, with each size that it may have."""
+def _answers(
+    case: Case, kind: str, answer: Callable[[Case], dict[str, Any]]
+) -> list[tuple[float, dict[str, Any]]]:
+    """The answers to the case as one of that kind, each with the size of the solid part from which it holds.
+
+    They are several where that size matters and is not known: then by each size that it may have.
+    """
     certain = replace(case, nodule_type=kind)
     if kind != "part-solid" or isinstance(certain, Brock) or certain.solid_mm is not None:
-        return [certain]
-    tenths = range(1, math.floor(10 * certain.diameter_mm + 1e-6) + 1)
-    return [replace(certain, solid_mm=tenth / 10) for tenth in tenths]
+        return [(0, _or_refusal(certain, answer))]
+    found: list[tuple[float, dict[str, Any]]] = []
+    for tenth in range(1, math.floor(10 * certain.diameter_mm + 1e-6) + 1):
+        given = _or_refusal(replace(certain, solid_mm=tenth / 10), answer)
+        if not found or given != found[-1][1]:
+            found.append((rounded(tenth / 10), given))
+    return found
 
 
 def _or_refusal(case: Case, answer: Callable[[Case], dict[str, Any]]) -> dict[str, Any]:
@@ -178,10 +190,6 @@ def _or_refusal(case: Case, answer: Callable[[Case], dict[str, Any]]) -> dict[st
         return answer(case)
     except Refusal as refusal:
         return {"refusal": refusal.code}
-
-
-def _different(answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [answer for i, answer in enumerate(answers) if answer not in answers[:i]]
 
 
 CALCULATORS = {

@@ -325,7 +325,9 @@ def test_lung_rads_says_what_it_would_for_each_kind(finding):
     }
     page = Page(render(finding, LUNG_RADS | UNSURE | {"diameter_mm": "16"}))
     assert "If ground glass Category 2: benign. Screening low-dose CT in 12 months." in page.text
-    assert "If part-solid By the size of the solid part, from small to large: Category 3:" in page.text
+    assert "If part-solid By the mean diameter of the solid part: below 6 mm: Category 3:" in page.text
+    assert "from 6 mm: Category 4A: suspicious." in page.text
+    assert "from 8 mm: Category 4B: very suspicious." in page.text
 
 
 def test_fleischner_and_brock_say_what_they_would_for_each_kind(finding):
