@@ -115,7 +115,7 @@ def bytes_of(path: Path) -> bytes:
 
 
 def _refuse(constant: str) -> NoReturn:
-    """NaN and Infinity are no JSON."""
+    """NaN and Infinity are not JSON."""
     raise ValueError(constant)
 
 

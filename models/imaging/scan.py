@@ -22,7 +22,7 @@ Coordinate = TypeVar("Coordinate", float, np.ndarray)
 
 @dataclass(frozen=True)
 class Notice:
-    """A warning that travels with the answer: a code for programs, a sentence for people."""
+    """A warning that goes with the answer: a code for programs, a sentence for people."""
 
     code: str
     message: str
@@ -232,7 +232,7 @@ class Scan:
 
 
 def shows_whole_slice(shape: tuple[int, int], spacing_mm: tuple[float, float]) -> bool:
-    """Whether an image of that shape (rows, cols) is no crop and wide enough to show a whole chest."""
+    """Whether an image of that shape (rows, cols) is not a crop and wide enough to show a whole chest."""
     field = min(length * spacing for length, spacing in zip(shape, spacing_mm, strict=True))
     return max(shape) > CROP_AT_MOST and field >= WHOLE_SLICE_MM
 

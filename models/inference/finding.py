@@ -72,7 +72,7 @@ class Earlier:
     are_days_typed : bool
         Whether a person gave the interval.
     verdict, probability
-        What the model in front says of the earlier scan; None where it was not found.
+        What the selected model says of the earlier scan; None where it was not found.
     reference : Reference, optional
         The slice of the earlier scan.
     """
@@ -86,7 +86,7 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Finding:
-    """The answer on one nodule: what follows from a reading when one model is put in front.
+    """The answer on one nodule: what follows from a reading when one model is selected.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class Finding:
     reliability : Reliability, optional
         How far the verdict can be relied on at this size; None where that is not known.
     saliency : Saliency, optional
-        Of the model in front; None where it was not computed.
+        Of the selected model; None where it was not computed.
     earlier : Earlier, optional
         What it was on an earlier scan; None where none is compared.
     candidates : tuple of Candidate

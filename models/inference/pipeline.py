@@ -60,7 +60,7 @@ def citation_of(key: str) -> str:
 
 
 def analyse(scan: Scan, roi: Roi, model_key: str, registry: ModelRegistry, anyway: bool = False) -> Finding:
-    """Answer on one nodule with all models, and with the one asked for in front.
+    """Answer on one nodule with all models, and with the one asked for selected.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def notices_of(
 def finding_of(
     scan: Scan, reading: Reading, model_key: str, registry: ModelRegistry, anyway: bool = False
 ) -> Finding:
-    """The answer that follows from a reading of a scan, with one model in front; see `analyse`.
+    """The answer that follows from a reading of a scan, with one model selected; see `analyse`.
 
     Where no nodule is recognised, the verdict is ``no_nodule``, and nothing more is said of it but with
     `anyway`.

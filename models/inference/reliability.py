@@ -65,7 +65,7 @@ class Reliability:
 
 
 def group_of(diameter_mm: float) -> int:
-    """Index into `SIZES_MM`; at an edge the larger one, but what has just `MASS_MM` is no mass yet."""
+    """Index into `SIZES_MM`; at an edge the larger one, but what has just `MASS_MM` is not a mass yet."""
     if diameter_mm == MASS_MM:
         return len(SIZES_MM) - 2
     return max(i for i, (low, _) in enumerate(SIZES_MM) if diameter_mm >= low)

@@ -1,11 +1,11 @@
-"""Pictures of several channels to grey: transparency, colour that is no CT, and marks drawn in colour."""
+"""Pictures of several channels to grey: transparency, colour that is not CT, and marks drawn in colour."""
 
 import numpy as np
 from scipy import ndimage
 
 from models.errors import UserError
 
-COLOURFUL = 24  # mean spread between the channels (of 255) above which a picture is no CT
+COLOURFUL = 24  # mean spread between the channels (of 255) above which a picture is not CT
 MARK, MARK_EDGE = 64, 16  # spread (of 255) of a mark's pixels, and of its blurred edge
 LEAST_MARK = 12  # pixels
 LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601

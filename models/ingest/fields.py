@@ -17,7 +17,7 @@ def number(fields: Mapping[str, str], name: str) -> float | None: ...
 @overload
 def number(fields: Mapping[str, str], name: str, whole: Literal[True]) -> int | None: ...
 def number(fields: Mapping[str, str], name: str, whole: bool = False) -> float | None:
-    """A number, None where empty; decimal commas are welcome where they are no thousands'.
+    """A number, None where empty; decimal commas are welcome where they are not thousands separators.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def number(fields: Mapping[str, str], name: str, whole: bool = False) -> float |
 
 
 def bad_number(name: str, whole: bool = False) -> UserError:
-    """The refusal of what is no number."""
+    """The refusal of what is not a number."""
     return UserError("bad_number", f"The field {name} must be a {'whole ' if whole else ''}number.")
 
 

@@ -24,7 +24,7 @@ DEEP = 255  # between the least and the greatest value; pictures of 8 bits have 
 BINS = 256
 EMPTY = 1e-4  # of the pixels: a step of the histogram with fewer counts as empty
 GAP, NARROW = 0.1, 0.1  # of the range: at least so wide is the gap above padding, at most so wide is padding
-LEAST = 0.05  # of the range: what is no padding takes as much at least
+LEAST = 0.05  # of the range: what is not padding takes at least as much
 SHARES = (0.003, 0.8)  # of the pixels that padding may have
 TISSUE_HU, TISSUE = (-200, 200), 0.05  # with such a share of tissue, grey values are read as HU
 MOST_HU, BELOW_MOST = 4000, 0.98
@@ -155,7 +155,7 @@ def _end_of_spike(pixels: np.ndarray) -> float | None:
     last, first = filled[widest], filled[widest + 1]  # below the gap, and above
     share, gap = counts[: last + 1].sum() / pixels.size, first - last - 1
     is_spike = last < NARROW * BINS and SHARES[0] <= share <= SHARES[1]
-    spread = BINS - first  # of what is no padding
+    spread = BINS - first  # of what is not padding
     is_constant = last == 0 and (pixels < ends[1]).sum() == (pixels == low).sum()
     if gap < GAP * BINS or not is_spike or (spread < gap and not is_constant) or spread < LEAST * BINS:
         return None

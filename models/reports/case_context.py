@@ -1,4 +1,4 @@
-"""Where a case lies among unseen ones, and how far off its numbers may be. All words are the template's."""
+"""How a case compares with unseen ones, and how far off its numbers may be. All words are the template's."""
 
 from bisect import bisect_left, bisect_right
 from typing import Any
@@ -18,7 +18,7 @@ OUTLINE_ERRORS = {
 
 
 def case_of(finding: Finding, evaluation: Report, localiser_report: Report) -> dict[str, Any] | None:
-    """What was measured on unseen patients, of the model in front and for nodules like this one.
+    """What was measured on unseen patients, of the selected model and for nodules like this one.
 
     Parameters
     ----------

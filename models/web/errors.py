@@ -94,7 +94,7 @@ def _error_page(error: UserError, body: dict[str, Any], kept: str) -> str:
 
 
 def doubted_answer(error: ContentDoubted) -> ResponseReturnValue:
-    """The refusal of what looks like no CT of the chest; a browser may go on with it."""
+    """The refusal of what does not look like a CT of the chest; a browser may go on with it."""
     kept = ""
     if error.scan is not None and request.endpoint in ("predict", "choose"):
         with suppress(UserError):  # where it cannot be kept, it has to be sent again

@@ -11,7 +11,7 @@ from models.imaging.field import GRID_MM, Grid
 
 State = Literal["none", "queued", "running", "done", "cancelled", "failed", "unavailable"]
 SEED = 0.15  # pixels that reach this probability make a candidate
-LEAST_MM = 2.5  # equivalent diameter; less is no nodule of 3 mm
+LEAST_MM = 2.5  # equivalent diameter; less is not a nodule of 3 mm
 NODULE_MM = 3.0  # the smallest that LIDC-IDRI calls a nodule
 LINK_MM = 5.0  # in adjacent slices, centres no farther apart belong to one nodule
 

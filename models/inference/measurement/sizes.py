@@ -49,7 +49,7 @@ class Measurement:
 def measure(polygon: np.ndarray, scan: Scan, index: int) -> Measurement:
     """Measure an outlined nodule.
 
-    Lengths are None where the pixel spacing was assumed, mean HU and texture where the pixels are no HU.
+    Lengths are None where the pixel spacing was assumed, mean HU and texture where the pixels are not HU.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def axes(polygon: np.ndarray) -> tuple[float, float]:
 
     As radiologists measure: the long axis, and perpendicular to it the short axis, in one slice (Bankier
     et al., Radiology 285, 584, 2017; Lung-RADS v2022). The long axis may leave a bent nodule; the
-    short axis does not, so that a gap between two arms is no part of it.
+    short axis does not, so that a gap between two arms does not belong to it.
     """
     first, second, *chord = axis_ends(polygon)
     return float(np.hypot(*(second - first))), float(np.hypot(*(chord[1] - chord[0])))

@@ -30,14 +30,14 @@ SLICES = 24  # of a series, so many are looked at
 
 
 class Classifiers(NamedTuple):
-    """What tells pictures that are no CT from CT, and lung from other air."""
+    """What tells pictures that are not CT from CT, and lung from other air."""
 
     not_ct: Classifier
     lung: Classifier
 
 
 def refuse_other_pictures(pixels: np.ndarray) -> None:
-    """Refuse a picture that is no CT: a photograph, a drawing, text, noise, a mask, other imaging.
+    """Refuse a picture that is not CT: a photograph, a drawing, text, noise, a mask, other imaging.
 
     Parameters
     ----------

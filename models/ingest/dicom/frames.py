@@ -30,7 +30,7 @@ class Frame:
         Image Position (Patient), three coordinates in mm: the centre of the frame's first pixel.
     orientation
         Image Orientation (Patient): three direction cosines of a row, then of a column;
-        None where they are no two directions.
+        None where they are not two directions.
     spacing_mm
         Between rows, then between columns; None where it is absent or absurd.
     thickness_mm

@@ -64,7 +64,7 @@ def to_hounsfield(
     Raises
     ------
     UserError
-        ``corrupt_file``, where the header's rescale values or the pixels are no numbers.
+        ``corrupt_file``, where the header's rescale values or the pixels are not numbers.
     """
     if stored.ndim != 2:
         raise UserError("corrupt_file", "The DICOM file's pixel data are not a greyscale image.")

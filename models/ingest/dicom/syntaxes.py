@@ -53,7 +53,7 @@ def decoder_for(syntax: UID) -> Decoder:
     """
     try:
         decoder = get_decoder(syntax)
-    except (NotImplementedError, ValueError) as error:  # ValueError: a UID that is no transfer syntax
+    except (NotImplementedError, ValueError) as error:  # ValueError: a UID that is not a transfer syntax
         raise _missing(syntax, "which this app cannot decode") from error
     if not decoder.is_available:
         package = next(package for start, package in NEEDED.items() if syntax.startswith(start))

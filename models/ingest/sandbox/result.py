@@ -122,7 +122,7 @@ def _parsed(line: bytes | bytearray) -> Message | None:
 
 
 def _steps(progress: object) -> tuple[int, int]:
-    """Steps done, and of how many; 0 of 1 for what is no progress."""
+    """Steps done, and of how many; 0 of 1 for what is not progress."""
     if isinstance(progress, list) and len(progress) == 2 and all(type(n) is int for n in progress):
         done, total = progress
         if 0 <= done <= total <= MOST_STEPS and total:

@@ -91,7 +91,7 @@ class SliceHeader:
 
 @dataclass(frozen=True)
 class OtherObject:
-    """A DICOM object that is no axial CT slice: what it is, in words, and what it says of its series.
+    """A DICOM object that is not an axial CT slice: what it is, in words, and what it says of its series.
 
     The shape is that of its images, (0, 0) where it has none.
     """

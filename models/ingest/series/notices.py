@@ -12,7 +12,7 @@ from models.ingest.series.order import Series, orientation_of
 LISTED = 5  # positions named in one sentence, at most
 THICK_MM = 5.0
 TILT_DEGREES = 1.0
-MANY_GAPS = 0.2  # of the distances: more wide ones are no missing slices but an irregular series
+MANY_GAPS = 0.2  # of the distances: more wide ones mean an irregular series, not missing slices
 
 
 def series_notices(series: Series, left_out: Counter[str], notes: Collection[str] = ()) -> list[Notice]:

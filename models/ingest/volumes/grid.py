@@ -140,7 +140,7 @@ def slices_of(grid: StoredVolume) -> Slices:
     ------
     UserError
         ``corrupt_file``; ``not_axial``, where its axes are far from the body's; ``not_ct``, where its values
-        are no HU.
+        are not HU.
     """
     if not np.isfinite(grid.affine).all() or abs(np.linalg.det(grid.affine)) < 1e-9:
         raise damaged()

@@ -40,7 +40,7 @@ def number(entry: Entry, keyword: str) -> float | None:
 
 
 def numbers_of(entry: Entry, keyword: str) -> tuple[float, ...]:
-    """All values as numbers; none at all where one is no number."""
+    """All values as numbers; none at all where one is not a number."""
     try:
         return tuple(float(value) for value in values(entry, keyword))
     except (TypeError, ValueError):
