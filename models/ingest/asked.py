@@ -19,7 +19,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     pictures
         Whether the list of several series has pictures.
     keep_doubted
-        Whether what does not look like a CT of the chest is handed over with its refusal, through the process.
+        Whether what does not look like a chest CT is handed over with its refusal, through the process.
     """
 
     spacing_mm: float | None = None

@@ -84,7 +84,7 @@ REGIONS = {region: re.compile(names) for region, names in LABELS.items()}
 
 
 class Objection(NamedTuple):
-    """Why an object is not an axial CT slice: a noun ("localizer", "structured report", …), and the refusal."""
+    """Why an object is not an axial CT slice: a noun ("localizer", "dose report", …), and the refusal."""
 
     noun: str
     refusal: UserError
