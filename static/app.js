@@ -4,7 +4,9 @@
 document.documentElement.classList.add("js");
 
 // The answer to a form gets an address of its own, so that to load it again sends nothing again.
-if (document.body.dataset.here) history.replaceState(null, "", document.body.dataset.here + location.search + location.hash);
+if (document.body.dataset.here) {
+  history.replaceState(null, "", document.body.dataset.here + location.search + location.hash);
+}
 
 /* Submission: say so, and take no second press. */
 

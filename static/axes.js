@@ -26,6 +26,8 @@
     const length = (i) => Math.hypot(points[i + 1][0] - points[i][0], points[i + 1][1] - points[i][1]) * axes.dataset.mm;
     const [long, short, all] = ["axes-long", "axes-short", "axes-ends"].map((id) => document.getElementById(id));
     if (!all) return;
+    const folded = all.closest("details");
+    if (folded) folded.open = true; // the button that sets them is there
     const isTurned = length(2) > length(0); // the longer one is the long axis
     const ordered = isTurned ? [...points.slice(2), ...points.slice(0, 2)] : points;
     long.value = length(isTurned ? 2 : 0).toFixed(1);

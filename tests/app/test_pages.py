@@ -94,11 +94,14 @@ def test_the_place_is_kept_whichever_model_is_in_front(client, crop_png):
         assert 'data-row="20.0" data-col="30.0"' in client.get(link_of(page, f"show-{key}")).text
 
 
-def test_each_term_that_is_explained_is_in_the_glossary(client, crop_png):
+def test_each_term_opens_its_explanation_on_the_page_and_is_in_the_glossary(client, crop_png):
     page = post(client, upload(crop_png), url="/predict").text
-    used = set(re.findall(r'href="/models#(term-[\w-]+)"', page))
-    assert {"term-probability", "term-auc", "term-spiculation"} <= used
-    assert used <= set(re.findall(r'id="(term-[\w-]+)"', client.get("/models").text))
+    used = set(re.findall(r'<button type="button" class="term" popovertarget="explain-([\w-]+)">', page))
+    assert {"probability", "auc", "spiculation"} <= used
+    explained = re.findall(r'<div class="explained" id="explain-([\w-]+)" popover ', page)
+    assert sorted(explained) == sorted(used), "each once, and no other"
+    assert used <= set(re.findall(r'id="term-([\w-]+)"', client.get("/models").text))
+    assert not re.search(r'class="term"[^>]*href', page), "a press does not leave the page"
 
 
 def test_what_can_be_taken_along_depends_on_what_was_uploaded(client, crop_png, chest_hu):

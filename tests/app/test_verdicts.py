@@ -81,7 +81,7 @@ def test_the_page_says_that_there_is_no_nodule_and_nothing_of_one(refused):
     source = refused.page.get_data(as_text=True)
     assert 'data-verdict="no_nodule"' in source
     assert "Research use only" in source
-    for id_ in ("probability", "worth", "models-table", "sizes-table", "overlay", "similar", "histogram"):
+    for id_ in ("probability", "worth", "models-table", "sizes", "overlay", "similar", "histogram"):
         assert f'id="{id_}"' not in source
     assert "Measured: " not in source
     assert "checked" not in source.partition('id="calculators"')[2].partition('id="before-and-now"')[0]
@@ -93,7 +93,7 @@ def test_the_scores_are_one_link_away_without_another_upload(refused, asked):
     page = refused.visitor.get(unescape(link[1]))
     assert text_of(page, "verdict") == "No nodule recognised here"
     nodule = asked(SOME, 12).page
-    for id_ in ("probability", "models-table", "sizes-table", "placed"):
+    for id_ in ("probability", "models-table", "sizes", "placed"):
         shown = text_of(page, id_)
         assert shown is not None
         if id_ != "models-table":

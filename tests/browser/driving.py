@@ -46,6 +46,11 @@ def by_id(driver, name):
     return WebDriverWait(driver, WAIT_S).until(lambda page: page.find_element("id", name))
 
 
+def text_of(driver, name):
+    """The text of the element of that id, also where it is folded away."""
+    return " ".join(by_id(driver, name).get_property("textContent").split())
+
+
 def upload(driver, server, path, model="consensus"):
     driver.get(server + "/")
     by_id(driver, "image").send_keys(str(path))
@@ -62,7 +67,7 @@ def sample(driver, server, kind="spiculated"):
 def read_result(driver):
     """What the result page says: verdict, probability, threshold, rows of the table, place."""
     verdict = by_id(driver, "verdict").text
-    place = by_id(driver, "place").text
+    place = text_of(driver, "place")
     return {
         "verdict": verdict,
         "probability": float(by_id(driver, "probability").text),

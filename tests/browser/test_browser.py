@@ -29,7 +29,7 @@ def test_crop_is_classified(browser, server, picture):
     check_result(result)
     assert by_id(browser, "model-title").text == "VGG16"
     assert result["place"] == (47.5, 47.5, 0)
-    assert "VGG16" in result["rows"][0].text
+    assert "VGG16" in result["rows"][0].get_property("textContent")
     assert re.search(r"/scan/[\w-]{43}/finding/0$", browser.current_url)
     assert not complaints(browser)
 
@@ -157,7 +157,7 @@ def test_files_are_dropped(browser, server, picture):
 def test_sample_says_that_it_is_drawn(browser, server, kind):
     sample(browser, server, kind)
     check_result(read_result(browser))
-    assert "not a patient" in by_id(browser, "sample-note").text
+    assert "not from a patient" in by_id(browser, "sample-note").text
     assert not complaints(browser)
 
 

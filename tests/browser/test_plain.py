@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.app.made_series import NODULE_AT, NODULE_SLICE
-from tests.browser.driving import by_id, check_result, read_result, upload, wait_for_text
+from tests.browser.driving import by_id, check_result, read_result, text_of, upload, wait_for_text
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +75,7 @@ def test_a_suggestion_is_taken(plain_browser, finder_server, series):
     assert by_id(driver, "marked").text.startswith("Suggestion S1 selected")
     by_id(driver, "predict").click()
     assert read_result(driver)["place"] == pytest.approx((*NODULE_AT, NODULE_SLICE), abs=1.5)
-    assert "suggested by the app" in by_id(driver, "place").text
+    assert "suggested by the app" in text_of(driver, "place")
 
 
 def test_a_mistake_is_told(plain_browser, server, tmp_path):

@@ -14,6 +14,7 @@ from tests.browser.driving import (
     over,
     show_whole_slice,
     stage_of,
+    text_of,
     upload,
     wait_for_text,
     wait_until,
@@ -66,11 +67,6 @@ def keys(driver, *pressed):
 
     driver.execute_script("document.getElementById('stage').focus()")
     ActionChains(driver, duration=0).send_keys(*pressed).perform()
-
-
-def text_of(driver, name):
-    """The text of an element, whether it can be seen or not."""
-    return driver.find_element("id", name).get_property("textContent")
 
 
 def value(driver):
@@ -286,7 +282,7 @@ def test_the_pixel_size_is_measured_on_the_result_and_the_answer_computed_anew(b
 
     upload(browser, server, picture(96), model="vgg16")
     by_id(browser, "verdict")
-    assert by_id(browser, "spacing").text == "0.70 mm per pixel (assumed)"
+    assert text_of(browser, "spacing") == "0.70 mm per pixel (assumed)"
     by_id(browser, "show-resnet").click()  # the form of the page that came in its place works, too
     wait_for_text(browser, "model-title", "ResNet")
     browser.find_element("css selector", "#spacing-details summary").click()
@@ -299,9 +295,9 @@ def test_the_pixel_size_is_measured_on_the_result_and_the_answer_computed_anew(b
     expected = 0.7 * 10 / ((0.3 * width - 3) * per_unit)
     assert float(by_id(browser, "spacing-mm").get_property("value")) == pytest.approx(expected, rel=1e-3)
     by_id(browser, "set-spacing").click()
-    wait_until(browser, lambda page: "entered by you" in page.find_element("id", "spacing").text)
+    wait_until(browser, lambda page: "entered by you" in text_of(page, "spacing"))
     assert by_id(browser, "model-title").text == "ResNet"
-    assert f"{expected:.2f} mm per pixel" in by_id(browser, "spacing").text
+    assert f"{expected:.2f} mm per pixel" in text_of(browser, "spacing")
     assert not complaints(browser)
 
 

@@ -231,8 +231,9 @@ def test_a_chosen_suggestion_is_marked_until_another_place_is(browser, finder_se
     browser.find_element("css selector", "#candidates a").click()
     stage_of(browser, NODULE_SLICE)
     predict(browser)
-    assert "suggested by the app, not by a person" in by_id(browser, "place").text
-    assert re.fullmatch(r"[\d.]+ mm largest in slice 4", by_id(browser, "long-axis").text)
+    assert "suggested by the app, not by a person" in text_of(browser, "place")
+    assert re.fullmatch(r"[\d.]+ mm", by_id(browser, "long-axis").text)
+    assert by_id(browser, "largest").text == "largest in slice 4"
     assert browser.find_elements("css selector", "#close-up polygon")
     assert not complaints(browser)
 

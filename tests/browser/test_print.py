@@ -1,0 +1,143 @@
+"""What the browser prints of the result and of the models' page: all of each table, at A4 and Letter, and the warnings."""
+
+import base64
+import re
+
+import pypdfium2
+import pytest
+
+from tests.browser.driving import by_id, complaints, sample, text_of, upload
+from tests.browser.windows import DESKTOP, PHONE, window
+
+pytestmark = pytest.mark.slow
+
+PAPERS = {"A4": (8.27, 11.69), "Letter": (8.5, 11.0)}
+LEAST_MARGIN_PT = 20
+LAST_CELLS = """
+    for (const part of document.querySelectorAll("details.fold")) part.open = true;
+    const shown = (element) => element.getClientRects().length > 0;
+    return Object.fromEntries(Array.from(document.querySelectorAll("table")).filter(shown).map((table) => [
+        table.id,
+        Array.from(table.rows, (row) => Array.from(row.cells).filter(shown).at(-1).textContent),
+    ]));
+"""
+
+
+def squeezed(text):
+    """Without white space and soft hyphens, which the breaking of lines adds."""
+    return re.sub(r"[\s\u00ad\u2060\ufffe\x02-]", "", text)
+
+
+def printed(driver, paper):
+    """The pages as they would be printed: their texts, squeezed; no character comes near an edge of the paper."""
+    width, height = PAPERS[paper]
+    asked = {"paperWidth": width, "paperHeight": height}
+    data = base64.b64decode(driver.execute_cdp_cmd("Page.printToPDF", asked)["data"])
+    return [text_within(page) for page in pypdfium2.PdfDocument(data)]
+
+
+def text_within(page):
+    width, height = page.get_size()
+    text = page.get_textpage()
+    for i in range(text.count_chars()):
+        left, bottom, right, top = text.get_charbox(i)
+        if right <= left:  # of a white space
+            continue
+        near = text.get_text_range(max(0, i - 20), 21)
+        assert LEAST_MARGIN_PT < left, near
+        assert right < width - LEAST_MARGIN_PT, near
+        assert LEAST_MARGIN_PT < bottom, near
+        assert top < height - LEAST_MARGIN_PT, near
+    return squeezed(text.get_text_bounded())
+
+
+def last_cells(driver):
+    """Texts of the last cells of each table that is printed, by the table's id."""
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    cells = driver.execute_script(LAST_CELLS)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    return cells
+
+
+def check_tables(driver, pages, expected):
+    text = "".join(pages)
+    tables = last_cells(driver)
+    assert expected <= set(tables)
+    for table, cells in tables.items():
+        for cell in cells:
+            assert squeezed(cell) in text, f"{table}: {cell}"
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_the_result_is_printed_whole_from_any_window(browser, server, paper, size):
+    with window(browser, size):
+        sample(browser, server)
+        pages = printed(browser, paper)
+        assert len(pages) <= (1 if paper == "A4" else 2)
+        check_tables(browser, pages, {"models-table", "characteristics-table", "rates-table"})
+        text = "".join(pages)
+        for name in ("verdict", "probability", "worth", "long-axis", "agreement", "trust", "placed", "sample-note"):
+            assert squeezed(text_of(browser, name)) in text, name
+        assert "Researchuseonly" in text
+        assert "Patientandstudy:" in text, "a line for the patient's label"
+    assert not complaints(browser)
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_what_was_folded_is_folded_again_after_printing(browser, server, paper):
+    sample(browser, server)
+    browser.execute_script("sessionStorage.clear()")
+    browser.refresh()
+    by_id(browser, "similar-title").click()
+    printed(browser, paper)
+    opened = browser.execute_script("return document.querySelectorAll('details.fold[open]').length")
+    assert opened == 1
+    browser.execute_script("sessionStorage.clear()")
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_every_warning_is_printed(browser, server, picture, paper):
+    upload(browser, server, picture(96))
+    by_id(browser, "verdict")
+    warnings = browser.find_elements("css selector", "#warnings li")
+    assert warnings
+    text = "".join(printed(browser, paper))
+    for warning in warnings:
+        assert squeezed(warning.get_property("textContent")) in text
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_the_models_page_is_printed_whole(browser, server, paper):
+    browser.get(server + "/models")
+    pages = printed(browser, paper)
+    check_tables(browser, pages, {"measured-table", "robustness-table", "points-of-others-table", "froc-table"})
+    assert squeezed("1 − specificity (benign-rated nodules called malignant)") in "".join(pages), "the figures"
+    assert "Areaunder" in "".join(pages), "the glossary"
+
+
+def test_a_calculators_answer_is_printed_and_no_form(browser, server):
+    sample(browser, server)
+    by_id(browser, "guidelines-title").click()
+    browser.find_element("css selector", "#calculator-mayo summary").click()
+    for name, value in (("age", "62"), ("diameter_mm", "14")):
+        field = by_id(browser, f"mayo-{name}")
+        field.clear()
+        field.send_keys(value)
+    for name, value in (("ever_smoked", "yes"), ("spiculation", "yes"), ("upper_lobe", "no")):
+        browser.find_element("css selector", f"#mayo-{name} [value={value}]").click()
+    browser.find_element("css selector", "#mayo-cancer option[value=none]").click()
+    browser.find_element("css selector", "#calculator-mayo form button").click()
+    answer = text_of(browser, "mayo-answer")
+    assert "estimated risk of cancer" in answer
+    text = "".join(printed(browser, "A4"))
+    assert squeezed(answer) in text
+    assert "Calculateby" not in text
+
+
+def test_without_javascript_folded_parts_are_printed_open(plain_browser, server):
+    driver = plain_browser
+    sample(driver, server)
+    text = "".join(printed(driver, "A4"))
+    for name in ("trust", "placed", "characteristics-table"):
+        assert squeezed(text_of(driver, name)) in text, name
