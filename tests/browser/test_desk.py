@@ -218,7 +218,7 @@ def test_whose_study_it_is_is_shown_on_wish_and_gone_with_the_scan(clean, server
     by_id(clean, "remove").click()
     wait_until(clean, lambda page: "removed" in page.current_url)
     clean.get(f"{scan}/study")
-    assert "no longer kept" in by_id(clean, "error").text
+    assert "no longer kept" in by_id(clean, "main").text
     wait_until(clean, complaints)  # the browser itself notes an answer that is an error
 
 
