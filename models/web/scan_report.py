@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from html import unescape
 
 from flask import Response, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from models.errors import UserError
+from models.inference.finding import Finding
+from models.reports.calculators import calculators_of
 from models.reports.scan_report.as_page import report_page
 from models.reports.scan_report.as_pdf import report_as_pdf
 from models.reports.scan_report.as_text import plain_ascii, report_as_text
@@ -17,6 +20,7 @@ from models.reports.scan_report.exports import REPORT_EXPORTS
 from models.web.application import Application, current_app
 from models.web.captions import caption_of
 from models.web.comparison_pages import with_earlier
+from models.web.study import header_of
 from models.web.visitor import browser
 
 TEXT, PDF = "report.txt", "report.pdf"
@@ -55,20 +59,27 @@ def reported(token: str) -> ScanReport | None:
     """All findings of a scan, the leading one first; None where there are none."""
     every = current_app.answers.every(token, browser())
     findings = [
-        ReportedFinding(with_earlier(token, index, finding), index, calculated_of(token, index))
+        ReportedFinding(with_earlier(token, index, finding), index, calculated_of(token, index, finding))
         for index, finding in every
     ]
     return ScanReport(in_order(findings)) if findings else None
 
 
-def calculated_of(token: str, index: int) -> tuple[CalculatedText, ...]:
-    """What the reader had calculated of a finding."""
-    return ()
+def calculated_of(token: str, index: int, finding: Finding) -> tuple[CalculatedText, ...]:
+    """The results of calculators that the reader keeps for the report, from the sizes as they are now."""
+    remembered = current_app.calculations.remembered(token, browser(), index, finding)
+    forms = calculators_of(finding, remembered=remembered)["forms"]
+    texts = [render_template("report_calculated.txt", form=form) for form in forms if form["is_kept"]]
+    return tuple(CalculatedText(*map(unescape, text.splitlines())) for text in texts)
 
 
 def study_date_of(token: str) -> date | None:
-    """The date of the study, where the server knows it."""
-    return None
+    """The date of the study, where the server has it in memory and it is one."""
+    header = header_of(token, browser())
+    try:
+        return date.fromisoformat(header.study_date) if header else None
+    except ValueError:
+        return None
 
 
 def captions_of(report: ScanReport) -> list[str]:

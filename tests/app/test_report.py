@@ -15,6 +15,7 @@ from tests.app.conftest import new_visitor
 from tests.app.made_series import NODULE_AT, NODULE_SLICE, series_files
 from tests.app.two_scans import add, before_zip, now_zip, open_now
 from tests.conftest import post, upload
+from tests.reports.test_calculators import BROCK_FORM, LUNG_RADS, MAYO
 
 WHO = {"PatientName": "Doe^Marked", "PatientID": "MRN-4711", "StudyDate": "20240601"}
 PLACED = WHO | {"StudyInstanceUID": "1.2.3", "FrameOfReferenceUID": "1.2.3.9"}
@@ -114,6 +115,58 @@ def test_a_date_is_printed_on_the_sheets_and_in_no_address(visitor, dicom):
 
 def sheet_text(data):
     return " ".join(page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(data))
+
+
+def test_the_date_that_the_files_give_is_offered_and_printed(finder):
+    client, (row, col) = new_visitor(finder), NODULE_AT
+    for given, offered in (("20240601", "2024-06-01"), ("2024", "")):
+        files = [upload(data, name) for name, data in series_files(**(PLACED | {"StudyDate": given}))]
+        scan = found_on(client, files, (row, col, "alexnet"))
+        field = re.search(r'name="study_date" value="([^"]*)"', client.get(f"{scan}/report").text)
+        assert field[1] == offered
+        sheets = sheet_text(client.get(f"{scan}/report/report.pdf").data)
+        assert ("Study date: 2024-06-01" in sheets) == bool(offered)
+
+
+def test_what_was_calculated_and_is_kept_is_part_of_the_report(finder):
+    client, (row, col) = new_visitor(finder), NODULE_AT
+    files = [upload(data, name) for name, data in series_files(**PLACED)]
+    scan = found_on(client, files, (row, col, "alexnet"), (row, col + 2, "vgg16"))
+    client.post(f"{scan}/finding/1", data=BROCK_FORM)
+    client.post(f"{scan}/finding/1", data=LUNG_RADS)
+    client.post(f"{scan}/finding/1", data=MAYO | {"age": "62", "cancer": "recent"})
+    paragraphs = client.get(f"{scan}/report/report.txt").text.split("\n\n")
+    assert len(paragraphs[1].splitlines()) == 1
+    assert paragraphs[2].splitlines()[1:] == [
+        "Brock (PanCan) model: 3.09 % estimated risk of cancer",
+        "Mayo model: The Mayo model does not apply: it was developed in people without cancer in the last "
+        "five years.",
+        "Lung-RADS v2022: Category 4A: suspicious. Low-dose CT in 3 months. PET/CT may be considered.",
+    ]
+    page = client.get(f"{scan}/report").text
+    assert "Age (years): 62; Sex: Woman; Family history of lung cancer: No;" in page
+    sheets = " ".join(sheet_text(client.get(f"{scan}/report/report.pdf").data).split())
+    assert "Brock (PanCan) model: 3.09 % estimated risk of cancer (Age (years): 62; Sex: Woman;" in sheets
+    client.post(f"{scan}/finding/1", data={"take_back": "brock"})
+    assert "Brock" not in client.get(f"{scan}/report/report.txt").text
+
+
+def test_where_the_kind_is_unsure_the_report_says_what_follows_for_each(finder):
+    client, (row, col) = new_visitor(finder), NODULE_AT
+    files = [upload(data, name) for name, data in series_files(**PLACED)]
+    scan = found_on(client, files, (row, col, "alexnet"))
+    asked = client.post(f"{scan}/finding/0", data=LUNG_RADS | {"nodule_type": "unsure", "diameter_mm": "9"})
+    assert asked.status_code == 303
+    text = client.get(f"{scan}/report/report.txt").text
+    (line,) = [line for line in text.splitlines() if line.startswith("Lung-RADS")]
+    assert line == (
+        "Lung-RADS v2022: If solid: Category 4A: suspicious. Low-dose CT in 3 months. PET/CT may be considered. "
+        "If part-solid: Category 3: probably benign. Low-dose CT in 6 months; or, with a larger solid part, "
+        "Category 4A: suspicious. Low-dose CT in 3 months; or, with a larger solid part, Category 4B: very "
+        "suspicious. Referral for further clinical evaluation: diagnostic chest CT with or without contrast, "
+        "tissue sampling, or both. PET/CT may be considered. "
+        "If ground glass: Category 2: benign. Screening low-dose CT in 12 months."
+    )
 
 
 @pytest.mark.parametrize(
