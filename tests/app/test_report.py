@@ -162,9 +162,9 @@ def test_where_the_kind_is_unsure_the_report_says_what_follows_for_each(finder):
     assert line == (
         "Lung-RADS v2022: If solid: Category 4A: suspicious. Low-dose CT in 3 months. PET/CT may be "
         "considered. If part-solid: Category 3: probably benign. Low-dose CT in 6 months; or, with a larger "
-        "solid part, Category 4A: suspicious. Low-dose CT in 3 months; or, with a larger solid part, Category 4B: very "
-        "suspicious. Referral for further clinical evaluation: diagnostic chest CT with or without contrast, "
-        "tissue sampling, or both. PET/CT may be considered. "
+        "solid part, Category 4A: suspicious. Low-dose CT in 3 months; or, with a larger solid part, "
+        "Category 4B: very suspicious. Referral for further clinical evaluation: diagnostic chest CT with or "
+        "without contrast, tissue sampling, or both. PET/CT may be considered. "
         "If ground glass: Category 2: benign. Screening low-dose CT in 12 months."
     )
 
