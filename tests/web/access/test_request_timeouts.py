@@ -86,7 +86,7 @@ def test_each_request_on_a_connection_gets_its_own_time(pair):
     client, server = pair
     time.sleep(0.7)
     client.sendall(b"next")
-    with pytest.raises(TimeoutError, match="slowly"):
+    with pytest.raises(TimeoutError, match="too slow"):
         server.recv(4)
     again = DeadlineSocket.of(server)
     assert again is server
