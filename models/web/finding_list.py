@@ -155,7 +155,7 @@ class FindingList:
             kept = _at(entries, index)
             if kept is None or self._is_over(kept):
                 message = "Too late: a deleted finding can be brought back for a few seconds only. "
-                raise UserError("too_late", message + "Click the nodule again to have it read anew.")
+                raise UserError("too_late", message + "Click the nodule again to have it read again.")
             entries[index] = replace(kept, deleted_at=None)
 
         self._change(token, owner, change)

@@ -86,7 +86,7 @@ def test_no_other_page_says_it_but_viewer_and_finding_offer_it(visitor, found):
 def test_another_browser_is_told_that_there_is_no_such_scan(finder, found):
     page = new_visitor(finder).get(f"{scan_of(found)}/study")
     assert page.status_code == 404
-    assert "no longer kept here" in page.text
+    assert "no longer available" in page.text
     assert "Qxjv" not in page.text
 
 

@@ -31,7 +31,7 @@ def written_in(folder):
 def test_it_comes_back_to_the_owner_alone(store, header):
     token = store.put(with_header(header), OWNER)
     assert store.header(token, OWNER) == header
-    with pytest.raises(UserError, match="no longer kept here"):
+    with pytest.raises(UserError, match="no longer available"):
         store.header(token, OTHER)
 
 
@@ -62,7 +62,7 @@ def test_it_goes_with_the_scan(store):
 def test_it_goes_when_the_scan_expires(store, folder):
     token = store.put(with_header(), OWNER)
     grow_old(folder / scan_name(token, OWNER), 31 * 60)
-    with pytest.raises(UserError, match="no longer kept here"):
+    with pytest.raises(UserError, match="no longer available"):
         store.header(token, OWNER)
     store.sweep()
     assert not any(memory_of(store))
