@@ -5,6 +5,7 @@ from importlib.resources import files
 import pytest
 
 from tests.browser.driving import by_id, over, sample, stage_of, upload, wait_until
+from tests.browser.windows import DESKTOP, PHONE, window
 
 pytestmark = pytest.mark.slow
 
@@ -121,6 +122,20 @@ def test_viewer_of_a_picture_whose_pixel_size_is_measured(browser, server, pictu
 def test_result_of_a_sample(browser, server, kind):
     sample(browser, server, kind)
     check(browser)
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_result_and_models_with_a_term_explained(browser, server, size):
+    with window(browser, size):
+        for page in ("result", "models"):
+            sample(browser, server) if page == "result" else browser.get(server + "/models?unfold=1")
+            check(browser)
+            term = browser.find_element("css selector", ".term")
+            browser.execute_script(
+                "arguments[0].scrollIntoView({block: 'center'}); arguments[0].click()", term
+            )
+            assert browser.find_elements("css selector", ".explained:popover-open")
+            check(browser)
 
 
 def test_result_of_a_crop(browser, server, picture):

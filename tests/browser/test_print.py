@@ -1,4 +1,4 @@
-"""What the browser prints of the result and of the models' page: all of each table, at A4 and Letter, and the warnings."""
+"""What the browser prints of the result and of the models' page: each table whole, at A4 and Letter, and warnings."""
 
 import base64
 import re
@@ -28,12 +28,16 @@ def squeezed(text):
     return re.sub(r"[\s\u00ad\u2060\ufffe\x02-]", "", text)
 
 
-def printed(driver, paper):
-    """The pages as they would be printed: their texts, squeezed; no character comes near an edge of the paper."""
+def pdf_of(driver, paper):
+    """What the browser prints."""
     width, height = PAPERS[paper]
     asked = {"paperWidth": width, "paperHeight": height}
-    data = base64.b64decode(driver.execute_cdp_cmd("Page.printToPDF", asked)["data"])
-    return [text_within(page) for page in pypdfium2.PdfDocument(data)]
+    return pypdfium2.PdfDocument(base64.b64decode(driver.execute_cdp_cmd("Page.printToPDF", asked)["data"]))
+
+
+def printed(driver, paper):
+    """Texts of the pages that are printed, squeezed; no character comes near an edge of the paper."""
+    return [text_within(page) for page in pdf_of(driver, paper)]
 
 
 def text_within(page):
@@ -44,9 +48,9 @@ def text_within(page):
         if right <= left:  # of a white space
             continue
         near = text.get_text_range(max(0, i - 20), 21)
-        assert LEAST_MARGIN_PT < left, near
+        assert left > LEAST_MARGIN_PT, near
         assert right < width - LEAST_MARGIN_PT, near
-        assert LEAST_MARGIN_PT < bottom, near
+        assert bottom > LEAST_MARGIN_PT, near
         assert top < height - LEAST_MARGIN_PT, near
     return squeezed(text.get_text_bounded())
 
@@ -77,7 +81,16 @@ def test_the_result_is_printed_whole_from_any_window(browser, server, paper, siz
         assert len(pages) <= (1 if paper == "A4" else 2)
         check_tables(browser, pages, {"models-table", "characteristics-table", "rates-table"})
         text = "".join(pages)
-        for name in ("verdict", "probability", "worth", "long-axis", "agreement", "trust", "placed", "sample-note"):
+        for name in (
+            "verdict",
+            "probability",
+            "worth",
+            "long-axis",
+            "agreement",
+            "trust",
+            "placed",
+            "sample-note",
+        ):
             assert squeezed(text_of(browser, name)) in text, name
         assert "Researchuseonly" in text
         assert "Patientandstudy:" in text, "a line for the patient's label"
@@ -111,9 +124,26 @@ def test_every_warning_is_printed(browser, server, picture, paper):
 def test_the_models_page_is_printed_whole(browser, server, paper):
     browser.get(server + "/models")
     pages = printed(browser, paper)
-    check_tables(browser, pages, {"measured-table", "robustness-table", "points-of-others-table", "froc-table"})
-    assert squeezed("1 − specificity (benign-rated nodules called malignant)") in "".join(pages), "the figures"
+    check_tables(
+        browser, pages, {"measured-table", "robustness-table", "points-of-others-table", "froc-table"}
+    )
     assert "Areaunder" in "".join(pages), "the glossary"
+
+
+def test_figures_are_printed_though_they_were_folded(browser, server):
+    browser.get(server + "/models")
+    browser.execute_script("sessionStorage.clear()")
+    browser.refresh()
+    pages = list(pdf_of(browser, "A4"))
+    for title in (
+        "Sensitivity against false alarms",
+        "Reliability diagrams",
+        "Histograms of the probabilities",
+    ):
+        page = next(page for page in pages if squeezed(title) in text_within(page))
+        _, saturation, _ = page.render(scale=0.5).to_pil().convert("HSV").split()
+        coloured = sum(saturation.point(lambda value: 255 * (value > 100)).histogram()[255:])
+        assert coloured > 200, title
 
 
 def test_a_calculators_answer_is_printed_and_no_form(browser, server):
@@ -138,6 +168,7 @@ def test_a_calculators_answer_is_printed_and_no_form(browser, server):
 def test_without_javascript_folded_parts_are_printed_open(plain_browser, server):
     driver = plain_browser
     sample(driver, server)
-    text = "".join(printed(driver, "A4"))
-    for name in ("trust", "placed", "characteristics-table"):
-        assert squeezed(text_of(driver, name)) in text, name
+    pages = printed(driver, "A4")
+    for name in ("trust", "placed"):
+        assert squeezed(text_of(driver, name)) in "".join(pages), name
+    check_tables(driver, pages, {"models-table", "characteristics-table", "rates-table"})

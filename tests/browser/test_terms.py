@@ -111,11 +111,15 @@ def test_every_explanation_fits_the_window(browser, server, size):
     with window(browser, size):
         sample(browser, server)
         away(browser) if size == DESKTOP else None
-        browser.execute_script("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+        browser.execute_script(
+            "document.querySelectorAll('details').forEach((part) => { part.open = true; })"
+        )
         terms = browser.find_elements("css selector", ".term")
         assert len(terms) > 20
         for term in terms:
-            browser.execute_script("arguments[0].scrollIntoView({block: 'center'}); arguments[0].click()", term)
+            browser.execute_script(
+                "arguments[0].scrollIntoView({block: 'center'}); arguments[0].click()", term
+            )
             assert shown(browser) == [term.get_dom_attribute("popovertarget")]
             browser.execute_script("document.querySelector(':popover-open').hidePopover()")
 

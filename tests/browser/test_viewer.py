@@ -17,6 +17,7 @@ from tests.browser.driving import (
     read_result,
     show_whole_slice,
     stage_of,
+    text_of,
     upload,
     wait_until,
 )
