@@ -84,6 +84,7 @@ class Session:
         self._note("slice", server.get(f"{self.scan}/slice/1.png?level=-600&width=1500"))
         self._note("search", server.get(f"{self.scan}/search"))
         self._note("finding", server.post(f"{self.scan}/findings", **PLACE, slice="1"))
+        self.whose = self._note("study", server.get(f"{self.scan}/study"))[2]
         self._note("map", server.get(f"{self.scan}/finding/0/saliency/consensus.png"))
         for name in ("report.pdf", "report.sr.dcm", "overlay.sc.dcm", "finding.json"):
             here = f"{self.scan}/finding/0/download/{name}"
@@ -172,7 +173,9 @@ def test_marks_are_found_wherever_they_are():
 
 
 def test_each_step_of_the_session_went_as_it_should(session):
-    fine = "series, JSON|series, page|PNG|JPEG|TIFF|WEBP|script|progress|viewer|slice|search|finding|map"
+    fine = (
+        "series, JSON|series, page|PNG|JPEG|TIFF|WEBP|script|progress|viewer|slice|search|finding|study|map"
+    )
     odd = ["date", "number", "name", "charset", "age", "study", "region", "scale", "spacing", "position"]
     odd += ["class"]  # the file meta information has the right one
     damaged = ["kind", "slope", "frames", "photometric", "short", "header"]
@@ -190,9 +193,11 @@ def test_each_step_of_the_session_went_as_it_should(session):
 
 
 def test_no_answer_carries_a_mark(session):
-    answers = [(asked, data) for asked, data in session.server.answers if session.echo not in data]
+    shown = session.echo, session.whose
+    answers = [each for each in session.server.answers if not any(page in each[1] for page in shown)]
     assert [(asked, marks) for asked, data in answers if (marks := marks_in(data))] == []
     assert marks_in(session.echo, PLANTED) == set()
+    assert marks_in(session.whose)  # to the browser that sent the scan, on wish, and nobody else
     assert len(answers) > 50
 
 

@@ -48,6 +48,20 @@ def searched(gunicorn, address):
     raise TimeoutError(text)
 
 
+def test_whose_study_one_process_read_the_other_says_to_the_same_browser(gunicorn, visit):
+    pids, _ = visit
+    files, script = series_files(PatientName="Doe^Jane"), {"X-Requested-With": "script"}
+    with gunicorn.only(pids[0], pids):
+        told = gunicorn.ask("/predict", {"spacing_mm": "1.4"}, files, Cookie=OWNER, **script)
+    address = re.search(r"/scan/[\w-]{43}", told[2])[0]
+    with gunicorn.only(pids[1], pids):
+        assert "Doe, Jane" in gunicorn.ask(f"{address}/study", Cookie=OWNER)[2]
+        assert gunicorn.ask(f"{address}/study", Cookie=OWNER.replace("b", "c"))[0] == 404
+        assert gunicorn.ask(f"{address}/remove", {}, Cookie=OWNER)[0] == 303
+    with gunicorn.only(pids[0], pids):
+        assert gunicorn.ask(f"{address}/study", Cookie=OWNER)[0] == 404
+
+
 def test_what_one_process_read_the_other_shows_searches_and_answers(gunicorn, visit):
     pids, address = visit
     searched(gunicorn, address)
