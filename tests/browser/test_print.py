@@ -1,4 +1,4 @@
-"""What the browser prints of the result and of the models' page: each table whole, at A4 and Letter, and warnings."""
+"""What the browser prints of the result and of the models' page: whole tables and warnings, at A4 and Letter."""
 
 import base64
 import re
