@@ -173,14 +173,14 @@ def test_marks_are_found_wherever_they_are():
 
 
 def test_each_step_of_the_session_went_as_it_should(session):
-    fine = (
-        "series, JSON|series, page|PNG|JPEG|TIFF|WEBP|script|progress|viewer|slice|search|finding|study|map"
-    )
+    fine = "series, JSON|series, page|PNG|JPEG|TIFF|WEBP|script|progress|viewer|slice|search|finding|map"
     odd = ["date", "number", "name", "charset", "age", "study", "region", "scale", "spacing", "position"]
     odd += ["class"]  # the file meta information has the right one
     damaged = ["kind", "slope", "frames", "photometric", "short", "header"]
     bad = {"cut PNG": 422, "broken TIFF": 200, "text": 415, "nested": 415, "climbing": 422}
-    expected = dict.fromkeys([*fine.split("|"), *session.downloads, "packed", "calculator", "typed job"], 200)
+    expected = dict.fromkeys(
+        [*fine.split("|"), *session.downloads, "packed", "study", "calculator", "typed job"], 200
+    )
     expected |= {f"{name}, {face}": status for name, status in bad.items() for face in ("JSON", "page")}
     expected |= {f"odd {name}": 200 for name in odd} | {f"odd {name}": 422 for name in damaged}
     expected |= {f"typed {name}": 400 for name in ("model", "row", "spacing_mm", "kind")}
