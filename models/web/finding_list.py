@@ -1,6 +1,5 @@
 """The findings of a kept scan as a list: named, one of them leading, deleted and brought back."""
 
-import logging
 import re
 import threading
 import time
@@ -23,8 +22,6 @@ UNDO_SECONDS = 10.0  # for which a deleted finding can come back, as the reader 
 GRACE_SECONDS = 3.0  # more, for the network, and for the page to be shown
 NAME_AT_MOST = 40  # characters
 OF_THE_APP = re.compile(r"f\d+")  # names that the app gives, folded
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -200,11 +197,8 @@ class FindingList:
         with self._lock:
             self._waiting.discard((token, owner))
         with suppress(UserError):  # the scan is gone, and its findings with it
-            try:
-                if self.deleted(token, owner):
-                    self._purge_later(token, owner)
-            except OSError:
-                log.warning("A deleted finding could not be removed from the store.")
+            if self.deleted(token, owner):  # later ones
+                self._purge_later(token, owner)
 
 
 def checked_name(text: str, index: int) -> str:

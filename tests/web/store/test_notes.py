@@ -39,6 +39,18 @@ def test_notes_go_with_their_scan(store, token):
         store.read(token, OWNER, "findings")
 
 
+def test_notes_that_follow_from_another_are_removed_with_its_change(store, token, folder):
+    for name in ("reading0", "reading1", "saliency1"):
+        store.write(token, OWNER, name, name)
+    changed = store.update(
+        token, OWNER, "findings", lambda _: [1, None], lambda kept: [f"reading{i}" for i in (1, 7) if kept]
+    )
+    assert changed == store.read(token, OWNER, "findings") == [1, None]
+    names = ("reading0", "reading1", "saliency1")
+    assert [store.read(token, OWNER, name) for name in names] == ["reading0", None, "saliency1"]
+    assert not (folder / scan_name(token, OWNER) / "reading1.json").exists()
+
+
 def test_a_note_keeps_its_scan_in_use(store, token, folder):
     path = folder / scan_name(token, OWNER)
     for use in (lambda: store.write(token, OWNER, "search", 1), lambda: store.read(token, OWNER, "search")):
