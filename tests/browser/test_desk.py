@@ -50,8 +50,8 @@ def ask(driver, server, study):
 
 
 def unfold(driver, name):
-    part = by_id(driver, name)
-    if part.get_property("open") is not True:
+    """Open a part, and first what it lies in."""
+    for part in by_id(driver, name).find_elements("xpath", "ancestor-or-self::details[not(@open)]"):
         part.find_element("css selector", "summary").click()
 
 
@@ -218,7 +218,7 @@ def test_whose_study_it_is_is_shown_on_wish_and_gone_with_the_scan(clean, server
     by_id(clean, "remove").click()
     wait_until(clean, lambda page: "removed" in page.current_url)
     clean.get(f"{scan}/study")
-    assert "no longer kept" in by_id(clean, "main").text
+    assert "no longer available" in by_id(clean, "main").text
     wait_until(clean, complaints)  # the browser itself notes an answer that is an error
 
 

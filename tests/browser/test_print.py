@@ -6,7 +6,8 @@ import re
 import pypdfium2
 import pytest
 
-from tests.browser.driving import by_id, complaints, sample, text_of, upload
+from tests.browser.driving import by_id, complaints, sample, text_of, upload, wait_until
+from tests.browser.test_desk import ask, calculate, fill_in, study, unfold  # noqa: F401
 from tests.browser.windows import DESKTOP, PHONE, window
 
 pytestmark = pytest.mark.slow
@@ -148,21 +149,27 @@ def test_figures_are_printed_though_they_were_folded(browser, server):
 
 def test_a_calculators_answer_is_printed_and_no_form(browser, server):
     sample(browser, server)
+    fill_in(browser)
+    calculate(browser, "lung_rads")
     by_id(browser, "guidelines-title").click()
-    browser.find_element("css selector", "#calculator-mayo summary").click()
-    for name, value in (("age", "62"), ("diameter_mm", "14")):
-        field = by_id(browser, f"mayo-{name}")
-        field.clear()
-        field.send_keys(value)
-    for name, value in (("ever_smoked", "yes"), ("spiculation", "yes"), ("upper_lobe", "no")):
-        browser.find_element("css selector", f"#mayo-{name} [value={value}]").click()
-    browser.find_element("css selector", "#mayo-cancer option[value=none]").click()
-    browser.find_element("css selector", "#calculator-mayo form button").click()
-    answer = text_of(browser, "mayo-answer")
-    assert "estimated risk of cancer" in answer
     text = "".join(printed(browser, "A4"))
-    assert squeezed(answer) in text
-    assert "Calculateby" not in text
+    for row in browser.find_elements("css selector", "#lung_rads-result .kinds tr"):
+        assert squeezed(row.get_property("textContent")) in text
+    assert "Calculate" not in text
+    assert "Save" not in text
+
+
+def test_whose_study_it_is_is_printed_while_it_is_shown(browser, server, study):  # noqa: F811
+    browser.get(ask(browser, server, study)[0])
+    text = "".join(printed(browser, "A4"))
+    assert "Patientandstudy:" in text
+    assert "Doe" not in text
+    unfold(browser, "whose")
+    wait_until(browser, lambda page: page.find_elements("id", "study-header"))
+    text = "".join(printed(browser, "A4"))
+    assert "Doe,Jane" in text
+    assert "ID4711" in text, "hyphens are squeezed out"
+    assert "Patientandstudy:" not in text
 
 
 def test_without_javascript_folded_parts_are_printed_open(plain_browser, server):
