@@ -17,6 +17,12 @@
     }
   });
 
+  // The model may have been changed since the form came with the page.
+  result.addEventListener("submit", (event) => {
+    const model = new URLSearchParams(location.search).get("model");
+    if (model && event.target.closest(".calculators")) event.target.elements.model.value = model;
+  });
+
   result.addEventListener("click", (event) => {
     const link = event.target.closest('.calculators a[href^="#asked-"]');
     const folded = link && document.getElementById(link.hash.slice(1)).closest("details");

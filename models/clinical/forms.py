@@ -254,12 +254,13 @@ def read_fields(fields: Sequence[Field], texts: Mapping[str, str]) -> tuple[dict
     return values, errors
 
 
-def is_answer(name: str, text: str) -> bool:
-    """Whether a text answers the question of that name, whatever the others say."""
+def error_in(name: str, text: str) -> str | None:
+    """Why a text does not answer the question of that name, whatever the others say: as of `read_fields`."""
     try:
-        return name in FIELDS and _value(FIELDS[name], text) is not None
-    except ValueError:
-        return False
+        _value(FIELDS[name], text)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _value(field: Field, text: str) -> Value:

@@ -18,7 +18,7 @@ from models.clinical.forms import (
     PATIENT,
     Calculator,
     Field,
-    is_answer,
+    error_in,
     read_fields,
 )
 from models.clinical.growth import RuleKey
@@ -99,7 +99,7 @@ def calculators_of(
     asked = asked if asked in CALCULATORS else None
     texts = typed(form) if form else {**remembered.patient, **remembered.nodule.fields}
     kept = {each.key: each for each in remembered.calculated}
-    errors = read_fields(CALCULATORS[asked].fields, texts)[1] if asked else {}
+    errors = read_fields(CALCULATORS[asked].fields, texts)[1] if asked else wrong_in(form or {})
     show = _Shown(hints_of(finding), measured_texts(finding), errors)
     forms = [_form(key, show, texts, kept.get(key), key == asked) for key in CALCULATORS]
     return {
@@ -121,6 +121,12 @@ def _form(key: str, show: "_Shown", texts: Texts, kept: Calculated | None, is_as
     form |= {"wrong": [field for field in asks if field["error"]] if is_asked else []}
     form |= {"answer": None, "refusal": None}
     return form | (_outcome(calculator, answers) if is_asked or kept else {})
+
+
+def wrong_in(form: Texts) -> dict[str, str]:
+    """Answers in a form that are wrong by themselves, and why, as of `read_fields`; one may be missing."""
+    errors = {name: error_in(name, text) for name, text in typed(form).items() if text}
+    return {name: error for name, error in errors.items() if error}
 
 
 def typed(form: Texts) -> dict[str, str]:
@@ -193,7 +199,7 @@ def at_present(finding: Finding, remembered: Remembered) -> Remembered:
 
 def answers_in(finding: Finding, form: Texts) -> tuple[dict[str, str], OfNodule]:
     """What is to be remembered of a form: of the patient, and of the nodule; only what answers a question."""
-    right = {name: text for name, text in typed(form).items() if is_answer(name, text)}
+    right = {name: text for name, text in typed(form).items() if not error_in(name, text)}
     of_patient, measured = {field.name for field in PATIENT}, measured_texts(finding)
     patient = {name: text for name, text in right.items() if name in of_patient}
     nodule = {name: text for name, text in right.items() if name not in of_patient}

@@ -18,7 +18,7 @@ from models.ingest.fields import number
 from models.ingest.series.listing import Listing
 from models.ingest.series.selection import MAY_BE_MISSING
 from models.reports.as_page import viewer_page
-from models.reports.calculators import calculators_of, measured_texts
+from models.reports.calculators import calculators_of, measured_texts, wrong_in
 from models.reports.case_context import case_of
 from models.reports.comparison.as_text import earlier_rows
 from models.reports.result import result_page
@@ -32,6 +32,7 @@ from models.web.predict import asked_model, read, sent_files
 from models.web.visitor import address, browser, is_program
 
 WINDOW = ("level", "width")
+PARTS = ("patient", "nodule")  # of the calculators' questions
 ASKED = (  # goes along until a series is chosen
     *("model", "row", "col", "slice"),
     *("spacing_mm", "slice_spacing_mm", "anyway"),
@@ -206,8 +207,10 @@ def kept_part(data: bytes, mimetype: str) -> Response:
     return Response(data, mimetype=mimetype, headers={"Cache-Control": cache})
 
 
-def finding_page(token: str, index: int, finding: Finding) -> ResponseReturnValue:
-    """The page with a finding of a kept scan."""
+def finding_page(
+    token: str, index: int, finding: Finding, form: Mapping[str, str] | None = None
+) -> ResponseReturnValue:
+    """The page with a finding of a kept scan; the form of the calculators as it was sent, if there is one."""
     registry, here = current_app.registry, f"/scan/{token}/finding/{index}"
     case = case_of(finding, registry.evaluation, registry.localiser_report)
     compared = current_app.comparisons.of(token, browser())
@@ -221,7 +224,7 @@ def finding_page(token: str, index: int, finding: Finding) -> ResponseReturnValu
         picture = f"{here}/saliency/{finding.model}.png{query and '?'}{query}"
     context = result_page(finding, registry.evaluation, registry.saliency_report, case, is_drawn, picture)
     remembered = current_app.calculations.remembered(token, browser(), index, finding)
-    context["calculators"] = calculators_of(finding, request.form, request.args.get("calculator"), remembered)
+    context["calculators"] = calculators_of(finding, form, request.args.get("calculator"), remembered)
     context |= {"compared": compared_of(token, index), "earlier": earlier_rows(finding.earlier)}
     page = render_template("result.html", here_now=here, address=f"/scan/{token}", **context)
     return page, {"Content-Location": here}
@@ -231,7 +234,7 @@ def calculated_page(token: str, index: int, finding: Finding) -> ResponseReturnV
     """What the form of the calculators asks for; the page once more where an answer is missing or wrong.
 
     ``calculator`` asks for a result, ``take`` takes over what was measured, ``take_back`` keeps a result no
-    longer; all other presses only remember what was answered.
+    longer; all other presses only remember what was answered. What is wrong is said where it was typed.
     """
     form, calculations, owner = request.form.to_dict(), current_app.calculations, browser()
     if (key := form.get("take_back", "")) in CALCULATORS:
@@ -242,9 +245,13 @@ def calculated_page(token: str, index: int, finding: Finding) -> ResponseReturnV
     has_result = calculations.keep(token, owner, index, finding, form)
     if form.get("calculator") in CALCULATORS:
         if not has_result:
-            return finding_page(token, index, finding)
+            return finding_page(token, index, finding, form)
         return redirect(_at(token, index, finding, f"{form['calculator']}-result"), 303)
-    return redirect(_at(token, index, finding, f"asked-{name}" if name in measured else "calculators"), 303)
+    if wrong_in(form):
+        return finding_page(token, index, finding, form)
+    saved = form.get("save", "")
+    part = f"asked-{name}" if name in measured else f"asked-once-{saved}" if saved in PARTS else "calculators"
+    return redirect(_at(token, index, finding, part), 303)
 
 
 def _at(token: str, index: int, finding: Finding, fragment: str) -> str:

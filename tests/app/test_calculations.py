@@ -153,3 +153,23 @@ def test_only_answers_are_written_beside_the_scan(finder, visitor, crop, tmp_pat
     written = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     assert b'"emphysema": "no"' in written
     assert b"Doe^Jane" not in written
+
+
+def test_what_is_saved_is_told_where_it_was_asked(visitor, crop):
+    saved = visitor.post(crop, data={"save": "patient", "age": "62", "female": "woman"})
+    assert saved.headers["Location"] == f"{crop}?model=consensus#asked-once-patient"
+    assert 'Patient and CT<span class="hint">: Age (years): 62; Sex: Woman.</span>' in visitor.get(crop).text
+
+
+def test_what_cannot_be_saved_is_told_and_stays_typed(visitor, crop):
+    page = visitor.post(crop, data={"save": "patient", "age": "17", "female": "woman"})
+    assert page.status_code == 200
+    assert "Not saved yet" in page.text
+    assert "Please enter a number from 18 to 110." in page.text
+    assert (field_of(page, "age"), field_of(page, "female")) == ("17", "woman")
+    assert field_of(visitor.get(crop), "age") == ""
+
+
+def test_a_size_that_cannot_be_is_told_where_the_other_is_taken_over(visitor, crop):
+    page = visitor.post(crop, data={"take": "diameter_mm", "long_axis_mm": "0"})
+    assert "Please enter a number from 1 to 150." in page.text
