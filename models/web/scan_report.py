@@ -19,7 +19,7 @@ from models.reports.scan_report.contents import CalculatedText, ReportedFinding,
 from models.reports.scan_report.exports import REPORT_EXPORTS
 from models.web.application import Application, current_app
 from models.web.captions import caption_of
-from models.web.comparison_pages import with_earlier
+from models.web.comparison_pages import each_with_earlier
 from models.web.study import header_of
 from models.web.visitor import browser
 
@@ -57,10 +57,9 @@ def add_report(app: Application) -> None:
 
 def reported(token: str) -> ScanReport | None:
     """All findings of a scan, the leading one first; None where there are none."""
-    every = current_app.answers.every(token, browser())
+    every = each_with_earlier(token, current_app.answers.every(token, browser()))
     findings = [
-        ReportedFinding(with_earlier(token, index, finding), index, calculated_of(token, index, finding))
-        for index, finding in every
+        ReportedFinding(finding, index, calculated_of(token, index, finding)) for index, finding in every
     ]
     return ScanReport(in_order(findings)) if findings else None
 
