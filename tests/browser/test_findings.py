@@ -208,5 +208,5 @@ def test_removal_is_asked_about_and_can_be_thought_better_of(scan):
     by_id(scan, "remove").click()
     assert "removed" in by_id(scan, "removed").text
     scan.get(address)
-    assert "no longer kept" in by_id(scan, "message").text
+    assert "no longer available" in by_id(scan, "message").text
     scan.get_log("browser")
