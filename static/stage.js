@@ -162,7 +162,8 @@ export class Stage {
       const reach = 0.8 * onScreen(Math.max(ring.mm, ring.labelMm));
       const group = make("g", { class: `ring ring-${ring.kind}` });
       group.append(make("circle", { class: "under", cx, cy, r }), make("circle", { class: "over", cx, cy, r }));
-      if (ring.label) group.append(make("text", { x: cx + reach, y: cy - reach, "font-size": 15 }, ring.label));
+      const y = ring.kind === "suggested" ? cy + reach + 11 : cy - reach; // a finding may lie at a suggestion
+      if (ring.label) group.append(make("text", { x: cx + reach, y, "font-size": 15 }, ring.label));
       shapes.push(group);
     }
     for (const line of this.lines) {

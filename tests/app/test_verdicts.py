@@ -115,7 +115,7 @@ def test_a_calculator_keeps_the_scores_in_view(refused):
 
 def test_the_list_on_the_scans_page_says_so_too(refused):
     listed = text_of(refused.visitor.get(refused.at.partition("/finding")[0]), "findings")
-    assert "No nodule recognised Consensus of the five;" in listed
+    assert "No nodule recognised Consensus of the five" in listed
 
 
 def test_json_says_so_and_gives_the_scores_where_they_are_asked_for(refused, asked, crop_png):
