@@ -129,11 +129,9 @@ class Answers:
         old = self._all_kept(token, owner)
         new = {index: self._read(scan, kept.roi) for index, kept in old.items()}
         corrections = {i: self._corrected_anew(token, owner, i, scan, reading) for i, reading in new.items()}
-        entries = self.findings.entries(token, owner)  # as they are by now
+        said = {i: self._summary(scan, reading, old[i].model) for i, reading in new.items()}
         self._store.change(token, owner, scan)
-        for index, reading in new.items():
-            entries[index] = (kept := entries[index]) and self._summarised_anew(scan, reading, kept)
-        self.findings.put(token, owner, entries)
+        self.findings.say_anew(token, owner, said)
         for index, reading in new.items():
             with suppress(IndexError):  # forgotten meanwhile
                 self.findings.keep(token, owner, index, READING, msgspec.to_builtins(reading))
@@ -145,11 +143,8 @@ class Answers:
         entries = self.findings.entries(token, owner)
         return {index: kept for index, kept in enumerate(entries) if kept is not None}
 
-    def _summarised_anew(self, scan: Scan, reading: Reading, kept: KeptFinding) -> KeptFinding:
-        """What the list says of a finding that was read anew; it keeps its name."""
-        said = vars(finding_of(scan, reading, kept.model, self._registry).summary)
-        own = {name: getattr(kept, name) for name in ("name", "is_leading", "deleted_at")}
-        return KeptFinding(**said | own)
+    def _summary(self, scan: Scan, reading: Reading, model: str) -> FindingSummary:
+        return finding_of(scan, reading, model, self._registry).summary
 
     def _corrected_anew(
         self, token: str, owner: str, index: int, scan: Scan, reading: Reading

@@ -4,7 +4,7 @@ import re
 import threading
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,8 +14,8 @@ import msgspec
 from models.errors import UserError
 from models.inference.finding import FindingSummary
 from models.web.store import ScanStore
+from models.web.store.keys import CALCULATED, FINDINGS, OF_NODULE
 
-NOTE = "findings"  # the list, as the store keeps it
 READING, CORRECTED, MAPS, SENT = "reading", "corrected", "saliency", "sent"
 OF_ONE = (READING, CORRECTED, MAPS, SENT)  # what is kept of one finding, under these names and its index
 UNDO_SECONDS = 10.0  # for which a deleted finding can come back, as the reader is told
@@ -60,7 +60,7 @@ class FindingList:
     def add(self, token: str, owner: str, found: FindingSummary) -> FindingSummary:
         """Put a finding at the end of the list; as the list has it."""
         kept = KeptFinding(**vars(found))
-        index = self._store.append(token, owner, NOTE, msgspec.to_builtins(kept))
+        index = self._store.append(token, owner, FINDINGS, msgspec.to_builtins(kept))
         return _shown(index, kept)
 
     def shown(self, token: str, owner: str) -> list[FindingSummary]:
@@ -86,12 +86,19 @@ class FindingList:
 
     def entries(self, token: str, owner: str) -> Entries:
         """The list as it is kept; nothing is left of those whose time is over."""
-        entries = _entries(self._store.read(token, owner, NOTE))
+        entries = _entries(self._store.read(token, owner, FINDINGS))
         return self._purge(token, owner) if any(map(self._is_over, entries)) else entries
 
-    def put(self, token: str, owner: str, entries: Entries) -> None:
-        """Keep another list, as of `entries` with the same positions, in place of this one."""
-        self._store.write(token, owner, NOTE, msgspec.to_builtins(entries))
+    def say_anew(self, token: str, owner: str, said: Mapping[int, FindingSummary]) -> None:
+        """Replace what was answered of findings, by their positions; they keep what readers made of them."""
+
+        def change(entries: Entries) -> None:
+            for index, found in said.items():
+                if (kept := entries[index]) is not None:
+                    own = {name: getattr(kept, name) for name in ("name", "is_leading", "deleted_at")}
+                    entries[index] = KeptFinding(**vars(found) | own)
+
+        self._change(token, owner, change)
 
     def keep(self, token: str, owner: str, index: int, kind: str, value: Any) -> None:
         """Keep what was computed on a finding (`OF_ONE`), unless nothing is left of it meanwhile."""
@@ -166,7 +173,7 @@ class FindingList:
             change(changed)
             return msgspec.to_builtins(changed)
 
-        self._store.update(token, owner, NOTE, changed_note, _notes_of_forgotten)
+        self._store.update(token, owner, FINDINGS, changed_note, _notes_of_forgotten)
         return changed
 
     def _is_over(self, kept: KeptFinding | None) -> bool:

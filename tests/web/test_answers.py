@@ -17,6 +17,23 @@ from tests.web.test_queue import in_another_thread
 OWNER = "the-cookie-of-one-browser"
 
 
+class Interrupted:
+    """The real store, where another process acts after each call of one of its methods."""
+
+    def __init__(self, store, method, act):
+        self._store, self._method, self._act = store, method, act
+
+    def __getattr__(self, name):
+        called = getattr(self._store, name)
+
+        def call(*arguments):
+            done = called(*arguments)
+            self._act()
+            return done
+
+        return call if name == self._method else called
+
+
 class Counting:
     """The real registry, and how often the networks were asked."""
 
@@ -160,3 +177,22 @@ def test_a_scan_that_is_read_anew_keeps_names_and_what_may_come_back(scan, store
     assert (index, found.name, found.is_leading, found.scan.spacing_mm) == (0, "mine", True, (0.5, 0.5))
     answers.findings.restore(token, OWNER, 1)
     assert answers.again(token, OWNER, 1).name == "F2"
+
+
+def test_what_another_process_does_to_the_list_while_a_scan_is_read_anew_is_kept(scan, store, registry):
+    token = store.put(scan, OWNER)
+    elsewhere = Answers(store, registry, Queue(2))
+    for _ in range(2):
+        elsewhere.new(token, OWNER, locate(scan), "consensus")
+
+    def meanwhile():
+        elsewhere.findings.rename(token, OWNER, 0, "mine")
+        elsewhere.findings.delete(token, OWNER, 1)
+        assert elsewhere.new(token, OWNER, locate(scan), "vgg16")[0] == 2
+
+    answers = Answers(Interrupted(store, "change", meanwhile), registry, Queue(2))
+    answers.anew(token, OWNER, replace(store.get(token, OWNER), spacing_mm=(0.5, 0.5)))
+    told = [(found.index, found.name, found.model) for found in elsewhere.listed(token, OWNER)]
+    assert told == [(0, "mine", "consensus"), (2, "F3", "vgg16")]
+    elsewhere.findings.restore(token, OWNER, 1)
+    assert len(elsewhere.every(token, OWNER)) == 3

@@ -17,13 +17,15 @@ OWNER_AT_MOST = 200  # characters
 CANCEL, UPLOAD = "cancel", "upload"  # searches that are cancelled; the upload that a scan was read from
 FROM_PACS = "pacs"  # that the scan came from there
 PATIENT = "patient"  # what calculators were told of the patient
-CALCULATED, OF_NODULE = (
-    "calculated",
-    "answered",
-)  # results of calculators, and what they were told of a finding
+CALCULATED = "calculated"  # results of calculators
+OF_NODULE = "answered"  # what calculators were told of a finding
+FINDINGS = "findings"  # the list of them: positions and names stay, whatever is said of the slices
 COMPARISON, COMPARED_WITH = "comparison", "comparedwith"  # of a scan and of the one that was added to it
 # notes that do not follow from what a scan says of its slices
-LASTING = (CANCEL, UPLOAD, FROM_PACS, PATIENT, CALCULATED, OF_NODULE, COMPARISON, COMPARED_WITH)
+LASTING = (
+    *(CANCEL, UPLOAD, FROM_PACS, PATIENT, CALCULATED, OF_NODULE),
+    *(FINDINGS, COMPARISON, COMPARED_WITH),
+)
 
 logger = logging.getLogger(__name__)
 

@@ -145,14 +145,15 @@ def test_the_number_of_jobs_is_bounded(store, folder, monkeypatch):
 def test_what_a_scan_says_is_changed_and_its_notes_go(store):
     scan = make_scan()
     token = store.put(scan, OWNER)
-    for name in ("findings", "reading0", "cancel", "upload"):
+    for name in ("findings", "reading0", "saliency0", "cancel", "upload"):
         store.write(token, OWNER, name, [1])
     store.change(token, OWNER, replace(scan, spacing_mm=(1.5, 1.5), spacing_source="given"))
     got = store.get(token, OWNER)
     assert (got.spacing_mm, got.spacing_source) == ((1.5, 1.5), "given")
     assert np.array_equal(got.slices, scan.slices)
-    assert store.read(token, OWNER, "findings") is None
     assert store.read(token, OWNER, "reading0") is None
+    assert store.read(token, OWNER, "saliency0") is None
+    assert store.read(token, OWNER, "findings") == [1], "no position must be given again meanwhile"
     assert store.read(token, OWNER, "cancel") == [1], "a search that still runs looks there"
     assert store.read(token, OWNER, "upload") == [1], "where it came from is still true"
     for owner in ("another", ""):
