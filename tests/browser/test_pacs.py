@@ -17,16 +17,17 @@ from tests.web.pacs.conftest import STUDY, archive  # noqa: F401  # a fixture
 pytestmark = pytest.mark.slow
 
 
+def room_at(pacs, app, folder):
+    """Serve the application with a password and the settings of a PACS; what is bright is a nodule."""
+    registry = WithLocaliser(app.registry, BrightSpots())
+    settings = {"REGISTRY": registry, "STORE": folder / "store", "PASSWORD": PASSWORD}
+    return served(create_app(settings | pacs))
+
+
 @pytest.fixture(scope="module")
 def reading_room(app, archive, tmp_path_factory):  # noqa: F811
-    """Address of the application with a password and a PACS; what is bright is a nodule."""
-    registry = WithLocaliser(app.registry, BrightSpots())
-    settings = {
-        "REGISTRY": registry,
-        "STORE": tmp_path_factory.mktemp("room") / "store",
-        "PASSWORD": PASSWORD,
-    }
-    with served(create_app(settings | archive.settings)) as address:
+    """Address of the application with a PACS."""
+    with room_at(archive.settings, app, tmp_path_factory.mktemp("room")) as address:
         yield address
 
 
