@@ -12,7 +12,7 @@ from models.inference.correction import corrected
 from models.inference.finding import Finding, FindingSummary
 from models.inference.pipeline import analyse, check_model, finding_of, read_nodule
 from models.inference.reading import Correction, Reading
-from models.web.finding_list import CORRECTED, READING, FindingList, KeptFinding
+from models.web.finding_list import CORRECTED, READING, FindingGone, FindingList, KeptFinding
 from models.web.queue import Queue
 from models.web.store import ScanStore
 from models.web.telemetry import stage
@@ -78,7 +78,7 @@ class Answers:
 
         Raises
         ------
-        IndexError
+        FindingGone
             There is no such finding, or it is deleted.
         UserError
             ``scan_gone``, ``unknown_model``, ``model_unavailable``; ``busy`` where it must be read anew.
@@ -94,9 +94,13 @@ class Answers:
     def every(self, token: str, owner: str) -> list[tuple[int, Finding]]:
         """All findings of a kept scan with their indices, each with the model that it was asked of.
 
-        Those that are deleted are left out: the indices may have gaps.
+        Those that are deleted are left out, also while others are read: the indices may have gaps.
         """
-        return [(found.index, self.again(token, owner, found.index)) for found in self.listed(token, owner)]
+        every = []
+        for found in self.listed(token, owner):
+            with suppress(FindingGone):
+                every.append((found.index, self.again(token, owner, found.index)))
+        return every
 
     def correct(self, token: str, owner: str, index: int, correction: Correction | None) -> None:
         """Keep a reader's correction of a finding's outline, in place of an earlier one; None takes it back.
@@ -133,7 +137,7 @@ class Answers:
         self._store.change(token, owner, scan)
         self.findings.say_anew(token, owner, said)
         for index, reading in new.items():
-            with suppress(IndexError):  # forgotten meanwhile
+            with suppress(FindingGone):  # forgotten meanwhile
                 self.findings.keep(token, owner, index, READING, msgspec.to_builtins(reading))
                 if (again := corrections[index]) is not None:
                     self.findings.keep(token, owner, index, CORRECTED, msgspec.to_builtins(again))

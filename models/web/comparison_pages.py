@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 from flask import Response, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import NotFound
 
 from models.errors import SeveralSeries, UserError
 from models.imaging.scan import Notice, Scan, locate
@@ -23,6 +22,7 @@ from models.reports.comparison.as_text import comparison_as_text
 from models.reports.comparison.growth import PairedFindings, growth_of, paired
 from models.web.application import current_app
 from models.web.fields import chosen_location, window
+from models.web.finding_list import FindingGone
 from models.web.predict import Progress, asked_model, read, read_upload, sent_files
 from models.web.progress import reporter
 from models.web.visitor import address, browser, is_program
@@ -95,7 +95,7 @@ def pairs_of(found: Comparison, model: str | None = None) -> list[PairedFindings
     """The pairs with their findings and growth; one whose finding cannot be read anew now is left out."""
     report, pairs = current_app.registry.localiser_report, []
     for i, pair in enumerate(found.link.pairs, start=1):
-        with suppress(IndexError):
+        with suppress(FindingGone):
             findings = current_app.comparisons.findings(found, browser(), pair, model)
             pairs.append(paired(i, pair, findings, found.link.days, report))
     return pairs
@@ -128,9 +128,18 @@ def compared_of(found: Comparison | None, token: str, index: int | None = None) 
     return {"which": which, "index": index, "number": number_of_pair, "is_aligned": aligned}
 
 
-def with_earlier(token: str, index: int, finding: Finding) -> Finding:
-    """A finding of a later scan with what the nodule was on the earlier one, where that was looked for."""
-    return each_with_earlier(token, [(index, finding)])[0][1]
+def with_earlier(found: Comparison | None, token: str, index: int, finding: Finding) -> Finding:
+    """A finding of a later scan with what the nodule was on the earlier one, where that was looked for.
+
+    `found` is the comparison that the scan of this token is part of.
+    """
+    pair = found.pair_of("now", index) if found and found.now.token == token else None
+    if found is None or pair is None:
+        return finding
+    try:
+        return replace(finding, earlier=_earlier(found, pair, finding))
+    except FindingGone:  # the earlier one was deleted meanwhile, and the pair is left out
+        return finding
 
 
 def each_with_earlier(token: str, findings: Sequence[tuple[int, Finding]]) -> list[tuple[int, Finding]]:
@@ -174,15 +183,12 @@ def pair_up(token: str) -> ResponseReturnValue:
     sought = asked_sought(request.form)
     if sought is None:
         raise UserError("bad_field", "Choose the nodule to look for.")
-    try:
-        if _is_located(request.form):
-            other = found.side(OTHER[sought.which])
-            roi = chosen_location(request.form, other.scan, ())
-            current_app.comparisons.choose(token, browser(), sought.which, sought.finding, roi)
-        else:
-            current_app.comparisons.find(token, browser(), sought.which, sought.finding)
-    except IndexError:
-        raise NotFound() from None
+    if _is_located(request.form):
+        other = found.side(OTHER[sought.which])
+        roi = chosen_location(request.form, other.scan, ())
+        current_app.comparisons.choose(token, browser(), sought.which, sought.finding, roi)
+    else:
+        current_app.comparisons.find(token, browser(), sought.which, sought.finding)
     return to_comparison(found.token)
 
 

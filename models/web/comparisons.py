@@ -15,6 +15,7 @@ from models.inference.comparison.comparison import OTHER, Comparison, Link, Pair
 from models.inference.comparison.pairing import REACH_MM, matches
 from models.inference.finding import Finding
 from models.web.answers import Answers
+from models.web.finding_list import FindingGone
 from models.web.queue import Queue
 from models.web.store import ScanStore
 from models.web.store.days import days_between
@@ -103,7 +104,7 @@ class Comparisons:
         ------
         UserError
             ``not_comparable`` where the scans are not aligned, ``model_unavailable``, ``busy``.
-        IndexError
+        FindingGone
             There is no such finding.
         """
         found = self.needed(token, owner)
@@ -240,7 +241,7 @@ class Comparisons:
         which: Which = "now" if found.link.is_earlier else "before"
         for finding in found.side(which).findings[:AT_ONCE]:
             if finding.verdict != "no_nodule":
-                with suppress(UserError):
+                with suppress(UserError, FindingGone):
                     self.find(token, owner, which, finding.index)
 
     def _known_near(
@@ -252,7 +253,10 @@ class Comparisons:
             pair = found.pair_of(which, index)
             if pair is not None and pair.is_whole:
                 continue
-            reading = self._answers.again(side.token, owner, index).reading
+            try:
+                reading = self._answers.again(side.token, owner, index).reading
+            except FindingGone:  # deleted meanwhile
+                continue
             if not reading.is_nodule:
                 continue
             own = point_of(side.scan, reading.roi.row, reading.roi.col, reading.roi.slice)

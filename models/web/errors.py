@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import jsonify, render_template, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
 from models.errors import ContentDoubted, UserError
 from models.inference.classifier import CONSENSUS
@@ -16,6 +16,7 @@ from models.web.access.access_control import next_path
 from models.web.access.request_timeouts import TOO_SLOW
 from models.web.application import Application, current_app
 from models.web.comparison_pages import page_with_error
+from models.web.finding_list import FindingGone
 from models.web.pages import chosen_series, scan_page_with_error, series_page_with_error
 from models.web.scan_report import report_of
 from models.web.telemetry import annotate, request_id
@@ -50,6 +51,7 @@ def add_errors(app: Application) -> None:
     app.register_error_handler(UserError, error_answer)
     app.register_error_handler(ContentDoubted, doubted_answer)
     app.register_error_handler(RequestEntityTooLarge, lambda _: error_answer(too_large(request, app.config)))
+    app.register_error_handler(FindingGone, lambda _: http_error(NotFound()))
     app.register_error_handler(HTTPException, http_error)
 
 

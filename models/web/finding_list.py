@@ -41,11 +41,14 @@ class KeptFinding(FindingSummary):
 Entries = list[KeptFinding | None]
 
 
+class FindingGone(IndexError):
+    """There is no finding at a position, or it was deleted, perhaps while it was being worked on."""
+
+
 class FindingList:
     """Keeps the list of each scan; all positions (``index``) are those in the order of asking.
 
-    Methods raise ``UserError("scan_gone")`` as those of the store do, and IndexError for a position at which
-    there is no finding (any more).
+    Methods raise ``UserError("scan_gone")`` as those of the store do, and `FindingGone`.
 
     Parameters
     ----------
@@ -69,11 +72,11 @@ class FindingList:
         return [_shown(i, kept) for i, kept in entries if kept is not None and kept.deleted_at is None]
 
     def one(self, token: str, owner: str, index: int) -> FindingSummary:
-        """The finding at a position; IndexError where there is none, or it is deleted."""
+        """The finding at a position, which is not deleted."""
         for found in self.shown(token, owner):
             if found.index == index:
                 return found
-        raise IndexError(index)
+        raise FindingGone(index)
 
     def deleted(self, token: str, owner: str) -> list[tuple[FindingSummary, int]]:
         """Those that can still come back, and for how many whole seconds a reader is told so."""
@@ -106,7 +109,7 @@ class FindingList:
         entries = self.entries(token, owner)
         if index < len(entries) and entries[index] is None:
             self._purge(token, owner)
-            raise IndexError(index)
+            raise FindingGone(index)
 
     def rename(self, token: str, owner: str, index: int, text: str) -> None:
         """Give a finding a name, or its first one again where the text is empty.
@@ -145,7 +148,7 @@ class FindingList:
         def change(entries: Entries) -> None:
             kept = _at(entries, index)
             if kept is None:
-                raise IndexError(index)
+                raise FindingGone(index)
             if kept.deleted_at is None:
                 entries[index] = replace(kept, deleted_at=time.time())
 
@@ -239,14 +242,14 @@ def _notes_of_forgotten(note: list[Any]) -> list[str]:
 
 def _at(entries: Entries, index: int) -> KeptFinding | None:
     if not 0 <= index < len(entries):
-        raise IndexError(index)
+        raise FindingGone(index)
     return entries[index]
 
 
 def _alive(entries: Entries, index: int) -> KeptFinding:
     kept = _at(entries, index)
     if kept is None or kept.deleted_at is not None:
-        raise IndexError(index)
+        raise FindingGone(index)
     return kept
 
 

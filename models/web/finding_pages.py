@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 
 from flask import redirect, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import NotFound
 
 from models.errors import UserError
 from models.inference.finding import Finding
@@ -15,7 +14,7 @@ from models.reports.as_page import View
 from models.reports.finding_table import FindingRow, bare_row, row_of
 from models.web.application import current_app
 from models.web.comparison_pages import each_with_earlier
-from models.web.finding_list import FindingList
+from models.web.finding_list import FindingGone, FindingList
 from models.web.visitor import browser
 
 VIEW = tuple(field.name for field in fields(View))  # what of the scan was shown: goes along
@@ -65,7 +64,7 @@ def _where_ready() -> Iterator[None]:
     """Pass over a finding that was deleted meanwhile, or cannot be read now; not that the scan is gone."""
     try:
         yield
-    except IndexError:
+    except FindingGone:
         pass
     except UserError as error:
         if error.code == "scan_gone":
@@ -78,9 +77,6 @@ def _findings() -> FindingList:
 
 def _done(token: str, element: str, act: Callable[[], None]) -> ResponseReturnValue:
     """Do it, and go back to the view that was left, and to an element of the table."""
-    try:
-        act()
-    except IndexError:
-        raise NotFound() from None
+    act()
     query = urlencode({name: value for name in VIEW if (value := request.form.get(name))})
     return redirect(f"/scan/{token}{query and '?'}{query}#{element}", 303)

@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 
 from flask import Response, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import NotFound
 
 from models.clinical.forms import CALCULATORS
 from models.errors import SeveralSeries, UserError
@@ -170,18 +169,12 @@ def kept_finding(token: str, index: int, model: str | None = None) -> Finding:
     """A finding of a kept scan, with a model in front: this one, or the one that the request names."""
     if model is None and request.values.get("model"):
         model = asked_model()
-    try:
-        return current_app.answers.again(token, browser(), index, model, asked_anyway(request.values))
-    except IndexError:
-        raise NotFound() from None
+    return current_app.answers.again(token, browser(), index, model, asked_anyway(request.values))
 
 
 def with_map(token: str, index: int, finding: Finding) -> Finding:
     """A finding with its saliency map, where there is one."""
-    try:
-        return current_app.maps.with_map(token, browser(), index, finding)
-    except IndexError:  # deleted meanwhile
-        raise NotFound() from None
+    return current_app.maps.with_map(token, browser(), index, finding)
 
 
 def _given_mm(scan: Scan) -> float | None:

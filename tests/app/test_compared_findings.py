@@ -9,6 +9,7 @@ from tests.app.test_comparison import of
 from tests.app.test_scan_pages import row_of
 from tests.app.two_scans import MOVED, Z_FROM, add, before_scan, before_zip, now_zip, open_now
 from tests.inference.comparison.drawn import nodule_in
+from tests.web.interrupted import Interrupted
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +73,7 @@ def test_names_stand_on_the_comparison_and_growth_in_the_table(client, compared)
     client.post(f"{compared}/comparison/undo", data={"before": "0", "now": "0"})
     page = client.get(f"{compared}/comparison").text
     assert '<span class="tag">Target</span>' in page
-    assert "Finding Target of the later scan" in client.get(f"{compared}/comparison?seek=now-0").text
+    assert "Finding Target on the later scan" in client.get(f"{compared}/comparison?seek=now-0").text
     assert "Volume +" not in row_of(client.get(compared), 0)
 
 
@@ -85,3 +86,18 @@ def test_a_new_pair_beside_a_deleted_finding_stays_when_that_comes_back(client, 
     client.post(f"{other}/finding/0/restore")
     (pair,) = of(client, compared)["pairs"]
     assert (pair["before"]["finding"], pair["now"]["finding"]) == (1, 0)
+
+
+def test_a_finding_whose_earlier_one_is_deleted_meanwhile_is_shown_without_it(
+    client, compared, finder, monkeypatch
+):
+    other, said = earlier(client, compared).rpartition("/")[2], "Compared with the earlier scan:"
+
+    def meanwhile():
+        finder.answers.findings.delete(other, client.owner, 0)
+
+    assert said in client.get(f"{compared}/finding/0").text
+    monkeypatch.setattr(finder, "comparisons", Interrupted(finder.comparisons, "of", meanwhile))
+    page = client.get(f"{compared}/finding/0")
+    assert page.status_code == 200
+    assert said not in page.text

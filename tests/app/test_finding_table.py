@@ -10,6 +10,7 @@ from models.web import finding_list
 from tests.app.conftest import new_visitor
 from tests.app.made_series import NODULE_AT, NODULE_SLICE
 from tests.app.test_scan_pages import row_of, text_of
+from tests.web.interrupted import Interrupted
 
 PLACE = {"row": NODULE_AT[0], "col": NODULE_AT[1], "slice": NODULE_SLICE}
 
@@ -192,3 +193,15 @@ def test_removing_the_scan_is_asked_about_once(visitor, address):
     assert f'action="{address}/remove" method="post"' in asked
     assert 'id="remove"' in asked
     assert page.count(f'action="{address}/remove"') == 1
+
+
+def test_a_finding_that_is_deleted_while_its_outline_is_corrected_is_not_found(
+    visitor, address, finder, monkeypatch
+):
+    answers = finder.answers
+
+    def meanwhile():
+        answers.findings.delete(address.rpartition("/")[2], visitor.owner, 0)
+
+    monkeypatch.setattr(answers, "_store", Interrupted(answers._store, "get", meanwhile))
+    assert act(visitor, address, 0, "outline", outline="larger").status_code == 404

@@ -12,26 +12,10 @@ from models.inference.pipeline import MODEL_KEYS, analyse
 from models.inference.reading import Correction
 from models.web.answers import Answers
 from models.web.queue import Queue
+from tests.web.interrupted import Interrupted
 from tests.web.test_queue import in_another_thread
 
 OWNER = "the-cookie-of-one-browser"
-
-
-class Interrupted:
-    """The real store, where another process acts after each call of one of its methods."""
-
-    def __init__(self, store, method, act):
-        self._store, self._method, self._act = store, method, act
-
-    def __getattr__(self, name):
-        called = getattr(self._store, name)
-
-        def call(*arguments):
-            done = called(*arguments)
-            self._act()
-            return done
-
-        return call if name == self._method else called
 
 
 class Counting:
@@ -196,3 +180,16 @@ def test_what_another_process_does_to_the_list_while_a_scan_is_read_anew_is_kept
     assert told == [(0, "mine", "consensus"), (2, "F3", "vgg16")]
     elsewhere.findings.restore(token, OWNER, 1)
     assert len(elsewhere.every(token, OWNER)) == 3
+
+
+def test_every_leaves_out_what_is_deleted_while_others_are_read(scan, store, registry):
+    token = store.put(scan, OWNER)
+    elsewhere = Answers(store, registry, Queue(2))
+    for _ in range(2):
+        elsewhere.new(token, OWNER, locate(scan), "consensus")
+
+    def meanwhile():
+        elsewhere.findings.delete(token, OWNER, 1)
+
+    answers = Answers(Interrupted(store, "get", meanwhile), registry, Queue(2))
+    assert [index for index, _ in answers.every(token, OWNER)] == [0]
