@@ -95,7 +95,7 @@ class Comparisons:
         """The comparison that a scan is part of; UserError ``not_comparable`` where there is none."""
         if found := self.of(token, owner):
             return found
-        raise UserError("not_comparable", "There is no other scan to compare this one with; add one first.")
+        raise _not_compared()
 
     def find(self, token: str, owner: str, which: Which, index: int) -> None:
         """Look for a finding of one scan in the other; what is found is read and paired with it.
@@ -171,24 +171,21 @@ class Comparisons:
         in vain may be looked for again. Where that fails, all stays as it was.
         """
         found = self.of(token, owner)
-        link = None if found is None else self._linked_anew(found, token, owner, scan)
+        link = None if found is None else self._linked_anew(found, token, scan)
         self._answers.anew(token, owner, scan)
-        if found is not None:
-            self._store.write(found.token, owner, COMPARISON, msgspec.to_builtins(link))
+        if found is not None and link is not None:
+            try:
+                self._change(found, owner, lambda old: _in_place_of(old, link))
+            except UserError as error:  # it was ended meanwhile
+                if error.code != "not_comparable":
+                    raise
 
-    def _linked_anew(self, found: Comparison, token: str, owner: str, scan: Scan) -> Link:
-        old = msgspec.convert(self._store.read(found.token, owner, COMPARISON), Link)  # with all pairs
-        ours, theirs = (found.now, found.before) if old.is_earlier else (found.before, found.now)
+    def _linked_anew(self, found: Comparison, token: str, scan: Scan) -> Link:
+        """The link as it is if the scan of a token says something else of its slices."""
+        is_earlier = found.link.is_earlier
+        ours, theirs = (found.now, found.before) if is_earlier else (found.before, found.now)
         kept, added = (scan if side.token == token else side.scan for side in (ours, theirs))
-        link = self._linked(kept, added, Link(old.other, old.is_earlier))
-        turned = tuple(notice for notice in old.notices if notice.code == "order_by_dates")
-        return replace(
-            link,
-            days=old.days,
-            are_days_typed=old.are_days_typed,
-            notices=turned + link.notices,
-            pairs=tuple(replace(p, expected=None, distance_mm=None) for p in old.pairs if p.is_whole),
-        )
+        return self._linked(kept, added, Link(found.link.other, is_earlier))
 
     def findings(
         self, found: Comparison, owner: str, pair: Pair, model: str | None = None
@@ -273,8 +270,13 @@ class Comparisons:
         self._change(found, owner, lambda link: link.with_pair(pair))
 
     def _change(self, found: Comparison, owner: str, change: Callable[[Link], Link]) -> None:
+        """Change a link; UserError ``not_comparable`` where it was ended meanwhile, whatever followed."""
+
         def changed(note: object) -> object:
-            return msgspec.to_builtins(change(msgspec.convert(note, Link)))
+            link = msgspec.convert(note, Link | None)
+            if link is None or link.other != found.link.other:
+                raise _not_compared()
+            return msgspec.to_builtins(change(link))
 
         self._store.update(found.token, owner, COMPARISON, changed)
 
@@ -290,6 +292,22 @@ def _pair(
     """A pair of a finding on one scan and what was found on the other."""
     before, now = (index, second) if which == "before" else (second, index)
     return Pair(before, now, "clicked" if source == "clicked" else "found", expected, distance_mm)
+
+
+def _in_place_of(old: Link, new: Link) -> Link:
+    """A link of two scans that were aligned anew: with the whole pairs, and the days, of the old one."""
+    turned = tuple(notice for notice in old.notices if notice.code == "order_by_dates")
+    return replace(
+        new,
+        days=old.days,
+        are_days_typed=old.are_days_typed,
+        notices=turned + new.notices,
+        pairs=tuple(replace(p, expected=None, distance_mm=None) for p in old.pairs if p.is_whole),
+    )
+
+
+def _not_compared() -> UserError:
+    return UserError("not_comparable", "There is no other scan to compare this one with; add one first.")
 
 
 def _same_images(one: Scan, other: Scan) -> bool:
