@@ -43,7 +43,8 @@ def reliability_line(finding: Finding) -> str | None:
     if found is None:
         return None
     who = "the models" if finding.model == "consensus" else finding.title
-    said = f"Of {_counted(found.nodules)} {_of_size(*found.size_mm)} {_were(found.malignant)} rated malignant"
+    nodules = f"{_counted(found.nodules)} {_of_size(*found.size_mm)}"
+    said = f"Of {nodules}, {_were(found.malignant)} rated malignant"
     if found.malignant:
         said += f"; {who} {_recognised(found.recognised, found.malignant)}"
     if found.same is None:

@@ -202,7 +202,7 @@ NOTHING_MORE = "at this size a {} look says nothing more than the size does."
             1.0,
             "consensus",
             "Benign-looking, as most of this size are: the models add nothing here",
-            "Of 103 nodules of 6 to 8 mm 8 were rated malignant; the models recognised none of them: "
+            "Of 103 nodules of 6 to 8 mm, 8 were rated malignant; the models recognised none of them: "
             + NOTHING_MORE.format("benign"),
         ),
         (
@@ -210,7 +210,7 @@ NOTHING_MORE = "at this size a {} look says nothing more than the size does."
             0.0,
             "consensus",
             "Malignant-looking, as most of this size are: the models add nothing here",
-            "Of 28 nodules of 15 to 20 mm 23 were rated malignant; the models recognised 22 of them: "
+            "Of 28 nodules of 15 to 20 mm, 23 were rated malignant; the models recognised 22 of them: "
             + NOTHING_MORE.format("malignant"),
         ),
         (
@@ -218,7 +218,7 @@ NOTHING_MORE = "at this size a {} look says nothing more than the size does."
             1.0,
             "vgg16",
             "Benign-looking, but at this size that says nothing",
-            "Of 28 nodules of 15 to 20 mm 23 were rated malignant; VGG16 recognised 22 of them: "
+            "Of 28 nodules of 15 to 20 mm, 23 were rated malignant; VGG16 recognised 22 of them: "
             + NOTHING_MORE.format("benign"),
         ),
         (
@@ -226,7 +226,7 @@ NOTHING_MORE = "at this size a {} look says nothing more than the size does."
             0.0,
             "consensus",
             "Malignant-looking, but at this size that says nothing",
-            "Of 103 nodules of 6 to 8 mm 8 were rated malignant; the models recognised none of them: "
+            "Of 103 nodules of 6 to 8 mm, 8 were rated malignant; the models recognised none of them: "
             + NOTHING_MORE.format("malignant"),
         ),
         (
@@ -234,7 +234,7 @@ NOTHING_MORE = "at this size a {} look says nothing more than the size does."
             1.0,
             "consensus",
             "Benign-looking",
-            "Of 62 nodules of 10 to 15 mm 35 were rated malignant; the models recognised 29 of them; of 11 "
+            "Of 62 nodules of 10 to 15 mm, 35 were rated malignant; the models recognised 29 of them; of 11 "
             "that looked benign none was: at this size a benign look says more than the size does.",
         ),
         (
@@ -242,7 +242,7 @@ NOTHING_MORE = "at this size a {} look says nothing more than the size does."
             0.0,
             "resnet",
             "Malignant-looking",
-            "Of 62 nodules of 10 to 15 mm 35 were rated malignant; ResNet recognised 29 of them; of 38 that "
+            "Of 62 nodules of 10 to 15 mm, 35 were rated malignant; ResNet recognised 29 of them; of 38 that "
             "looked malignant 29 were: at this size a malignant look says more than the size does.",
         ),
     ],
@@ -296,7 +296,7 @@ def test_a_mass_is_suspicious_whatever_the_models_say(asked, crop_png):
     assert "Benign-looking" not in source
     assert "Hansell et al., Radiology 246, 697, 2008" in text_of(ask.page)
     assert text_of(ask.page, "worth") == (
-        "Of 15 nodules above 30 mm 13 were rated malignant; the models recognised all of them."
+        "Of 15 nodules above 30 mm, 13 were rated malignant; the models recognised all of them."
     )
     assert "A mass " in text_of(ask.visitor.get(ask.at.partition("/finding")[0]), "findings")
     body = json_of(ask, crop_png)

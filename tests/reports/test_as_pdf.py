@@ -147,7 +147,7 @@ def test_the_sheet_says_what_the_verdict_adds_to_the_size():
     text = text_of(picture_finding(verdict="benign", reliability=AT_SIZE))
     assert "Benign-looking, as most of this size are: the models add nothing here Probability 0.75" in text
     assert (
-        "Of 103 nodules of 6 to 8 mm 8 were rated malignant; the models recognised none of them: at this "
+        "Of 103 nodules of 6 to 8 mm, 8 were rated malignant; the models recognised none of them: at this "
         "size a benign look says nothing more than the size does. The nodule looks like"
     ) in text
 

@@ -126,20 +126,20 @@ SAME = SameVerdict(11, 0, 0.0, 0.28, True)
     [
         (
             Reliability((0, 6), 92, 1, 0, None),
-            "Of 92 nodules below 6 mm 1 was rated malignant; {} did not recognise it.",
+            "Of 92 nodules below 6 mm, 1 was rated malignant; {} did not recognise it.",
         ),
         (Reliability((0, 6), 1, 0, 0, None), "Of 1 nodule below 6 mm none was rated malignant."),
         (
             Reliability((8, 10), 9, 1, 1, None),
-            "Of 9 nodules of 8 to 10 mm 1 was rated malignant; {} recognised it.",
+            "Of 9 nodules of 8 to 10 mm, 1 was rated malignant; {} recognised it.",
         ),
         (
             Reliability((30, None), 15, 13, 13, None),
-            "Of 15 nodules above 30 mm 13 were rated malignant; {} recognised all of them.",
+            "Of 15 nodules above 30 mm, 13 were rated malignant; {} recognised all of them.",
         ),
         (
             Reliability((10, 15), 62, 35, 29, SAME),
-            "Of 62 nodules of 10 to 15 mm 35 were rated malignant; {} recognised 29 of them; of 11 that "
+            "Of 62 nodules of 10 to 15 mm, 35 were rated malignant; {} recognised 29 of them; of 11 that "
             "looked malignant none was: at this size a malignant look says more than the size does.",
         ),
     ],

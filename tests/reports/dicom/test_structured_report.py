@@ -229,7 +229,7 @@ def test_what_the_verdict_is_worth_is_the_next_remark(series):
     worth = Reliability((6, 8), 103, 8, 0, SameVerdict(85, 6, 0.026, 0.147, False))
     document, _ = read_back(make_finding(series, verdict="benign", reliability=worth))
     assert document.content[0].ContentSequence[-1].ContentSequence[1].value == (
-        "Of 103 nodules of 6 to 8 mm 8 were rated malignant; the models recognised none of them: at this "
+        "Of 103 nodules of 6 to 8 mm, 8 were rated malignant; the models recognised none of them: at this "
         "size a benign look says nothing more than the size does."
     )
 

@@ -95,4 +95,4 @@ def test_a_name_with_characters_that_the_font_does_not_have_is_no_obstacle(scan)
     finding = named("漢 “Spitze” №2", make_finding(scan, reliability=at_size), is_leading=True)
     _, (text,) = pages_of(report_of([finding]))
     assert "? “Spitze” ?2, leading finding" in text
-    assert "Of 103 nodules of 6 to 8 mm 8 were rated malignant" in text
+    assert "Of 103 nodules of 6 to 8 mm, 8 were rated malignant" in text
