@@ -266,8 +266,9 @@ def test_the_leading_finding_comes_first_and_a_deleted_one_is_gone(finder, visit
     finder.answers.findings.lead(token, owner, 1, True)
     finder.answers.findings.rename(token, owner, 2, "Größe")
     lines = visitor.get(f"{scan}/report/report.txt").text.splitlines()
-    assert [line.partition(":")[0] for line in lines if ": " in line][:3] == ["F2", "F1", "Größe"]
-    assert visitor.get(f"{scan}/report").text.count("Leading finding") == 1
+    assert [line.partition(":")[0] for line in lines if ": " in line][:3] == ["F2 (leading finding)", "F1", "Größe"]
+    page = visitor.get(f"{scan}/report").text
+    assert page.count('<span class="hint">leading finding</span>') == 1
     finder.answers.findings.delete(token, owner, 0)
     with zipfile.ZipFile(io.BytesIO(visitor.get(f"{scan}/report/pictures.sc.zip").data)) as archive:
         assert archive.namelist() == ["finding-2.sc.dcm", "finding-3.sc.dcm"]

@@ -48,7 +48,7 @@ def report_as_text(report: ScanReport) -> str:
     """The report as lines, a paragraph a finding, and the app's limits in one sentence at the end."""
     lines = [f"Lung nodules, read with Lung nodule classifier {__version__}.{_slices_note(report)}"]
     for each in report.findings:
-        lines += ["", f"{each.finding.name}: {paragraph(each.finding)}"]
+        lines += ["", f"{each.finding.name}{_leading(each.finding)}: {paragraph(each.finding)}"]
         lines += [f"{result.title}: {result.answer}" for result in each.calculated]
     return "\n".join([*lines, "", LIMITS]) + "\n"
 
@@ -206,6 +206,10 @@ def _doubling(time: DoublingTime) -> Iterator[str]:
         upto = "no upper limit" if time.high is None else f"{time.high:,.0f}"
         said += f" (95 % interval {time.low:,.0f} to {upto})"
     yield said
+
+
+def _leading(finding: Finding) -> str:
+    return " (leading finding)" if finding.is_leading else ""
 
 
 def _slices_note(report: ScanReport) -> str:

@@ -50,7 +50,7 @@ def test_the_text_is_a_paragraph_a_finding_and_one_sentence_of_limits(scan):
 def test_the_leading_finding_comes_first(scan):
     first, second, *_ = findings_of(scan)
     text = report_as_text(report_of([first, replace(second, is_leading=True)]))
-    assert text.index("F2:") < text.index("F1:")
+    assert text.index("F2 (leading finding):") < text.index("F1:")
 
 
 def test_plain_ascii_is_ascii_and_says_the_same(scan):
