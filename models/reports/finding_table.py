@@ -33,6 +33,8 @@ class FindingRow:
     ----------
     index, name, is_leading, roi, title, verdict, headline, probability
         As of `FindingSummary`.
+    largest_slice : int or None
+        Where it is measured, counted from 0; None where that is the slice in which it was marked.
     was_sought : bool
         Whether it was looked for on an earlier scan.
     grown : Grown or None
@@ -51,6 +53,7 @@ class FindingRow:
     long_axis_mm: float | None = None
     volume_mm3: float | None = None
     is_corrected: bool = False
+    largest_slice: int | None = None
     was_sought: bool = False
     grown: Grown | None = None
 
@@ -71,6 +74,7 @@ def row_of(index: int, finding: Finding) -> FindingRow:
         reading.long_axis_mm,
         reading.volume_mm3,
         reading.corrected is not None,
+        reading.roi.slice if reading.outline and reading.roi.slice != finding.given.slice else None,
         earlier is not None,
         _grown(earlier),
     )

@@ -220,7 +220,7 @@ def checked_name(text: str, index: int) -> str:
         ``bad_field``.
     """
     if any(unicodedata.category(sign)[0] == "C" or sign == "\\" for sign in text.strip()):
-        raise UserError("bad_field", "The name must not have control characters or a backslash.")
+        raise UserError("bad_field", "The name must not contain a backslash or invisible characters.")
     name = " ".join(unicodedata.normalize("NFC", text).split())
     if len(name) > NAME_AT_MOST:
         raise UserError("bad_field", f"The name must have at most {NAME_AT_MOST} characters.")

@@ -48,7 +48,7 @@ def test_a_row_says_what_was_found_and_where(visitor, address):
     assert f"Slice {nodule['slice'] + 1} " in row
     assert f" {nodule['long_axis_mm']:.1f} mm" in row
     assert f" {found['probability']:.2f} " in row
-    assert f" {nodule['volume_mm3']:,.0f} mm³" in row
+    assert f" {nodule['volume_mm3']:.0f} mm³" in row
     assert "VGG16" in row
     assert f'<a href="{address}/finding/0">F1</a>' in page.text
     assert "Since the earlier scan" not in page.text  # there is none
@@ -82,7 +82,7 @@ def test_a_name_stands_wherever_the_finding_does(visitor, address):
     [
         ("F1", "The app gives names such as F1 itself."),
         ("x" * 41, "The name must have at most 40 characters."),
-        ("a\x07b", "The name must not have control characters or a backslash."),
+        ("a\x07b", "The name must not contain a backslash or invisible characters."),
         ("mine", "Another finding of this scan has this name already."),
     ],
 )
@@ -92,10 +92,14 @@ def test_a_name_that_cannot_be_is_told_on_the_same_page(visitor, address, name, 
     assert answer.status_code == 400
     assert sentence in text_of(answer)
     assert row_of(answer, 1).startswith("F2 ")
+    row = re.search(r'<tr[^>]* id="finding-1".*?</tr>', answer.text, re.S)[0]
+    assert sentence in row  # beside what was typed, which is still there
+    assert re.search(rf'id="name-1"[^>]* value="{re.escape(name)}"[^>]* aria-invalid="true" autofocus', row)
+    assert answer.text.count('id="error"') == 1
 
 
 def test_nothing_leads_until_the_reader_says_so(visitor, address):
-    assert "No finding is marked as the leading one" in text_of(visitor.get(address))
+    assert "No leading finding is marked" in text_of(visitor.get(address))
     assert act(visitor, address, 1, "leading", leading="1").status_code == 303
     page = visitor.get(address)
     assert re.findall(r'id="finding-(\d)"[^>]*data-leading', page.text) == ["1"]
