@@ -13,7 +13,7 @@ from pydicom.sr.codedict import codes
 
 from tests.app.made_series import NODULE_AT, NODULE_SLICE
 from tests.browser.driving import by_id, complaints, over, predict, stage_of, wait_for_text, wait_until
-from tests.browser.test_pacs import room_at, search, wait_for_viewer
+from tests.browser.test_pacs import log_in, room_at, wait_for_viewer
 from tests.browser.test_report import CLIPBOARD, report_text
 from tests.reports.dicom.test_several_findings import side_of
 from tests.web.pacs.conftest import N_SLICES, STUDY, WHO, archive, odd_server  # noqa: F401  # a fixture
@@ -52,7 +52,13 @@ def room(app, archive, tmp_path):  # noqa: F811
 
 def fetch(driver, room):
     """Log in, search by the patient's ID, open the study and its proposed series in the viewer."""
-    search(driver, room, patient_id=WHO["PatientID"])
+    from selenium.webdriver import ActionChains, Keys
+
+    log_in(driver, room)
+    by_id(driver, "open-pacs").click()
+    by_id(driver, "patient_id")  # has the focus
+    ActionChains(driver, duration=0).send_keys(WHO["PatientID"], Keys.ENTER).perform()
+    by_id(driver, "studies-table")
     driver.find_element("css selector", "#studies-table button[aria-label*='2024-01-31']").click()
     by_id(driver, "fetch-proposed").click()
     said = by_id(driver, "fetch-text")
@@ -70,6 +76,13 @@ def mark(driver):
     over(driver, stage_of(driver, NODULE_SLICE), *NODULE_AT).click().perform()
 
 
+def is_in_view(driver, name):
+    """Whether an element can be clicked without scrolling."""
+    box = by_id(driver, name).rect
+    top, height = driver.execute_script("return [scrollY, innerHeight]")
+    return top <= box["y"] and box["y"] + box["height"] <= top + height
+
+
 def copied(driver, room):
     """Press Copy in the report; what the clipboard then has."""
     given = {"permission": {"name": "clipboard-read"}, "setting": "granted", "origin": room}
@@ -85,7 +98,8 @@ def test_from_the_patient_id_to_the_text_and_the_stored_report(browser, room, ar
     mark(browser)
     browser.find_element("css selector", "#model option[value=alexnet]").click()  # whose map takes least
     predict(browser)
-    by_id(browser, "to-report").click()
+    assert is_in_view(browser, "report-at-once")
+    by_id(browser, "report-at-once").click()
     by_id(browser, "report-text")
     text = report_text(browser)
     assert "F1: " in text
