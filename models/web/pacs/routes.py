@@ -5,7 +5,7 @@ What is searched for comes in forms, never in addresses: no log and no history o
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from flask import jsonify, redirect, render_template, request
@@ -20,6 +20,7 @@ from models.ingest.spool import Spool
 from models.reports.as_json import finding_as_json
 from models.web.captions import caption_of
 from models.web.fields import refuse_odd_fields
+from models.web.finding_list import SENT
 from models.web.pacs.client import Pacs, pacs_of
 from models.web.pacs.fetches import Fetches
 from models.web.pacs.queries import query_of
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from models.web.application import Application
 
 AT_ONCE = 8  # exchanges with the PACS that requests wait for; one more is refused
-SENT = "sent"  # the note beside a scan on whether a finding was stored
 READ_FIELDS = ("study", "series", "model")
 NAMED = {"access": Access.IDENTIFYING, "queued": False}
 
@@ -104,6 +104,13 @@ def _report_sent_before(app: "Application", address: str) -> bool:
     return bool(app.store.read(address.rpartition("/")[2], browser(), f"{SENT}report"))
 
 
+def _remember_sent(app: "Application", token: str, what: str, sent: list[Sent]) -> None:
+    """Note that a finding (its index), or the report, is in the PACS, where any file of it is."""
+    if any(one.is_there for one in sent):
+        with suppress(UserError):  # it is there, whether or not that can be noted
+            app.store.write(token, browser(), f"{SENT}{what}", True)
+
+
 def _add_search(app: "Application", pacs: Pacs, places: Places) -> None:
     @app.get("/pacs", **NAMED)
     def pacs_form() -> ResponseReturnValue:
@@ -169,7 +176,7 @@ def _add_sending(app: "Application", pacs: Pacs, places: Places) -> None:
             shown = with_map(token, index, finding)
             with places.place():
                 sent = send(pacs, shown, app.registry, caption_of(shown))
-            app.store.write(token, browser(), f"{SENT}{index}", any(one.is_there for one in sent))
+            _remember_sent(app, token, str(index), sent)
         except UserError as error:
             return _sent_page(here, f"{here}?model={finding.model}", [], error=error)
         return _sent_page(here, f"{here}?model={finding.model}", sent)
@@ -184,7 +191,7 @@ def _add_sending(app: "Application", pacs: Pacs, places: Places) -> None:
         try:
             with places.place():
                 sent = send_report(pacs, report, captions_of(report))
-            app.store.write(token, browser(), f"{SENT}report", any(one.is_there for one in sent))
+            _remember_sent(app, token, "report", sent)
         except UserError as error:
             return _sent_page(here, here, [], error=error)
         return _sent_page(here, here, sent, names)

@@ -1,8 +1,8 @@
 """Results on their way to the PACS: which files, whose they are, and what the PACS says of each."""
 
 import io
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -68,10 +68,10 @@ def send(pacs: Pacs, finding: Finding, registry: ModelRegistry, caption: str) ->
 def send_report(pacs: Pacs, report: ScanReport, captions: Sequence[str]) -> list[Sent]:
     """Store the report of a scan: Structured Report, segmentation, and a picture a finding in its order.
 
-    Raises as `send` does.
+    Raises as `send` does; ``too_large`` as of `models.reports.dicom.segmentation`.
     """
     files = [("report", report_sr(report, captions))]
-    with suppress(UserError):  # nothing outlined, or nowhere to place it
+    with _where_possible():
         files.append(("segmentation", outlines_seg(report, captions)))
     files += [("picture", data) for data in pictures_sc(report, captions)]
     return _stored(pacs, report.study_uid or "", files)
@@ -87,12 +87,21 @@ def _stored(pacs: Pacs, study: str, files: Sequence[File]) -> list[Sent]:
 
 def _made(kind: str, finding: Finding, registry: ModelRegistry, caption: str) -> bytes | None:
     """The file of a kind; None where there is none of this finding: nothing outlined, nowhere to place it."""
-    try:
+    if kind != "segmentation":
         return export(KINDS[kind], finding, registry, caption)[0]
-    except UserError:
-        if kind == "segmentation":
-            return None
-        raise
+    with _where_possible():
+        return export(KINDS[kind], finding, registry, caption)[0]
+    return None
+
+
+@contextmanager
+def _where_possible() -> Iterator[None]:
+    """Pass over a segmentation where nothing was outlined, or the images do not say where they lie."""
+    try:
+        yield
+    except UserError as error:
+        if error.code not in ("not_outlined", "not_dicom"):
+            raise
 
 
 def with_patient(data: bytes, patient: Entry) -> tuple[bytes, str]:

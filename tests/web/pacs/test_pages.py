@@ -350,6 +350,32 @@ def refusing(connection, request):
     says("202 Accepted", body, headers)(connection, request)
 
 
+def test_what_is_in_the_pacs_stays_there_when_it_is_sent_again_in_vain(
+    make_connected, archive, registry, connected, visitor
+):
+    here = found_in(visitor, wait(visitor, fetch(visitor))["scan"])
+    visitor.post(f"{here}/send")
+    assert 'id="send-to-pacs">Send to the PACS again<' in visitor.get(here).text
+    with odd_server(untelling) as address:
+        settings = {"STORE": connected.config["STORE"], "PASSWORD": PASSWORD, "DICOMWEB": address}
+        client = visitor_of(make_app({"REGISTRY": registry} | settings))
+        client.set_cookie(BROWSER_COOKIE, visitor.owner)
+        assert client.post(f"{here}/send").status_code == 502
+    assert 'id="send-to-pacs">Send to the PACS again<' in visitor.get(here).text
+
+
+def untelling(connection, request):
+    """Knows the study, and does not say what it stored."""
+    headers = "Content-Type: application/dicom+json\r\nConnection: close\r\n"
+    if request.startswith(b"GET"):
+        body = b'[{"0020000D": {"vr": "UI", "Value": ["%s"]}}]' % STUDY.encode()
+        says("200 OK", body, headers)(connection, request)
+        return
+    while b"--\r\n" not in request[-80:] and not request.rstrip().endswith(b"--"):
+        request += connection.recv(1 << 20)
+    says("202 Accepted", b"[{}]", headers)(connection, request)
+
+
 def parts_of(request):
     """The files in a multipart request."""
     boundary = re.search(rb'boundary="(\w+)"', request)[1]
