@@ -1,14 +1,11 @@
 """A finding as one A4 sheet in PDF, safe in black and white. All its words are in templates/sheet/."""
 
 import io
-import json
 from dataclasses import asdict
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 
 import numpy as np
-import typst
 from contourpy import contour_generator
 from PIL import Image
 
@@ -20,11 +17,10 @@ from models.reports.comparison.as_text import earlier_rows
 from models.reports.evaluation import auc_of
 from models.reports.pictures import PATCH_SHOWN
 from models.reports.result import result_page
+from models.reports.sheet import sheet, time_of
 from models.reports.tables import Report
 from models.reports.viewport import slice_picture
 
-TEMPLATE = Path(__file__).parents[2] / "templates" / "sheet" / "sheet.typ"
-STANDARD: Literal["ua-1"] = "ua-1"  # PDF/UA-1, ISO 14289-1: tagged, readable by screen readers
 LEVEL = 0.5  # of the highest value of a saliency map: what its contour holds
 
 
@@ -40,16 +36,10 @@ def finding_as_pdf(
     Parameters as those of `models.reports.result.result_page`; `made` is when it was made, with its time
     zone, by default now.
     """
-    made = (made or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+    made = time_of(made)
     facts = sheet_facts(finding, evaluation, saliency, case)
     facts["made"] = made.strftime("%Y-%m-%d %H:%M")
-    return typst.compile(
-        TEMPLATE,
-        sys_inputs={"facts": json.dumps(facts, default=_plain)},
-        ignore_system_fonts=True,  # the same sheet on every computer
-        pdf_standards=STANDARD,
-        timestamp=made,
-    )
+    return sheet("sheet.typ", facts, made)
 
 
 def sheet_facts(
@@ -114,8 +104,3 @@ def _image(scan: Scan) -> dict[str, Any]:
 def _z(finding: Finding) -> float | None:
     positions = finding.scan.positions_mm
     return None if positions is None else positions[finding.reading.roi.slice]
-
-
-def _plain(value: np.generic | np.ndarray) -> Any:
-    """NumPy's numbers and arrays as JSON knows them."""
-    return value.tolist()

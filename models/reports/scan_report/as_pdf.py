@@ -1,25 +1,21 @@
 """The report of a scan as A4 sheets in PDF, safe in black and white. Its words are in templates/sheet/."""
 
 import io
-import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
-import typst
 from PIL import Image
 
 from models import __version__
 from models.imaging.display import data_uri, to_png
-from models.reports.as_pdf import STANDARD
 from models.reports.pictures import PATCH_SHOWN
 from models.reports.scan_report.as_page import report_page
 from models.reports.scan_report.contents import ScanReport
+from models.reports.sheet import sheet, time_of
 from models.reports.viewport import slice_picture
 
-TEMPLATE = Path(__file__).parents[3] / "templates" / "sheet" / "report.typ"
 SLICE_SHOWN = 512  # pixels
 
 
@@ -34,20 +30,14 @@ def report_as_pdf(report: ScanReport, study_date: date | None = None, made: date
     made : datetime, optional
         When it was made, with its time zone; by default now.
     """
-    made = (made or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+    made = time_of(made)
     facts = report_page(report, made) | {
         "study_date": study_date and study_date.isoformat(),
         "version": __version__,
     }
     for block in facts["blocks"]:
         block |= _pictures(report, block)
-    return typst.compile(
-        TEMPLATE,
-        sys_inputs={"facts": json.dumps(facts, default=_plain)},
-        ignore_system_fonts=True,  # the same sheets on every computer
-        pdf_standards=STANDARD,
-        timestamp=made,
-    )
+    return sheet("report.typ", facts, made)
 
 
 def _pictures(report: ScanReport, block: Mapping[str, Any]) -> dict[str, str | None]:
@@ -61,8 +51,3 @@ def _pictures(report: ScanReport, block: Mapping[str, Any]) -> dict[str, str | N
         part = picture.resize((PATCH_SHOWN, PATCH_SHOWN), Image.Resampling.BICUBIC, corners)
         drawn["enlarged"] = data_uri(to_png(np.asarray(part)))
     return drawn
-
-
-def _plain(value: np.generic | np.ndarray) -> Any:
-    """NumPy's numbers and arrays as JSON knows them."""
-    return value.tolist()
