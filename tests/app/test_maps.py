@@ -13,7 +13,10 @@ from models.inference.saliency.saliency import Saliency
 from tests.app.conftest import new_visitor
 from tests.conftest import encode, post, upload
 
-PICTURE = r'<image id="overlay" opacity="0.45" href="(/scan/[\w-]{43}/finding/0/saliency/(\w+)\.png(?:\?mm=0\.7)?)"'
+PICTURE = (
+    r'<image id="overlay" opacity="0.45" '
+    r'href="(/scan/[\w-]{43}/finding/0/saliency/(\w+)\.png(?:\?mm=0\.7)?)"'
+)
 
 
 @pytest.fixture
