@@ -132,6 +132,9 @@ def test_a_deleted_finding_is_gone_from_every_page_and_comes_back(visitor, addre
     assert 'ring-found"' in visitor.get(f"{address}?slice={NODULE_SLICE}").text
     for path in ("", "/download/report.pdf", "/download/finding.json", "/saliency/vgg16.png"):
         assert visitor.get(f"{address}/finding/0{path}").status_code == 404
+    gone = visitor.get(f"{address}/finding/0", headers={"Accept": "text/html"})
+    assert "This finding is not on the scan; it may have been deleted." in text_of(gone)
+    assert f'href="{address}">Back to the scan</a>' in gone.text
     assert visitor.post(f"{address}/finding/0/outline", data={"outline": "larger"}).status_code == 404
     for what, fields in (("name", {"name": "x"}), ("leading", {"leading": "1"})):
         assert act(visitor, address, 0, what, **fields).status_code == 404

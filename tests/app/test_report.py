@@ -266,7 +266,8 @@ def test_the_leading_finding_comes_first_and_a_deleted_one_is_gone(finder, visit
     finder.answers.findings.lead(token, owner, 1, True)
     finder.answers.findings.rename(token, owner, 2, "Größe")
     lines = visitor.get(f"{scan}/report/report.txt").text.splitlines()
-    assert [line.partition(":")[0] for line in lines if ": " in line][:3] == ["F2 (leading finding)", "F1", "Größe"]
+    names = [line.partition(":")[0] for line in lines if ": " in line][:3]
+    assert names == ["F2 (leading finding)", "F1", "Größe"]
     page = visitor.get(f"{scan}/report").text
     assert page.count('<span class="hint">leading finding</span>') == 1
     finder.answers.findings.delete(token, owner, 0)
