@@ -17,6 +17,7 @@ from models.reports.calculators import (
     at_present,
     kept_result,
 )
+from models.web.finding_list import FindingList
 from models.web.store import ScanStore
 from models.web.store.keys import CALCULATED, OF_NODULE, PATIENT
 
@@ -25,7 +26,7 @@ class Calculations:
     """The calculators' answers and results, in a store; methods raise what the store's raise."""
 
     def __init__(self, store: ScanStore) -> None:
-        self._store = store
+        self._store, self._findings = store, FindingList(store)
 
     def remembered(self, token: str, owner: str, index: int, finding: Finding) -> Remembered:
         """What was answered of a finding and its patient; results follow sizes that were corrected since."""
@@ -42,13 +43,16 @@ class Calculations:
         return self.remembered(token, owner, index, finding).calculated
 
     def keep(self, token: str, owner: str, index: int, finding: Finding, form: Mapping[str, str]) -> bool:
-        """Remember what a form answers, and the result of its calculator; whether it has one."""
+        """Remember what a form answers, and the result of its calculator; whether it has one.
+
+        Raises `FindingGone` where nothing is left of the finding meanwhile, nor then of these.
+        """
         patient, nodule = answers_in(finding, form)
         self._store.write(token, owner, PATIENT, patient)
-        self._store.write(token, owner, f"{OF_NODULE}{index}", msgspec.to_builtins(nodule))
         result = kept_result(finding, form)
         if result is not None:
             self._replace(token, owner, index, result.key, [msgspec.to_builtins(result)])
+        self._findings.keep(token, owner, index, OF_NODULE, msgspec.to_builtins(nodule))
         return result is not None
 
     def take_back(self, token: str, owner: str, index: int, key: str) -> None:

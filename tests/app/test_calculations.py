@@ -7,10 +7,12 @@ import pytest
 
 from models.imaging.phantom import draw_phantom
 from models.reports.calculators import Calculated
+from models.web import finding_list
 from tests.app.conftest import new_visitor
 from tests.app.made_series import NODULE_AT, NODULE_SLICE, series_files
 from tests.conftest import encode, post, upload
 from tests.reports.test_calculators import BROCK_FORM, FLEISCHNER, LUNG_RADS, MAYO
+from tests.web.interrupted import Interrupted
 
 MM = {"spacing_mm": "0.7"}
 
@@ -176,3 +178,18 @@ def test_a_size_that_cannot_be_is_told_where_the_other_is_taken_over(visitor, cr
     assert "Please enter a number from 1 to 150." in page.text
     assert field_of(page, "long_axis_mm") == "0"
     assert float(field_of(page, "diameter_mm")) > 1
+
+
+def test_nothing_is_kept_of_a_finding_that_is_forgotten_meanwhile(finder, visitor, two, monkeypatch):
+    token, findings = two[1].split("/")[2], finder.answers.findings
+
+    def meanwhile():
+        findings.delete(token, visitor.owner, 1)
+        assert findings.entries(token, visitor.owner)[1] is None
+
+    monkeypatch.setattr(finding_list, "UNDO_SECONDS", 0)
+    monkeypatch.setattr(finding_list, "GRACE_SECONDS", 0)
+    monkeypatch.setattr(finder, "answers", Interrupted(finder.answers, "again", meanwhile))
+    assert visitor.post(two[1], data=BROCK_FORM).status_code == 404
+    kept = [finder.store.read(token, visitor.owner, name) for name in ("answered1", "calculated1")]
+    assert kept == [None, None]
