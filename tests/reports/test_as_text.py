@@ -128,7 +128,7 @@ SAME = SameVerdict(11, 0, 0.0, 0.28, True)
             Reliability((0, 6), 92, 1, 0, None),
             "Of 92 nodules below 6 mm, 1 was rated malignant; {} did not recognise it.",
         ),
-        (Reliability((0, 6), 1, 0, 0, None), "Of 1 nodule below 6 mm none was rated malignant."),
+        (Reliability((0, 6), 1, 0, 0, None), "Of 1 nodule below 6 mm, none was rated malignant."),
         (
             Reliability((8, 10), 9, 1, 1, None),
             "Of 9 nodules of 8 to 10 mm, 1 was rated malignant; {} recognised it.",
