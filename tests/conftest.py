@@ -53,7 +53,7 @@ def app(tmp_path_factory):
     from models.inference.classifier import ModelRegistry
 
     registry = Remembering(ModelRegistry(ROOT / "weights"))
-    return make_app({"REGISTRY": registry, "STORE": tmp_path_factory.mktemp("app") / "store"})
+    return make_app({"REGISTRY": registry} | _store(tmp_path_factory, "app"))
 
 
 @pytest.fixture(scope="session")
@@ -61,8 +61,13 @@ def finder(app, tmp_path_factory):
     """The application with a rule in place of the network that finds nodules: what is bright is one."""
     from tests.app.made_series import BrightSpots, WithLocaliser
 
-    folder = tmp_path_factory.mktemp("finder") / "store"
-    return make_app({"REGISTRY": WithLocaliser(app.registry, BrightSpots()), "STORE": folder})
+    registry = WithLocaliser(app.registry, BrightSpots())
+    return make_app({"REGISTRY": registry} | _store(tmp_path_factory, "finder"))
+
+
+def _store(tmp_path_factory, name):
+    """A store in which scans of one test do not make room for those of another."""
+    return {"STORE": tmp_path_factory.mktemp(name) / "store", "STORE_SCANS": 500}
 
 
 @pytest.fixture
