@@ -170,7 +170,7 @@ def test_a_nodule_that_was_not_there_is_said_to_be_new(client, scan):
     (pair,) = of(client, scan)["pairs"]
     assert (pair["before"], pair["growth"]) == (None, None)
     page = client.get(f"{scan}/comparison").text
-    assert "No nodule was found in the earlier scan" in page
+    assert "No nodule was found on the earlier scan" in page
     assert "It may be new" in page
 
 

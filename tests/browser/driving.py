@@ -51,6 +51,12 @@ def text_of(driver, name):
     return " ".join(by_id(driver, name).get_property("textContent").split())
 
 
+def unfold(driver, name):
+    """Open a part, and first what it lies in."""
+    for part in by_id(driver, name).find_elements("xpath", "ancestor-or-self::details[not(@open)]"):
+        part.find_element("css selector", "summary").click()
+
+
 def upload(driver, server, path, model="consensus"):
     driver.get(server + "/")
     by_id(driver, "image").send_keys(str(path))

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.app.made_series import as_zip, chest_volume, series_files
-from tests.browser.driving import by_id, complaints, sample, upload, wait_for_text, wait_until
+from tests.browser.driving import by_id, complaints, sample, unfold, upload, wait_for_text, wait_until
 from tests.browser.test_axe import check, prefer
 
 pytestmark = pytest.mark.slow
@@ -47,12 +47,6 @@ def ask(driver, server, study):
         by_id(driver, "verdict")
         addresses.append(driver.current_url.partition("?")[0])
     return addresses
-
-
-def unfold(driver, name):
-    """Open a part, and first what it lies in."""
-    for part in by_id(driver, name).find_elements("xpath", "ancestor-or-self::details[not(@open)]"):
-        part.find_element("css selector", "summary").click()
 
 
 def pick(driver, **answers):
@@ -215,6 +209,7 @@ def test_whose_study_it_is_is_shown_on_wish_and_gone_with_the_scan(clean, server
     assert "Doe, Jane" in by_id(clean, "study-header").text
     check(clean)
     clean.get(scan)
+    by_id(clean, "ask-remove-first").click()
     by_id(clean, "remove").click()
     wait_until(clean, lambda page: "removed" in page.current_url)
     clean.get(f"{scan}/study")

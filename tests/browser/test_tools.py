@@ -15,6 +15,7 @@ from tests.browser.driving import (
     show_whole_slice,
     stage_of,
     text_of,
+    unfold,
     upload,
     wait_for_text,
     wait_until,
@@ -263,7 +264,7 @@ def test_the_pixel_size_is_measured_on_the_viewer(browser, server, picture):
     upload(browser, server, picture(256))
     stage_of(browser)
     show_whole_slice(browser)
-    assert by_id(browser, "spacing-now").text == "0.70 mm per pixel, assumed: the file does not say."
+    assert by_id(browser, "spacing-now").text == "0.70 mm per pixel, assumed, as the file does not give it."
     over(browser, by_id(browser, "stage"), 100, 100).perform()
     assert value(browser).startswith("grey value ")
     browser.find_element("css selector", "#spacing-details summary").click()
@@ -285,7 +286,7 @@ def test_the_pixel_size_is_measured_on_the_result_and_the_answer_computed_anew(b
     assert text_of(browser, "spacing") == "0.70 mm per pixel (assumed)"
     by_id(browser, "show-resnet").click()  # the form of the page that came in its place works, too
     wait_for_text(browser, "model-title", "ResNet")
-    browser.find_element("css selector", "#spacing-details summary").click()
+    unfold(browser, "spacing-details")
     by_id(browser, "measure-line").click()
     ActionChains(browser, duration=0).send_keys(*[Keys.ARROW_RIGHT] * 3).perform()
     by_id(browser, "known-mm").send_keys("10")
@@ -304,7 +305,7 @@ def test_the_pixel_size_is_measured_on_the_result_and_the_answer_computed_anew(b
 def test_the_pixel_size_is_typed_without_javascript(plain_browser, server, picture):
     driver = plain_browser
     upload(driver, server, picture(256))
-    driver.find_element("css selector", "#spacing-details summary").click()
+    unfold(driver, "spacing-details")
     assert not by_id(driver, "measure-line").is_displayed()
     by_id(driver, "spacing-mm").send_keys("0.55\n")
     wait_for_text(driver, "spacing-now", "0.55 mm per pixel, entered by you")
