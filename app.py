@@ -37,6 +37,7 @@ from models.web.access.cookies import form_token
 from models.web.answers import Answers
 from models.web.application import Application
 from models.web.calculations import Calculations
+from models.web.captions import caption_of
 from models.web.comparison_pages import with_earlier
 from models.web.comparisons import Comparisons
 from models.web.corrections import asked_correction
@@ -109,8 +110,8 @@ def create_app(config: dict[str, Any] | None = None) -> Application:
     if not is_command():
         app.metrics.describe(__version__, app.registry, app.config["QUEUE"])
     for add in (
-        *(add_log_in, add_pages, add_scan_pages, add_series_pages),
-        *(add_study, add_comparison, add_pacs, add_api, add_errors),
+        *(add_log_in, add_pages, add_scan_pages, add_findings, add_series_pages),
+        *(add_study, add_comparison, add_report, add_pacs, add_api, add_errors),
     ):
         add(app)
     app.context_processor(

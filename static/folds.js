@@ -3,7 +3,8 @@
 
 (() => {
   const KEPT = "folds"; // in the session of this tab: names of parts, and whether they are open
-  const parts = () => [...document.getElementById("main").querySelectorAll("details")];
+  // All but the study's own header, which is shown on wish alone.
+  const parts = () => [...document.getElementById("main").querySelectorAll("details:not(.whose)")];
   const folds = () => parts().filter((part) => part.dataset.fold);
 
   function kept() {

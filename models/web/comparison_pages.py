@@ -144,14 +144,8 @@ def with_earlier(found: Comparison | None, token: str, index: int, finding: Find
 
 def each_with_earlier(token: str, findings: Sequence[tuple[int, Finding]]) -> list[tuple[int, Finding]]:
     """Findings of one scan, with their indices, as `with_earlier` gives one."""
-    compared = current_app.comparisons.of(token, browser())
-    if compared is None or compared.now.token != token:
-        return list(findings)
-    pairs = {index: compared.pair_of("now", index) for index, _ in findings}
-    return [
-        (i, replace(finding, earlier=_earlier(compared, pair, finding)) if (pair := pairs[i]) else finding)
-        for i, finding in findings
-    ]
+    found = current_app.comparisons.of(token, browser())
+    return [(index, with_earlier(found, token, index, finding)) for index, finding in findings]
 
 
 def _earlier(found: Comparison, pair: Pair, finding: Finding) -> Earlier:

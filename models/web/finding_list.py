@@ -17,7 +17,8 @@ from models.web.store import ScanStore
 from models.web.store.keys import CALCULATED, FINDINGS, OF_NODULE
 
 READING, CORRECTED, MAPS, SENT = "reading", "corrected", "saliency", "sent"
-OF_ONE = (READING, CORRECTED, MAPS, SENT)  # what is kept of one finding, under these names and its index
+# what is kept of one finding, under these names and its index
+OF_ONE = (READING, CORRECTED, MAPS, SENT, CALCULATED, OF_NODULE)
 UNDO_SECONDS = 10.0  # for which a deleted finding can come back, as the reader is told
 GRACE_SECONDS = 3.0  # more, for the network, and for the page to be shown
 NAME_AT_MOST = 40  # characters

@@ -218,7 +218,7 @@ def finding_page(
     context = result_page(finding, registry.evaluation, registry.saliency_report, case, is_drawn, picture)
     remembered = current_app.calculations.remembered(token, browser(), index, finding)
     context["calculators"] = calculators_of(finding, form, request.args.get("calculator"), remembered)
-    context |= {"compared": compared_of(token, index), "earlier": earlier_rows(finding.earlier)}
+    context |= {"compared": compared_of(compared, token, index), "earlier": earlier_rows(finding.earlier)}
     page = render_template("result.html", here_now=here, address=f"/scan/{token}", **context)
     return page, {"Content-Location": here}
 

@@ -14,8 +14,7 @@ from tests.app.conftest import new_visitor
 from tests.conftest import encode, post, upload
 
 PICTURE = (
-    r'<image id="overlay" opacity="0.45" '
-    r'href="(/scan/[\w-]{43}/finding/0/saliency/(\w+)\.png(?:\?mm=0\.7)?)"'
+    r'<image id="overlay" opacity="0.45" href="(/scan/[\w-]{43}/finding/0/saliency/(\w+)\.png(?:\?mm=0\.7)?)"'
 )
 
 

@@ -1,4 +1,4 @@
-"""What the browser prints of the result and of the models: whole tables and warnings, on A4 and Letter."""
+"""What the browser prints of the result and of the models' page: whole tables and warnings, on two papers."""
 
 import base64
 import re

@@ -473,7 +473,7 @@ def test_the_page_shows_result_and_inputs(finding):
     page = Page(text)
     assert [found["id"] for found in page.all("details") if "open" in found] == ["calculator-brock"]
     assert "3.09 % estimated risk of cancer" in page.text
-    assert "Age (years): 62; Sex: Woman; Lung cancer in the family: No;" in page.text
+    assert "Age (years): 62; Sex: Woman; Family history of lung cancer: No;" in page.text
     assert page.all("form", action="/scan/t/finding/1?model=vgg16#calculators", method="post")
     to = "/scan/t/finding/1?model=vgg16#brock-result"
     assert page.all("button", name="calculator", value="brock", formaction=to)

@@ -8,7 +8,7 @@ from models.inference.finding import Finding
 from models.reports.dicom.common import as_file, header, source_of
 from models.reports.dicom.drawing import draw
 
-DESCRIPTION = "AI reading of a lung nodule, picture (research use only)"
+DESCRIPTION = "AI reading of a lung nodule, image (research use only)"
 
 
 def secondary_capture(
@@ -44,7 +44,7 @@ def secondary_capture(
         patient_orientation=("L", "P"),
         pixel_spacing=None if scan.spacing_assumed else (mm_per_pixel, mm_per_pixel),
         study_instance_uid=source.study_uid,
-        **header(finding, "OT", "AI reading of a lung nodule, image (research use only)"),
+        **header(finding, "OT", DESCRIPTION, series_uid, number),
     )
     if scan.positions_mm is None:  # it is shown as if the patient lay upright, but nothing says so
         image.PatientOrientation = []

@@ -40,12 +40,16 @@ def segmentation(*findings: Finding) -> bytes:
             "not_dicom",
             "The images do not give their position in the patient, so a segmentation cannot be placed.",
         )
-    outlines = sorted(outlines_of(finding).items())
-    masks = {index: within(polygon, (scan.rows, scan.cols)) for index, polygon in outlines}
-    masks = {index: mask for index, mask in masks.items() if mask.any()}
-    if not masks:
-        raise UserError("not_outlined", "The nodule was not outlined, so there is no segmentation.")
-    return as_file(_written(finding, source.plane, masks))
+    drawn = [(each, masks) for each in tracked(findings) if (masks := _masks(each.finding))]
+    if not drawn:
+        raise UserError("not_outlined", "No nodule was outlined, so there is no segmentation.")
+    return as_file(_written(drawn, plane))
+
+
+def _masks(finding: Finding) -> Masks:
+    shape = finding.scan.rows, finding.scan.cols
+    masks = {index: within(polygon, shape) for index, polygon in outlines_of(finding).items()}
+    return {index: mask for index, mask in masks.items() if mask.any()}
 
 
 def outlines_of(finding: Finding) -> Outlines:

@@ -132,7 +132,7 @@ def test_what_became_of_it_is_one_sentence(scan, earlier, said):
     ("earlier", "said"),
     [
         (Earlier(None), "not found before"),
-        (Earlier(growth(Sizes(Size(9.0), Size(8.0)), Sizes(Size(9.5), Size(8.0)), 9)), "mean diameter 0.0 mm"),
+        (Earlier(growth(Sizes(Size(9), Size(8)), Sizes(Size(9), Size(8)), 9)), "mean diameter 0.0 mm"),
         (Earlier(growth(Sizes(), Sizes(), 1)), "–"),
     ],
 )
