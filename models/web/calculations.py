@@ -38,10 +38,6 @@ class Calculations:
         )
         return at_present(finding, kept)
 
-    def of_finding(self, token: str, owner: str, index: int, finding: Finding) -> tuple[Calculated, ...]:
-        """The results that a reader keeps for the report, as they are now."""
-        return self.remembered(token, owner, index, finding).calculated
-
     def keep(self, token: str, owner: str, index: int, finding: Finding, form: Mapping[str, str]) -> bool:
         """Remember what a form answers, and the result of its calculator; whether it has one.
 

@@ -58,9 +58,14 @@ def asked_series(fields: Mapping[str, str]) -> str | None:
 
 
 def asked_anyway(fields: Mapping[str, str]) -> bool:
-    """Whether scores are wanted although no nodule is recognised; UserError ``bad_field`` for odd values."""
-    if (text := fields.get("anyway", "").strip()) not in ("", "1"):
-        raise UserError("bad_field", "The field anyway must be 1, or left out.")
+    """Whether scores are wanted although no nodule is recognised; raises as `asked_flag`."""
+    return asked_flag(fields, "anyway")
+
+
+def asked_flag(fields: Mapping[str, str], name: str) -> bool:
+    """Whether a field is 1; UserError ``bad_field`` where it is neither that nor left out."""
+    if (text := fields.get(name, "").strip()) not in ("", "1"):
+        raise UserError("bad_field", f"The field {name} must be 1, or left out.")
     return text == "1"
 
 

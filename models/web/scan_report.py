@@ -20,6 +20,7 @@ from models.reports.scan_report.exports import REPORT_EXPORTS
 from models.web.application import Application, current_app
 from models.web.captions import caption_of
 from models.web.comparison_pages import each_with_earlier
+from models.web.fields import asked_flag
 from models.web.study import header_of
 from models.web.visitor import browser
 
@@ -31,18 +32,15 @@ def add_report(app: Application) -> None:
 
     @app.get("/scan/<token>/report")
     def report(token: str) -> ResponseReturnValue:
-        return report_of(token, asked_ascii(request.args))
+        return report_of(token, asked_flag(request.args, "ascii"))
 
     @app.get("/scan/<token>/report/<name>")
     def report_file(token: str, name: str) -> ResponseReturnValue:
-        found = reported(token)
-        if found is None or name not in REPORT_EXPORTS:
+        if name not in REPORT_EXPORTS or (found := reported(token)) is None:
             raise NotFound()
         make, media_type = REPORT_EXPORTS[name]
-        if name == PDF:
-            return _saved(PDF, report_as_pdf(found, study_date_of(token)), media_type)
         data = make(found, captions_of(found))
-        if name == TEXT and asked_ascii(request.args):
+        if name == TEXT and asked_flag(request.args, "ascii"):
             data = plain_ascii(data.decode()).encode()
         return _saved(name, data, media_type)
 
@@ -52,7 +50,7 @@ def add_report(app: Application) -> None:
         day, found = asked_study_date(request.form), reported(token)
         if found is None:
             raise NotFound()
-        return _saved(PDF, report_as_pdf(found, day), "application/pdf")
+        return _saved(PDF, report_as_pdf(replace(found, study_date=day)), "application/pdf")
 
 
 def reported(token: str) -> ScanReport | None:
@@ -61,7 +59,7 @@ def reported(token: str) -> ScanReport | None:
     findings = [
         ReportedFinding(finding, index, calculated_of(token, index, finding)) for index, finding in every
     ]
-    return ScanReport(in_order(findings)) if findings else None
+    return ScanReport(in_order(findings), study_date_of(token)) if findings else None
 
 
 def calculated_of(token: str, index: int, finding: Finding) -> tuple[CalculatedText, ...]:
@@ -83,7 +81,7 @@ def study_date_of(token: str) -> date | None:
 
 def captions_of(report: ScanReport) -> list[str]:
     """What is written below the pictures of the findings, on which no saliency map is drawn."""
-    return [caption_of(replace(each.finding, saliency=None)) for each in report.findings]
+    return [caption_of(each.finding) for each in report.findings]
 
 
 def report_of(token: str, is_ascii: bool = False, error: Mapping[str, str] | None = None) -> str:
@@ -93,15 +91,8 @@ def report_of(token: str, is_ascii: bool = False, error: Mapping[str, str] | Non
         return render_template("report.html", address=address, error=error, blocks=[])
     text = report_as_text(found)
     context = report_page(found) | {"text": plain_ascii(text) if is_ascii else text, "is_ascii": is_ascii}
-    context |= {"scan": found.scan, "study_date": study_date_of(token)}
+    context |= {"scan": found.scan, "study_date": found.study_date}
     return render_template("report.html", address=address, error=error, **context)
-
-
-def asked_ascii(fields: Mapping[str, str]) -> bool:
-    """Whether the text is wanted in ASCII; UserError ``bad_field`` for odd values."""
-    if (text := fields.get("ascii", "").strip()) not in ("", "1"):
-        raise UserError("bad_field", "The field ascii must be 1, or left out.")
-    return text == "1"
 
 
 def asked_study_date(fields: Mapping[str, str]) -> date | None:

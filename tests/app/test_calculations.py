@@ -131,7 +131,7 @@ def test_results_follow_a_corrected_outline(finder, visitor, two, form):
     assert visitor.post(f"{address}/outline", data=axes).status_code == 303
     with finder.test_request_context():
         finding = finder.answers.again(token, visitor.owner, 0)
-        (kept,) = finder.calculations.of_finding(token, visitor.owner, 0, finding)
+        (kept,) = finder.calculations.remembered(token, visitor.owner, 0, finding).calculated
     assert kept.fields["diameter_mm"] == "18.0"
     page = visitor.get(address)
     assert "Mean diameter (mm): 18.0;" in page.text

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -19,20 +19,18 @@ from models.reports.viewport import slice_picture
 SLICE_SHOWN = 512  # pixels
 
 
-def report_as_pdf(report: ScanReport, study_date: date | None = None, made: datetime | None = None) -> bytes:
+def report_as_pdf(report: ScanReport, made: datetime | None = None) -> bytes:
     """As many sheets as are needed; they name no patient, no file and no computer.
 
     Parameters
     ----------
     report : ScanReport
-    study_date : date, optional
-        Printed where it is given; the app itself keeps no dates.
     made : datetime, optional
         When it was made, with its time zone; by default now.
     """
     made = time_of(made)
     facts = report_page(report, made) | {
-        "study_date": study_date and study_date.isoformat(),
+        "study_date": report.study_date and report.study_date.isoformat(),
         "version": __version__,
     }
     for block in facts["blocks"]:

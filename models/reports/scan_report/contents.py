@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 from models.imaging.scan import Scan
 from models.inference.finding import Finding
@@ -32,9 +33,10 @@ class ReportedFinding:
 
 @dataclass(frozen=True)
 class ScanReport:
-    """The findings of a scan, at least one, the leading one first."""
+    """The findings of a scan, at least one, the leading one first; the study's date, where it is known."""
 
     findings: tuple[ReportedFinding, ...]
+    study_date: date | None = None
 
     @property
     def scan(self) -> Scan:

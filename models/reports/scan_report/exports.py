@@ -17,7 +17,7 @@ def report_text(report: ScanReport, captions: Captions) -> bytes:
 
 
 def report_pdf(report: ScanReport, captions: Captions) -> bytes:
-    """Sheets of A4, without the date of the study."""
+    """Sheets of A4."""
     return report_as_pdf(report)
 
 

@@ -1,5 +1,6 @@
 """The report as readers of PDF see it: its pages, its text, its colours."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -29,7 +30,7 @@ def scan():
 
 def pages_of(report, study_date=None):
     """The pages, and their texts with single spaces."""
-    pages = list(pypdfium2.PdfDocument(report_as_pdf(report, study_date, MADE)))
+    pages = list(pypdfium2.PdfDocument(report_as_pdf(replace(report, study_date=study_date), MADE)))
     texts = (page.get_textpage().get_text_range().replace("\ufffe", "-") for page in pages)
     return pages, [" ".join(text.split()) for text in texts]
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -313,7 +314,7 @@ def test_the_report_of_all_findings_is_sent_at_once(make_connected, tmp_path):
 
 def test_what_the_pacs_refuses_is_told_one_by_one(make_connected, archive, registry, connected, visitor):
     here = found_in(visitor, wait(visitor, fetch(visitor))["scan"])
-    with odd_server(refusing) as address:
+    with odd_server(partial(storing, answer=refusing)) as address:
         an_app = make_app(
             {
                 "REGISTRY": registry,
@@ -331,8 +332,8 @@ def test_what_the_pacs_refuses_is_told_one_by_one(make_connected, archive, regis
     assert sent.status_code == 200
 
 
-def refusing(connection, request):
-    """Knows the study; of three files, one is refused, one is changed, and nothing is said of the third."""
+def storing(connection, request, answer):
+    """Knows the study, and says `answer(files)` of the files that are sent."""
     headers = "Content-Type: application/dicom+json\r\nConnection: close\r\n"
     if request.startswith(b"GET"):
         body = b'[{"0020000D": {"vr": "UI", "Value": ["%s"]}}]' % STUDY.encode()
@@ -340,14 +341,18 @@ def refusing(connection, request):
         return
     while b"--\r\n" not in request[-80:] and not request.rstrip().endswith(b"--"):
         request += connection.recv(1 << 20)
-    uids = [dcmread(io.BytesIO(part)).SOPInstanceUID for part in parts_of(request)]
-    body = (
+    says("202 Accepted", answer(parts_of(request)), headers)(connection, request)
+
+
+def refusing(files):
+    """Of three files, one is refused, one is changed, and nothing is said of the third."""
+    uids = [dcmread(io.BytesIO(part)).SOPInstanceUID for part in files]
+    return (
         b'[{"00081198": {"vr": "SQ", "Value": [{"00081155": {"vr": "UI", "Value": ["%s"]}, '
         b'"00081197": {"vr": "US", "Value": [42752]}}]}, '
         b'"00081199": {"vr": "SQ", "Value": [{"00081155": {"vr": "UI", "Value": ["%s"]}, '
         b'"00081196": {"vr": "US", "Value": [45056]}}]}}]'
     ) % (uids[0].encode(), uids[1].encode())
-    says("202 Accepted", body, headers)(connection, request)
 
 
 def test_what_is_in_the_pacs_stays_there_when_it_is_sent_again_in_vain(
@@ -356,7 +361,7 @@ def test_what_is_in_the_pacs_stays_there_when_it_is_sent_again_in_vain(
     here = found_in(visitor, wait(visitor, fetch(visitor))["scan"])
     visitor.post(f"{here}/send")
     assert 'id="send-to-pacs">Send to the PACS again<' in visitor.get(here).text
-    with odd_server(untelling) as address:
+    with odd_server(partial(storing, answer=untelling)) as address:
         settings = {"STORE": connected.config["STORE"], "PASSWORD": PASSWORD, "DICOMWEB": address}
         client = visitor_of(make_app({"REGISTRY": registry} | settings))
         client.set_cookie(BROWSER_COOKIE, visitor.owner)
@@ -364,16 +369,9 @@ def test_what_is_in_the_pacs_stays_there_when_it_is_sent_again_in_vain(
     assert 'id="send-to-pacs">Send to the PACS again<' in visitor.get(here).text
 
 
-def untelling(connection, request):
-    """Knows the study, and does not say what it stored."""
-    headers = "Content-Type: application/dicom+json\r\nConnection: close\r\n"
-    if request.startswith(b"GET"):
-        body = b'[{"0020000D": {"vr": "UI", "Value": ["%s"]}}]' % STUDY.encode()
-        says("200 OK", body, headers)(connection, request)
-        return
-    while b"--\r\n" not in request[-80:] and not request.rstrip().endswith(b"--"):
-        request += connection.recv(1 << 20)
-    says("202 Accepted", b"[{}]", headers)(connection, request)
+def untelling(files):
+    """Does not say what it stored."""
+    return b"[{}]"
 
 
 def parts_of(request):
