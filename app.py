@@ -44,6 +44,7 @@ from models.web.corrections import asked_correction
 from models.web.errors import add_errors
 from models.web.fields import asked_anyway, asked_slab, chosen_location, refuse_odd_fields, window
 from models.web.kept_uploads import KeptUploads
+from models.web.language import add_language, language
 from models.web.openapi import contract
 from models.web.pacs.routes import add_pacs
 from models.web.pages import (
@@ -107,6 +108,7 @@ def create_app(config: dict[str, Any] | None = None) -> Application:
     app.calculations = Calculations(app.store)
     app.maps = SaliencyMaps(app.store, app.registry, app.queue)
     app.searches = Searches(app.store, lambda: app.registry.finder, app.metrics.searches.track_inprogress)
+    add_language(app)
     if not is_command():
         app.metrics.describe(__version__, app.registry, app.config["QUEUE"])
     for add in (
@@ -297,7 +299,7 @@ def add_scan_pages(app: Application) -> None:
         finding = with_earlier(compared, token, index, kept_finding(token, index))
         if name in SHOW_THE_MAP:
             finding = with_map(token, index, finding)
-        data, media_type = export(name, finding, app.registry, caption_of(finding))
+        data, media_type = export(name, finding, app.registry, caption_of(finding), language())
         saved = {"Content-Disposition": f'attachment; filename="finding-{index + 1}-{name}"'}
         return Response(data, mimetype=media_type, headers=saved)
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from models.messages import Message, as_message
+
 NAMES = """
 bad_field bad_number busy corrupt_file decoder_unavailable method_not_allowed missing_decoder mixed_series
 model_unavailable no_file no_pixels nodule_not_found not_axial not_chest not_comparable not_ct not_ct_image
@@ -21,12 +23,20 @@ class UserError(Exception):
         Machine-readable code of the public contract, e.g. ``"corrupt_file"``.
     message
         One or two sentences for a clinician. Never contains patient data or file contents.
+
+    Attributes
+    ----------
+    text
+        The sentences, to be said in any language.
+    message
+        The sentences in English.
     """
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, code: str, message: str | Message) -> None:
         self.code = code
-        self.message = message
+        self.text = as_message(message)
+        self.message = str(self.text)
+        super().__init__(self.message)
 
 
 class SeveralSeries(UserError):
@@ -40,7 +50,7 @@ class SeveralSeries(UserError):
         The series, and what there is beside them: a `models.ingest.series.listing.Listing`.
     """
 
-    def __init__(self, message: str, listing: Any) -> None:
+    def __init__(self, message: str | Message, listing: Any) -> None:
         super().__init__("mixed_series", message)
         self.listing = listing
 
@@ -56,6 +66,6 @@ class ContentDoubted(UserError):
         What was read all the same, with a warning that stays on it.
     """
 
-    def __init__(self, code: str, message: str, scan: Any) -> None:
+    def __init__(self, code: str, message: str | Message, scan: Any) -> None:
         super().__init__(code, message)
         self.scan = scan

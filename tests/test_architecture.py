@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = (  # each room may import those before it
+    "models.messages",
     "models.errors",
     "models.weights",
     "models.clinical",

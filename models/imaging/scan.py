@@ -9,6 +9,7 @@ import numpy as np
 
 from models.errors import UserError
 from models.imaging.study_header import StudyHeader
+from models.messages import Message, as_message
 
 ASSUMED_SPACING_MM = 0.7
 SPACING_BOUNDS_MM = (0.1, 5.0)
@@ -25,7 +26,15 @@ class Notice:
     """A warning that goes with the answer: a code for programs, a sentence for people."""
 
     code: str
-    message: str
+    text: Message | str  # made a message of
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", as_message(self.text))
+
+    @property
+    def message(self) -> str:
+        """The sentence in English."""
+        return str(self.text)
 
 
 @dataclass(frozen=True)

@@ -281,7 +281,7 @@ def _judged(scan: Scan, refuse: Callable[..., None], *arguments: object) -> Scan
         if error.code not in DOUBTED:
             raise
         notices = (Notice("content_doubted", DOUBTED[error.code]), *scan.notices)
-        raise ContentDoubted(error.code, error.message, replace(scan, notices=notices)) from error
+        raise ContentDoubted(error.code, error.text, replace(scan, notices=notices)) from error
     return scan
 
 

@@ -13,6 +13,7 @@ from models import __version__
 from models.imaging.display import data_uri, to_png
 from models.imaging.scan import Scan
 from models.inference.finding import DISCLAIMER, Finding
+from models.messages import ENGLISH, Language
 from models.reports.comparison.as_text import earlier_rows
 from models.reports.evaluation import auc_of
 from models.reports.pictures import PATCH_SHOWN
@@ -30,6 +31,7 @@ def finding_as_pdf(
     saliency: Report | None = None,
     case: Report | None = None,
     made: datetime | None = None,
+    language: Language = ENGLISH,
 ) -> bytes:
     """The sheet of a finding, one page of A4; it names no patient, no file and no computer.
 
@@ -39,7 +41,7 @@ def finding_as_pdf(
     made = time_of(made)
     facts = sheet_facts(finding, evaluation, saliency, case)
     facts["made"] = made.strftime("%Y-%m-%d %H:%M")
-    return sheet("sheet.typ", facts, made)
+    return sheet("sheet.typ", facts, made, language)
 
 
 def sheet_facts(
@@ -55,7 +57,7 @@ def sheet_facts(
         "threshold": finding.threshold,
         "models": [asdict(answer) | auc_of(evaluation, answer.key) for answer in finding.models],
         "front_auc": auc_of(evaluation, finding.model),
-        "warnings": [notice.message for notice in finding.notices],
+        "warnings": [notice.text for notice in finding.notices],
         "similar_cases": finding.reading.similar_cases and asdict(finding.reading.similar_cases),
         "contours": contours(finding),
         "corrected": finding.reading.corrected is not None,

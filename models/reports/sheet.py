@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import typst
 
+from models.messages import ENGLISH, Language, Message
+
 SHEETS = Path(__file__).parents[2] / "templates" / "sheet"
 STANDARD: Literal["ua-1"] = "ua-1"  # PDF/UA-1, ISO 14289-1: tagged, readable by screen readers
 
@@ -18,17 +20,21 @@ def time_of(made: datetime | None) -> datetime:
     return (made or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
 
 
-def sheet(template: str, facts: Mapping[str, Any], made: datetime) -> bytes:
-    """The PDF of a template; `facts` may hold NumPy's numbers and arrays."""
+def sheet(template: str, facts: Mapping[str, Any], made: datetime, language: Language = ENGLISH) -> bytes:
+    """The PDF of a template in a language; `facts` may hold messages, and NumPy's numbers and arrays."""
+
+    def plain(value: Message | np.generic | np.ndarray) -> Any:
+        return language.say(value) if isinstance(value, Message) else value.tolist()
+
     return typst.compile(
         SHEETS / template,
-        sys_inputs={"facts": json.dumps(facts, default=_plain)},
+        sys_inputs={
+            "facts": json.dumps(facts, default=plain),
+            "language": language.code,
+            "catalogue": json.dumps(language.catalogue),
+            "comma": "yes" if language.has_comma else "",
+        },
         ignore_system_fonts=True,  # the same sheets on every computer
         pdf_standards=STANDARD,
         timestamp=made,
     )
-
-
-def _plain(value: np.generic | np.ndarray) -> Any:
-    """NumPy's numbers and arrays as JSON knows them."""
-    return value.tolist()

@@ -1,6 +1,7 @@
 """What is written below the picture of a finding that leaves the app."""
 
 from flask import render_template
+from flask_babel import force_locale
 
 from models.inference.finding import Finding
 from models.reports.scan_report.as_text import location_text, plain_ascii
@@ -9,6 +10,7 @@ from models.reports.scan_report.as_text import location_text, plain_ascii
 def caption_of(finding: Finding) -> str:
     """Its name, side, slice and z, what the app says of it, and what that is not.
 
-    In ASCII, which the font of the pictures has.
+    In ASCII, which the font of the pictures has, and in English, as all that goes into an archive.
     """
-    return plain_ascii(render_template("caption.txt", finding=finding, location=location_text(finding)))
+    with force_locale("en"):
+        return plain_ascii(render_template("caption.txt", finding=finding, location=location_text(finding)))

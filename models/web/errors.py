@@ -17,6 +17,7 @@ from models.web.access.request_timeouts import TOO_SLOW
 from models.web.application import Application, current_app
 from models.web.comparison_pages import page_with_error
 from models.web.finding_list import FindingGone
+from models.web.language import language_of_answer
 from models.web.pages import chosen_series, scan_page_with_error, series_page_with_error
 from models.web.scan_report import report_of
 from models.web.telemetry import annotate, request_id
@@ -61,7 +62,7 @@ def error_answer(error: UserError, kept: str = "") -> ResponseReturnValue:
     `kept` is the address of a scan that is there to go on with.
     """
     annotate(code=error.code)
-    body: dict[str, Any] = {"code": error.code, "message": error.message}
+    body: dict[str, Any] = {"code": error.code, "message": language_of_answer().say(error.text)}
     if error.code == "mixed_series":
         body["series"] = series_as_json(getattr(error, "listing", None))
     status = STATUS[error.code]
@@ -77,7 +78,7 @@ def _error_page(error: UserError, body: dict[str, Any], kept: str) -> str:
     if isinstance(error, AccessDenied):
         return render_template(error.page, **body, error=body, goes_on=next_path(request))
     if error.code == "scan_gone":
-        return render_template("error.html", status=404, message=error.message, gone=True)
+        return render_template("error.html", status=404, message=error.text, gone=True)
     if token or upload:
         try:
             if upload:
@@ -87,7 +88,7 @@ def _error_page(error: UserError, body: dict[str, Any], kept: str) -> str:
             on_both = page_with_error(token, body) if "/comparison" in request.path else None
             return on_both or scan_page_with_error(token, body)
         except UserError:  # nor is there a scan to show
-            return render_template("error.html", status=STATUS[error.code], message=error.message)
+            return render_template("error.html", status=STATUS[error.code], message=error.text)
     if request.path == "/pacs" or request.path.startswith("/pacs/"):
         return render_template("pacs/search.html", error=body, asked=request.form)
     model = request.values.get("model") if "form" in vars(request) else None  # else it was not read

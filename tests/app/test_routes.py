@@ -19,6 +19,7 @@ SAID = {  # who may ask, and what else holds, where it is not the strictest
     "/metrics": (Access.PRIVATE, "queued"),
     "/healthz": (Access.PROBE, "queued"),
     "/static/<path:filename>": (Access.PUBLIC, "queued"),
+    "/language/<any(en,de):code>": (Access.PUBLIC, "queued"),
     "/login": (Access.LOG_IN, "personal"),
     "/logout": (Access.PRIVATE, "personal"),
     "/predict": (*STRICT, "uploads"),

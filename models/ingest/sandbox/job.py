@@ -1,7 +1,7 @@
 """What a child of the fork server does: decode one upload, within bounds, and say how that went.
 
 It reads a job and writes messages, one line of JSON each, over its control socket: ``progress`` (done,
-total), and at last ``scan``, ``error`` (code and sentence of a UserError), both where its content is doubted,
+total), and at last ``scan``, ``error`` (code and text of a UserError), both where its content is doubted,
 ``error`` with ``several`` (the list of several series), or ``failed`` (a traceback without values). The
 slices go into the result file.
 """
@@ -13,6 +13,7 @@ import signal
 import socket
 import traceback
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -26,6 +27,7 @@ from models.ingest.read import read_scan
 from models.ingest.sandbox import restrictions
 from models.ingest.source import Source
 from models.ingest.spool import FULL, Window, disk_full
+from models.messages import Message
 
 PIXEL_BYTES = 4  # float32 at most
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -78,11 +80,11 @@ def run_job(control: socket.socket, spool: int, result: int, rules: int | None) 
         answer = _answer(job, control, spool, result)
     except SeveralSeries as several:
         listed = msgspec.to_builtins(several.listing)
-        answer = {"error": [several.code, several.message], "several": listed}
+        answer = {"error": [several.code, _wire(several.text)], "several": listed}
     except UserError as error:
-        answer = {"error": [error.code, error.message]}
+        answer = {"error": [error.code, _wire(error.text)]}
     except MemoryError:
-        answer = {"error": [out_of_memory().code, out_of_memory().message]}
+        answer = {"error": [out_of_memory().code, _wire(out_of_memory().text)]}
     except Exception as error:  # a mistake of ours: what it says may quote the file, where it was does not
         lines_of_code = traceback.format_tb(error.__traceback__)
         answer = {"failed": f"{''.join(lines_of_code)}{type(error).__name__}"}
@@ -129,7 +131,7 @@ def _answer(job: Job, control: socket.socket, spool: int, result: int) -> dict[s
     except ContentDoubted as doubted:
         if not job.asked.keep_doubted:
             raise
-        scan, doubt = doubted.scan, {"error": [doubted.code, doubted.message]}
+        scan, doubt = doubted.scan, {"error": [doubted.code, _wire(doubted.text)]}
     header = msgspec.to_builtins(scan.header)
     return {"scan": describe(scan), "header": header, **_written(scan.slices, result)} | doubt
 
@@ -147,6 +149,11 @@ def _written(slices: np.ndarray, result: int) -> dict[str, object]:
             raise disk_full() from None
         raise
     return {"dtype": slices.dtype.str, "shape": slices.shape}
+
+
+def _wire(text: Message) -> Any:
+    """A message as JSON has it."""
+    return msgspec.to_builtins(text)
 
 
 def _say(control: socket.socket, message: dict[str, object]) -> None:

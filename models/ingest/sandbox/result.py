@@ -25,6 +25,7 @@ from models.imaging.study_header import StudyHeader
 from models.ingest.sandbox.job import Job
 from models.ingest.series.listing import Listing, checked
 from models.ingest.spool import scratch
+from models.messages import Message
 
 with suppress(ImportError):  # Windows, where nothing is isolated
     import fcntl
@@ -33,19 +34,19 @@ GRACE_S = 2  # after the kernel should have ended the child
 LINE_BYTES = 1 << 24
 CHUNK_BYTES = 1 << 16
 MOST_STEPS = 1_000_000  # of progress
-SENTENCE, LOGGED = 1000, 10_000  # characters
+SENTENCE, LOGGED = 2000, 10_000  # characters
 COPIED_BYTES = 1 << 20  # slices up to here are copied, larger ones mapped
 log = logging.getLogger(__name__)
 
 
-Message = dict[str, Any]  # whatever a child says
+Said = dict[str, Any]  # whatever a child says
 
 
 class ForkServerGone(Exception):
     """The child ended with the fork server, and nobody says how."""
 
 
-def converse(control: socket.socket, job: Job, progress: Callable[[int, int], object]) -> Message:
+def converse(control: socket.socket, job: Job, progress: Callable[[int, int], object]) -> Said:
     """Send a job to a child, and pass on its progress until it answers.
 
     Returns
@@ -81,7 +82,7 @@ def converse(control: socket.socket, job: Job, progress: Callable[[int, int], ob
     raise ForkServerGone
 
 
-def _messages(control: socket.socket, job: Job, end: float) -> Iterator[Message]:
+def _messages(control: socket.socket, job: Job, end: float) -> Iterator[Said]:
     """What is said until the socket closes; too late counts as if the kernel had ended the child.
 
     The time is up at its end, whatever is still said: who asked then closes the socket, and the fork
@@ -112,7 +113,7 @@ def _left(end: float) -> float:
     return left
 
 
-def _parsed(line: bytes | bytearray) -> Message | None:
+def _parsed(line: bytes | bytearray) -> Said | None:
     """A message; None for a line that was cut short."""
     try:
         message = json.loads(line)
@@ -132,17 +133,20 @@ def _steps(progress: object) -> tuple[int, int]:
 
 def _told(error: object) -> UserError:
     """The child's own refusal, or another for one that says nothing of the kind."""
-    if isinstance(error, list) and len(error) == 2 and all(isinstance(part, str) for part in error):
-        code, sentence = error
-        return UserError(code if code in CODES else "corrupt_file", sentence[:SENTENCE])
-    return _refusal(0)
+    try:
+        code, text = msgspec.convert(error, tuple[str, Message])
+    except msgspec.ValidationError:
+        return _refusal(0)
+    if len(str(text)) > SENTENCE:
+        return _refusal(0)
+    return UserError(code if code in CODES else "corrupt_file", text)
 
 
-def _several(message: Message) -> UserError:
+def _several(message: Said) -> UserError:
     """The refusal of several series, with their list; another where that is none."""
     told = _told(message.get("error"))
     try:
-        return SeveralSeries(told.message, checked(msgspec.convert(message["several"], Listing)))
+        return SeveralSeries(told.text, checked(msgspec.convert(message["several"], Listing)))
     except (msgspec.ValidationError, ValueError) as error:
         log.error("A decoder gave a list that does not fit: %s.", type(error).__name__)
         return _refusal(0)
@@ -167,7 +171,7 @@ def busy() -> UserError:
     return UserError("busy", "The server is busy with other images; try again in a few seconds.")
 
 
-def scan_in(answer: Message, result: IO[bytes]) -> Scan:
+def scan_in(answer: Said, result: IO[bytes]) -> Scan:
     """The scan of an answer, its slices in the file `result`.
 
     Raises
@@ -188,7 +192,7 @@ def scan_in(answer: Message, result: IO[bytes]) -> Scan:
         raise _refusal(0) from error
     if "error" in answer:
         doubt = _told(answer["error"])
-        raise ContentDoubted(doubt.code, doubt.message, scan)
+        raise ContentDoubted(doubt.code, doubt.text, scan)
     return scan
 
 

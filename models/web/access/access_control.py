@@ -184,9 +184,14 @@ def next_path(request: Request) -> str:
     It is the start page for anything else, and for what was to be changed.
     """
     path = request.form.get("next", "/") if request.path == LOG_IN else request.path
-    is_path = path.startswith("/") and not path.startswith(("//", LOG_IN)) and "\\" not in path
     is_page = request.path == LOG_IN or request.method == "GET"
-    return path if is_page and is_path and path.isascii() and path.isprintable() else "/"
+    return own_path(path) if is_page and not path.startswith(LOG_IN) else "/"
+
+
+def own_path(path: str) -> str:
+    """A path of this server as it was sent; the start page for anything else."""
+    is_path = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if is_path and path.isascii() and path.isprintable() else "/"
 
 
 def _digest(text: str) -> bytes:

@@ -20,6 +20,7 @@ from models.ingest.asked import Asked
 from models.ingest.sandbox.decoder import Decoder
 from models.ingest.sandbox.result import busy
 from models.ingest.spool import Spool
+from models.messages import Message
 from models.web.pacs.client import Pacs
 from models.web.progress import BEAT_SECONDS, SILENT_SECONDS, Searches
 from models.web.store import ScanStore
@@ -40,7 +41,7 @@ class FetchState:
         Images that have come, or steps of their reading.
     scan
         Address of the scan once it is done, or where it is doubted that it shows a chest.
-    code, message
+    code, text
         Of the error where it failed.
     at
         When this was so, in seconds since 1970.
@@ -51,7 +52,7 @@ class FetchState:
     total: int = 0
     scan: str = ""
     code: str = ""
-    message: str = ""
+    text: Message | None = None
     at: float = 0.0
 
     @property
@@ -111,7 +112,7 @@ class Fetches:
         if found.is_under_way and self._store.reported(_cancel_of(job), owner):
             return FetchState("cancelled")
         if found.is_under_way and time.time() - found.at > SILENT_SECONDS + self._pacs.seconds:
-            return FetchState("failed", code=BROKE_OFF.code, message=BROKE_OFF.message)
+            return FetchState("failed", code=BROKE_OFF.code, text=BROKE_OFF.text)
         return found
 
     def cancel(self, job: str, owner: str) -> None:
@@ -179,7 +180,7 @@ class _Fetch:
         self._report(FetchState(state, done, total, scan))
 
     def fail(self, error: UserError, scan: str = "") -> None:
-        self._report(FetchState("failed", scan=scan, code=error.code, message=error.message))
+        self._report(FetchState("failed", scan=scan, code=error.code, text=error.text))
 
     def progress(self, state: State, done: int, total: int) -> None:
         if state != self._state or time.monotonic() - self._said > BEAT_SECONDS:

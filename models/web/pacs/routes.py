@@ -217,7 +217,7 @@ def _sent_page(
     """What became of the files; `names` of the findings of whose pictures there are several."""
     from models.web.errors import STATUS
 
-    body = {"code": error.code, "message": error.message} if error else None
+    body = {"code": error.code, "message": error.text} if error else None
     is_there = any(one.is_there for one in sent)
     status = STATUS[error.code] if error else 200 if is_there or not sent else 502
     page = render_template("pacs/sent.html", back=back, sent=sent, names=list(names), error=body)

@@ -85,16 +85,32 @@ def test_progress_only_grows_and_is_numbers():
     assert told == [(1, 4), (2, 4), (4, 4)]
 
 
-@pytest.mark.parametrize("error", [[], ["corrupt_file"], ["x", {}], 5, None, [["a"], "b"], "ab"])
+ODD_TEXTS = (
+    *(
+        {},
+        {"text": 5},
+        {"text": "x" * 5000},
+        {"text": "{n}", "values": {"m": 1}},
+        {"text": "{", "values": {"n": 1}},
+    ),
+    {"text": "{n.__class__}", "values": {"n": 1}},
+    {"text": "{n:>99999999}", "values": {"n": 1}},
+    {"text": "{n}" * 99, "values": {"n": "x" * 5000}},
+)
+
+
+@pytest.mark.parametrize(
+    "error", [[], ["corrupt_file"], 5, None, [["a"], {"text": "b"}], "ab", *(["x", odd] for odd in ODD_TEXTS)]
+)
 def test_a_refusal_that_is_none_is_one_of_ours(error):
     with pytest.raises(UserError, match="^The file is damaged, or one file of the series is: it crashes"):
         said({"error": error})
 
 
-def test_a_refusal_is_of_a_known_code_and_short():
-    with pytest.raises(UserError) as caught:
-        said({"error": ["no such code", "x" * 10_000]})
-    assert (caught.value.code, len(caught.value.message)) == ("corrupt_file", 1000)
+def test_a_refusal_is_of_a_known_code():
+    with pytest.raises(UserError, match="^3 of them$") as caught:
+        said({"error": ["no such code", {"text": "{n} of them", "values": {"n": 3}}]})
+    assert caught.value.code == "corrupt_file"
 
 
 @pytest.mark.parametrize("noise", [b"[" * 100_000, b"\xff", b"5", b'"a"', b"{", b"9" * 5000])
