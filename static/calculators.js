@@ -3,11 +3,12 @@
 
 (() => {
   const result = document.getElementById("result");
+  const point = (0.5).toLocaleString(document.documentElement.lang)[1]; // of decimals, in the page's language
 
   const answerOf = (field) => {
     if (field.type === "radio") return field.parentElement.textContent.trim();
     if (field.tagName === "SELECT") return field.value && field.selectedOptions[0].textContent;
-    return field.value.trim();
+    return field.value.trim().replace(".", point);
   };
 
   result.addEventListener("change", (event) => {

@@ -1,7 +1,6 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import jinja2
 import pytest
@@ -26,7 +25,6 @@ from models.reports.calculators import (
 from tests.conftest import encode
 from tests.reports.changed import changed
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 MEASURED = Measurement(14.24, 10.96, 12.6, 12.1, -35.4, "part-solid")
 BROCK_FORM = {
     "calculator": "brock",
@@ -98,15 +96,22 @@ def fields_of(context, key, what):
     return {field["name"]: field[what] for field in form_of(context, key)["asks"] if field[what]}
 
 
-def render(finding, form=None, remembered=None):
-    """Strictly: a code that the tables of words do not have is an error."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    environment.globals["form_token"] = lambda: "token"  # the app's own, tested with the gate
+@pytest.fixture(scope="module")
+def render(app):
+    """The part of the page; strictly: a code that the tables of words do not have is an error."""
+    environment = app.jinja_env.overlay(undefined=jinja2.StrictUndefined)
     template = environment.get_template("result/_calculators.html")
-    calculators = calculators_of(finding, form, None, remembered or Remembered())
-    return template.render(calculators=calculators, finding=finding, here_now="/scan/t/finding/1?model=vgg16")
+
+    def rendered(finding, form=None, remembered=None, growth=None, language="en"):
+        calculators = calculators_of(finding, form, None, remembered or Remembered())
+        with app.test_request_context(headers={"Accept-Language": language}):
+            return template.render(
+                calculators=calculators | ({"growth": growth} if growth else {}),
+                finding=finding,
+                here_now="/scan/t/finding/1?model=vgg16",
+            )
+
+    return rendered
 
 
 class Page(HTMLParser):
@@ -131,7 +136,7 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
 
-def test_nothing_is_filled_in_and_what_was_measured_stands_beside_it(finding):
+def test_nothing_is_filled_in_and_what_was_measured_stands_beside_it(finding, render):
     context = calculators_of(finding)
     assert all(not fields_of(context, form["key"], "value") for form in context["forms"])
     assert all(not field["value"] for field in (*context["patient"], *context["nodule"]))
@@ -148,7 +153,7 @@ def test_nothing_is_filled_in_and_what_was_measured_stands_beside_it(finding):
     assert "3.0 on LIDC’s scale of 1 (none) to 5 (marked)" in Page(page).text
 
 
-def test_the_volume_stands_beside_the_mean_diameter(finding):
+def test_the_volume_stands_beside_the_mean_diameter(finding, render):
     nodule = changed(finding, measurement=replace(MEASURED, volume_mm3=1047.4))
     assert "Measured: 12.6 mm (volume 1047 mm³)." in Page(render(nodule)).text
 
@@ -164,7 +169,7 @@ def test_a_size_that_is_taken_over_is_rounded_once(finding, mean_mm, text, fleis
 
 
 @pytest.mark.parametrize("measurement", [None, Measurement(mean_hu=-20.0)])
-def test_without_a_size_there_is_none_to_take(finding, measurement):
+def test_without_a_size_there_is_none_to_take(finding, measurement, render):
     nodule = changed(finding, measurement=measurement, characteristics={"spiculation": None})
     assert "data-take" not in render(nodule)
 
@@ -222,7 +227,7 @@ def test_an_unknown_calculator_answers_nothing(finding):
         (LUNG_RADS | {"nodule_type": "ground glass", "change": "growing", "diameter_mm": "30"}, "no_line"),
     ],
 )
-def test_refusals_have_a_code_and_a_sentence(finding, form, code):
+def test_refusals_have_a_code_and_a_sentence(finding, form, code, render):
     shown = form_of(calculators_of(finding, form), form["calculator"])
     assert (shown["answer"], shown["refusal"]) == (None, code)
     page = render(finding, form)
@@ -266,7 +271,7 @@ def test_a_field_that_is_wrong_says_so_and_keeps_its_text(finding, form, errors)
         (None, 1.2, (None, "ground glass", False), "descriptor it looks ground glass"),
     ],
 )
-def test_the_kind_of_nodule_is_a_hint_and_never_filled_in(finding, texture, rating, hint, words):
+def test_the_kind_of_nodule_is_a_hint_and_never_filled_in(finding, texture, rating, hint, words, render):
     measured = replace(MEASURED, texture=texture)
     seen = replace(
         finding,
@@ -287,7 +292,7 @@ def test_a_question_that_does_not_concern_the_nodule_may_stay_open(finding):
     assert answer == {"suggestion": "ct_6_12_then_every_2_years"}
 
 
-def test_a_value_is_a_measurement_as_long_as_it_says_the_same(finding):
+def test_a_value_is_a_measurement_as_long_as_it_says_the_same(finding, render):
     taken = calculators_of(finding, BROCK_FORM | {"long_axis_mm": "14.2"})
     assert fields_of(taken, "brock", "is_measured") == {"long_axis_mm": True}
     assert "Used here: if the outline is corrected" in render(finding, BROCK_FORM | {"long_axis_mm": "14.2"})
@@ -307,7 +312,7 @@ def kinds_of(finding, form):
     }
 
 
-def test_lung_rads_says_what_it_would_for_each_kind(finding):
+def test_lung_rads_says_what_it_would_for_each_kind(finding, render):
     assert kinds_of(finding, LUNG_RADS | UNSURE | {"diameter_mm": "16"}) == {
         "solid": ["4B"],
         "part-solid": ["3", "4A", "4B"],
@@ -384,7 +389,7 @@ def test_a_refusal_is_kept_too(finding):
     assert kept_result(finding, MAYO | {"cancer": "recent"}).key == "mayo"
 
 
-def test_a_kept_result_is_shown_with_what_it_rests_on(finding):
+def test_a_kept_result_is_shown_with_what_it_rests_on(finding, render):
     page = Page(render(finding, None, Remembered({}, OfNodule(), (KEPT,))))
     assert "3.09 % estimated risk of cancer Age (years): 62; Sex: Woman;" in page.text
     assert page.all("button", name="take_back", value="brock")
@@ -439,7 +444,7 @@ def test_what_answers_no_question_is_not_remembered(finding):
     }
 
 
-def test_what_was_answered_once_is_there_in_all_four(finding):
+def test_what_was_answered_once_is_there_in_all_four(finding, render):
     patient, nodule = answers_in(finding, BROCK_FORM | {"reason": "screening"})
     context = calculators_of(finding, None, None, Remembered(patient, nodule))
     assert fields_of(context, "mayo", "value") == {
@@ -455,7 +460,7 @@ def test_what_was_answered_once_is_there_in_all_four(finding):
     assert len(page.all("span", **{"data-value-of": "age"})) == 3
 
 
-def test_every_form_is_closed_and_every_field_labelled(finding):
+def test_every_form_is_closed_and_every_field_labelled(finding, render):
     page = Page(render(finding))
     assert [("open" in found) for found in page.all("details")] == [False] * 6
     labels = {found["for"] for found in page.all("label") if "for" in found}
@@ -468,7 +473,7 @@ def test_every_form_is_closed_and_every_field_labelled(finding):
             assert set(found.get(reference, "").split()) <= set(ids)
 
 
-def test_the_page_shows_result_and_inputs(finding):
+def test_the_page_shows_result_and_inputs(finding, render):
     text = render(finding, BROCK_FORM)
     page = Page(text)
     assert [found["id"] for found in page.all("details") if "open" in found] == ["calculator-brock"]
@@ -481,7 +486,7 @@ def test_the_page_shows_result_and_inputs(finding):
     assert "Category 4A : suspicious Low-dose CT in 3 months." in Page(render(finding, LUNG_RADS)).text
 
 
-def test_the_page_ties_an_error_to_its_field(finding):
+def test_the_page_ties_an_error_to_its_field(finding, render):
     page = Page(render(finding, BROCK_FORM | {"age": '"old"', "upper_lobe": ""}))
     [age] = page.all("input", name="age", value='"old"')
     assert age["aria-invalid"] == "true"
@@ -491,7 +496,7 @@ def test_the_page_ties_an_error_to_its_field(finding):
     assert page.text.count("Please enter a number.") == 2  # at the top, and at the field
 
 
-def test_each_answer_has_words_of_its_own(finding):
+def test_each_answer_has_words_of_its_own(finding, render):
     forms = [
         LUNG_RADS | change
         for change in [{"exam": exam} for exam in ("prior_missing", "not_evaluable", "infection")]
@@ -519,7 +524,7 @@ def test_each_answer_has_words_of_its_own(finding):
 
 
 @pytest.mark.parametrize("key", ["brock", "mayo", "fleischner", "lung_rads"])
-def test_an_empty_form_asks_for_what_is_missing(finding, key):
+def test_an_empty_form_asks_for_what_is_missing(finding, key, render):
     page = Page(render(finding, {"calculator": key}))
     errors = fields_of(calculators_of(finding, {"calculator": key}), key, "error")
     assert len(page.all("p", **{"class": "field-error"})) == len(errors)

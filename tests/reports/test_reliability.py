@@ -112,7 +112,8 @@ def test_the_glossary_explains_each_term_at_its_own_address(app):
         terms = app.jinja_env.get_template("_terms.html").module.terms
         page = app.jinja_env.get_template("_glossary.html").render()
     addresses = re.findall(r'<dt id="term-([^"]+)">(.*?)</dt>\s*<dd>(.*?)</dd>', page, re.S)
-    assert {key: (name, words) for key, name, words in addresses} == terms
+    explained = {key: (str(name), str(words)) for key, (name, words) in terms.items()}
+    assert {key: (name, words) for key, name, words in addresses} == explained
     assert len(addresses) == len(terms)
     names = [name for _, name, _ in addresses]
     assert names == sorted(names, key=str.lower)
