@@ -39,6 +39,7 @@ KEYWORDS: dict[str, Any] = {
         "SeveralSeries": (1,),
     },
 }
+TEMPLATES_ARE = {"trimmed": "true", "newstyle_gettext": "true"}  # read as the app reads them
 MADE = datetime(2026, 1, 1, tzinfo=UTC)  # one and the same, so that the same words make the same file
 TYPST = re.compile(r"\bsay\(\s*\"((?:[^\"\\]|\\.)*)\"")
 
@@ -59,7 +60,7 @@ def words() -> Catalog:
     extracted = extract_from_dir(
         ROOT,
         METHODS,
-        {"**.html": {"trimmed": "true"}, "**.txt": {"trimmed": "true"}},
+        {"**.html": TEMPLATES_ARE, "**.txt": TEMPLATES_ARE},
         KEYWORDS,
         directory_filter=lambda folder: not Path(folder).name.startswith("."),
     )
