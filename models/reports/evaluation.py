@@ -160,8 +160,7 @@ def by_size(report: Report) -> Table | None:
         counts = [count(row[name]) for name in ("nodules", "malignant", "recognised")]
         looks = [row["verdicts"][name] for name in ("benign", "malignant")]
         cells = [Cell("look", (look["malignant"], look["nodules"], look["adds"])) for look in looks]
-        low, high = row["size_mm"]
-        rows.append(Row(f"> {low:g}" if high is None else f"{low:g}–{high:g}", (*counts, *cells)))
+        rows.append(Row(Cell("size_range", tuple(row["size_mm"])), (*counts, *cells)))
     columns = ("size", "nodules", "malignant", "recognised", "benign_look", "malignant_look")
     return Table("by_size", columns, tuple(rows)) if rows else None
 
@@ -198,7 +197,7 @@ def localiser_table(report: Report) -> Table | None:
     groups = part(report, "measured")
     if not groups:
         return None
-    rows = tuple(Row(name[0].upper() + name[1:], _localiser_cells(result)) for name, result in groups.items())
+    rows = tuple(Row(Cell("capital", (name,)), _localiser_cells(result)) for name, result in groups.items())
     return Table("localiser", LOCALISER, rows)
 
 
@@ -209,15 +208,13 @@ def froc_table(report: Report) -> Table | None:
         return None
     all_of_them = measured["nodules"]
     rows = [
-        Row(f"{point['false_marks']:g}", _found(point, all_of_them), group="froc")
+        Row(Cell("short", (point["false_marks"],)), _found(point, all_of_them), group="froc")
         for point in measured["froc"]
     ]
     for size in measured["sizes"]:
         low, high = size["size_mm"]
-        name = f"{low:g} to {high:g} mm" if high < MASS_MM else f"≥ {low:g} mm"
-        rows.append(
-            Row(name, (Cell("some_of", (size["found"], size["nodules"])), EMPTY), group="found_by_size")
-        )
+        cells = Cell("some_of", (size["found"], size["nodules"])), EMPTY
+        rows.append(Row(Cell("size", (low, high if high < MASS_MM else None)), cells, group="found_by_size"))
     return Table("froc", ("false_marks", "found", "sensitivity"), tuple(rows), measured)
 
 
@@ -239,9 +236,7 @@ def sizes_table(report: Report) -> Table | None:
         return None
     rows = [Row("all_nodules", _size_cells(report["all"]))]
     for row in report["sizes"]:
-        low, high = row["size_mm"]
-        name = f"{low:g} to {high:g} mm" if high else f"≥ {low:g} mm"
-        rows.append(Row(name, _size_cells(row), group="by_diameter"))
+        rows.append(Row(Cell("size", tuple(row["size_mm"])), _size_cells(row), group="by_diameter"))
     rows += [Row(row["texture"], _size_cells(row), group="by_texture") for row in report["textures"]]
     columns = ("group", "nodules", "long_axis", "long_axis_readers", "volume", "volume_readers")
     return Table("sizes", columns, tuple(rows), {"unseen": report["unseen"], **report["all"]["clicks"]})
@@ -262,7 +257,7 @@ def recognition_table(report: Report) -> Table | None:
     """What is refused as no nodule, from ``recognition.json``."""
     measured = part(report, "measured")
     rows = tuple(
-        Row(row["kind"][0].upper() + row["kind"][1:], _refused(row), group=group)
+        Row(Cell("capital", (row["kind"],)), _refused(row), group=group)
         for group in ("nodules", "locations", "locations_in_pictures")
         for row in measured.get(group, ())
     )

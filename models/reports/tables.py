@@ -20,10 +20,10 @@ class Cell:
 class Row:
     """A line of a table: what it is about, its cells, a remark, and the group of lines it belongs to.
 
-    Heading, note and group are keys of words, or names that stand for themselves.
+    Note and group are keys of words, or names that stand for themselves; the heading is one, or figures.
     """
 
-    heading: str
+    heading: str | Cell
     cells: tuple[Cell, ...]
     note: str = ""
     key: str = ""

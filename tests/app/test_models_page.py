@@ -11,7 +11,7 @@ import pytest
 from app import ROOT
 from models.inference.pipeline import MODEL_KEYS
 from tests.conftest import make_app
-from training.publish.words import NUMBERS
+from training.publish.words import NUMBERS, TABLES
 
 percent = NUMBERS.percent
 WEIGHTS = ROOT / "weights"
@@ -267,3 +267,36 @@ def test_the_form_states_the_measured_auc_of_each_model():
     for key in MODEL_KEYS:
         measured = EVALUATION["models"][key]["stack"]["auc"]
         assert re.search(rf'value="{key}"[^>]*>[^<]*\(AUC {measured:.2f}\)', text)
+
+
+def names_in_weights():
+    """What the reports call groups of nodules, locations and changes."""
+    localiser, sizes, recognition, cases = (
+        json.loads((WEIGHTS / f"{name}.json").read_text())
+        for name in ("localiser", "volumes", "recognition", "cases")
+    )
+    yield from (row[name] for row in EVALUATION["subgroups"] for name in ("heading", "name"))
+    yield from (row["name"] for row in EVALUATION["robustness"]["rows"])
+    yield from EVALUATION["texture"]["called"]
+    yield from localiser["measured"]
+    yield from (row["texture"] for row in sizes["textures"])
+    groups = (rows for name, rows in recognition["measured"].items() if name != "thresholds")
+    yield from (row["kind"] for rows in groups for row in rows)
+    yield from (name for group in ("ways", "made") for name in cases["measured"][group])
+
+
+@pytest.mark.parametrize("name", sorted({name for name in names_in_weights() if not name.isdigit()}))
+def test_a_name_in_the_reports_has_words_of_the_same_meaning(name):
+    """So that it can be said in another language; in English it stays as it is."""
+    assert str(TABLES.found[name.replace(" ", "_")]) == TABLES.name(name) == name
+
+
+def test_figures_are_written_as_the_language_of_the_page_has_them():
+    answer = client_of(EVALUATION).get("/models", headers={"Accept-Language": "de"})
+    page = html.unescape(answer.text)
+    stack = EVALUATION["models"]["consensus"]["stack"]
+    consensus = table(page, "measured-table")[1]
+    assert consensus[-1] == f"{stack['calibration_error']:.3f}".replace(".", ",")
+    assert str(stack["auc_low"])[:4].replace(".", ",") in consensus[1]
+    for_machines = re.findall(r'(?:href|src|srcset|width|data-[\w-]+)="(.*?)"', page)
+    assert not re.search(r"\d,\d", " ".join(for_machines))

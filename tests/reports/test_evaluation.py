@@ -32,7 +32,7 @@ def test_what_a_verdict_adds_is_told_by_size():
     row = {"size_mm": [6, 8], "nodules": 1103, "malignant": 8, "recognised": 0, "verdicts": looks}
     report = {"models": {"consensus": {"stack": [row, row | {"size_mm": [30.0, None]}]}}}
     table = by_size(report)
-    assert [row.heading for row in table.rows] == ["6–8", "> 30"]
+    assert [TABLES.heading(row) for row in table.rows] == ["6–8", "> 30"]
     assert [TABLES.column(table, key) for key in table.columns] == [
         "Long axis (mm)",
         "Nodules",

@@ -165,7 +165,7 @@ def markdown(table: Table | None) -> str:
         if row.group != group:
             group = row.group
             lines.append(line([f"**{TABLES.name(group)}**", *[""] * len(row.cells)]))
-        heading = TABLES.name(row.heading) + (f" ({TABLES.name(row.note)})" if row.note else "")
+        heading = TABLES.heading(row) + (f" ({TABLES.name(row.note)})" if row.note else "")
         lines.append(line([heading, *map(TABLES.cell, row.cells)]))
     return "\n".join([f"{TABLES.caption(table)}.", "", *lines])
 

@@ -6,7 +6,15 @@ from typing import Protocol, cast
 
 from jinja2 import Environment, FileSystemLoader
 
-TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parents[2] / "templates"))
+from models.messages import ENGLISH, Message
+
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parents[2] / "templates"), extensions=["jinja2.ext.i18n"]
+)
+TEMPLATES.policies["ext.i18n.trimmed"] = True
+TEMPLATES.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+TEMPLATES.globals["Message"] = Message
+TEMPLATES.filters |= {"number": ENGLISH.number, "said": ENGLISH.say}
 
 
 class Macros(Protocol):
