@@ -394,7 +394,7 @@ def answer_of(finding: InferredFinding) -> Finding:
         characteristics=Characteristics(**finding.characteristics),
         image=_image(finding.scan),
         warnings=[Warning(notice.code, notice.message) for notice in finding.notices],
-        disclaimer=DISCLAIMER,
+        disclaimer=str(DISCLAIMER),
         version=Version(__version__, finding.reading.weights),
         similar=_similar(finding.reading.similar_cases),
         reliability=_reliability(finding.reliability),

@@ -4,17 +4,19 @@ from collections.abc import Iterator
 
 from models.inference.finding import DISCLAIMER, Finding, ModelAnswer
 from models.inference.measurement.sizes import Measurement
+from models.inference.reliability import SameVerdict
+from models.messages import Message, counted, joined
 
 WORDS = {
-    "benign": "benign-looking",
-    "malignant": "malignant-looking",
-    "indeterminate": "indeterminate",
-    "no_nodule": "no nodule recognised here",
-    "mass": "a mass: suspicious by size alone, whatever the models say",
-    "benign_as_most": "benign-looking, as most of this size are (the models add nothing here)",
-    "malignant_as_most": "malignant-looking, as most of this size are (the models add nothing here)",
-    "benign_for_nothing": "benign-looking, but at this size that says nothing",
-    "malignant_for_nothing": "malignant-looking, but at this size that says nothing",
+    "benign": Message("benign-looking"),
+    "malignant": Message("malignant-looking"),
+    "indeterminate": Message("indeterminate"),
+    "no_nodule": Message("no nodule recognised here"),
+    "mass": Message("a mass: suspicious by size alone, whatever the models say"),
+    "benign_as_most": Message("benign-looking, as most of this size are (the models add nothing here)"),
+    "malignant_as_most": Message("malignant-looking, as most of this size are (the models add nothing here)"),
+    "benign_for_nothing": Message("benign-looking, but at this size that says nothing"),
+    "malignant_for_nothing": Message("malignant-looking, but at this size that says nothing"),
 }
 
 
@@ -24,7 +26,7 @@ def finding_as_text(finding: Finding) -> str:
     if finding.verdict == "no_nodule" and finding.nodule_probability is not None:
         lines.append(f"  Probability that there is a nodule: {finding.nodule_probability:.2f}")
     if reliability := reliability_line(finding):
-        lines.append(reliability)
+        lines.append(str(reliability))
     if finding.probability is not None:
         lines += [_model_line(answer) for answer in finding.models]
     lines += size_lines(finding.reading.measurement)
@@ -34,25 +36,32 @@ def finding_as_text(finding: Finding) -> str:
 
         lines += [f"  {name}: {text}" for name, text in earlier_rows(finding.earlier)]
     lines += [f"Warning: {notice.message}" for notice in finding.notices]
-    return "\n".join([*lines, DISCLAIMER])
+    return "\n".join([*lines, str(DISCLAIMER)])
 
 
-def reliability_line(finding: Finding) -> str | None:
+def reliability_line(finding: Finding) -> Message | None:
     """What the verdict adds to the size of the nodule, in one sentence; None where that is not known."""
     found = finding.reliability
     if found is None:
         return None
-    who = "the models" if finding.model == "consensus" else finding.title
-    nodules = f"{_counted(found.nodules)} {_of_size(*found.size_mm)}"
-    said = f"Of {nodules}, {_were(found.malignant)} rated malignant"
+    nodules, rated = _nodules_of_size(found.nodules, *found.size_mm), _rated_malignant(found.malignant)
+    said = Message("Of {nodules}, {rated}", nodules=nodules, rated=rated)
     if found.malignant:
-        said += f"; {who} {_recognised(found.recognised, found.malignant)}"
+        said = joined("; ", [said, _recognised(finding, found.recognised, found.malignant)])
     if found.same is None:
-        return f"{said}."
+        return joined("", [said, "."])
+    is_benign = finding.verdict == "benign"
     if not found.adds:
-        return f"{said}: at this size a {finding.verdict} look says nothing more than the size does."
-    same = f"of {found.same.nodules} that looked {finding.verdict} {_were(found.same.malignant)}"
-    return f"{said}; {same}: at this size a {finding.verdict} look says more than the size does."
+        if is_benign:
+            adds = Message("at this size a benign look says nothing more than the size does")
+        else:
+            adds = Message("at this size a malignant look says nothing more than the size does")
+        return joined("", [said, ": ", adds, "."])
+    if is_benign:
+        adds = Message("at this size a benign look says more than the size does")
+    else:
+        adds = Message("at this size a malignant look says more than the size does")
+    return joined("", [said, "; ", _looked_so(found.same, is_benign), ": ", adds, "."])
 
 
 def _first_line(finding: Finding) -> str:
@@ -69,24 +78,56 @@ def _model_line(answer: ModelAnswer) -> str:
     return f"  {answer.title:<13} {said}"
 
 
-def _counted(n: int) -> str:
-    return "1 nodule" if n == 1 else f"{n} nodules"
-
-
-def _of_size(low: float, high: float | None) -> str:
+def _nodules_of_size(n: int, low: float, high: float | None) -> Message:
     if high is None:
-        return f"above {low:g} mm"
-    return f"of {low:g} to {high:g} mm" if low else f"below {high:g} mm"
+        return counted("{n} nodule above {low:g} mm", "{n} nodules above {low:g} mm", n, low=low)
+    if not low:
+        return counted("{n} nodule below {high:g} mm", "{n} nodules below {high:g} mm", n, high=high)
+    return counted(
+        "{n} nodule of {low:g} to {high:g} mm", "{n} nodules of {low:g} to {high:g} mm", n, low=low, high=high
+    )
 
 
-def _were(n: int) -> str:
-    return {0: "none was", 1: "1 was"}.get(n, f"{n} were")
+def _rated_malignant(n: int) -> Message:
+    if n == 0:
+        return Message("none was rated malignant")
+    return counted("1 was rated malignant", "{n} were rated malignant", n)
 
 
-def _recognised(n: int, of: int) -> str:
+def _looked_so(same: SameVerdict, is_benign: bool) -> Message:
+    """How many of those with the same verdict were rated malignant."""
+    n, rated = same.nodules, counted("1 was", "{n} were", same.malignant)
+    if same.malignant == 0:
+        rated = Message("none was")
+    if is_benign:
+        return counted(
+            "of {n} that looked benign {rated}", "of {n} that looked benign {rated}", n, rated=rated
+        )
+    return counted(
+        "of {n} that looked malignant {rated}", "of {n} that looked malignant {rated}", n, rated=rated
+    )
+
+
+def _recognised(finding: Finding, n: int, of: int) -> Message:
+    """How many of the nodules that were rated malignant the selected model, or the models, recognised."""
+    if finding.model == "consensus":
+        if of == 1:
+            return Message("the models recognised it") if n else Message("the models did not recognise it")
+        if n == 0:
+            return Message("the models recognised none of them")
+        if n == of:
+            return Message("the models recognised all of them")
+        return Message("the models recognised {n} of them", n=n)
+    who = {"model": finding.title}
     if of == 1:
-        return "recognised it" if n else "did not recognise it"
-    return f"recognised {'none' if n == 0 else 'all' if n == of else n} of them"
+        return (
+            Message("{model} recognised it", **who) if n else Message("{model} did not recognise it", **who)
+        )
+    if n == 0:
+        return Message("{model} recognised none of them", **who)
+    if n == of:
+        return Message("{model} recognised all of them", **who)
+    return Message("{model} recognised {n} of them", n=n, **who)
 
 
 def size_lines(measurement: Measurement | None) -> Iterator[str]:

@@ -25,6 +25,7 @@ from models.clinical.growth import RuleKey
 from models.clinical.terms import Refusal, rounded
 from models.inference.finding import Earlier, Finding
 from models.inference.nodule_warnings import texture_of_rating
+from models.messages import Message
 from models.reports.comparison.as_text import rule_text
 
 GROWTH_RULES: tuple[RuleKey, ...] = ("lung_rads", "fleischner")
@@ -250,7 +251,7 @@ def _as_typed(size_mm: float) -> str:
     return next((text for text in texts if rounded(float(text)) == rounded(size_mm)), texts[-1])
 
 
-def growth_hint(earlier: Earlier | None) -> dict[str, str | None] | None:
+def growth_hint(earlier: Earlier | None) -> dict[str, str | Message | None] | None:
     """What a comparison with an earlier scan says to the forms that ask for growth; nothing is filled in.
 
     Returns
@@ -265,4 +266,4 @@ def growth_hint(earlier: Earlier | None) -> dict[str, str | None] | None:
         return {"change": "new", "lung_rads": None, "fleischner": None}
     rules = {key: earlier.growth.rule(key) for key in GROWTH_RULES}
     change = {"growth": "growing", "no_growth": "stable"}.get(rules["lung_rads"].outcome)
-    return {"change": change} | {key: rule_text(rule) for key, rule in rules.items()}
+    return {"change": change, **{key: rule_text(rule) for key, rule in rules.items()}}

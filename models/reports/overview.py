@@ -74,7 +74,7 @@ def models_as_json(registry: ModelRegistry) -> dict[str, Any]:
         localiser=registry.localiser_report or None,
         finder=registry.finder_report or None,
         recognition=registry.recognition_report or None,
-        disclaimer=DISCLAIMER,
+        disclaimer=str(DISCLAIMER),
     )
     return msgspec.to_builtins(answer)
 

@@ -23,6 +23,7 @@ from models.reports.comparison.growth import PairedFindings, growth_of, paired
 from models.web.application import current_app
 from models.web.fields import chosen_location, window
 from models.web.finding_list import FindingGone
+from models.web.language import language
 from models.web.predict import Progress, asked_model, read, read_upload, sent_files
 from models.web.progress import reporter
 from models.web.visitor import address, browser, is_program
@@ -168,7 +169,8 @@ def as_json(token: str) -> ResponseReturnValue:
 def as_text(token: str) -> ResponseReturnValue:
     """The comparison as lines, to be pasted into a report."""
     found = current_app.comparisons.needed(token, browser())
-    return Response(comparison_as_text(found, pairs_of(found, _front())), mimetype="text/plain")
+    text = comparison_as_text(found, pairs_of(found, _front()), language())
+    return Response(text, mimetype="text/plain")
 
 
 def pair_up(token: str) -> ResponseReturnValue:

@@ -21,6 +21,7 @@ from models.web.application import Application, current_app
 from models.web.captions import caption_of
 from models.web.comparison_pages import each_with_earlier
 from models.web.fields import asked_flag
+from models.web.language import language
 from models.web.study import header_of
 from models.web.visitor import browser
 
@@ -39,7 +40,7 @@ def add_report(app: Application) -> None:
         if name not in REPORT_EXPORTS or (found := reported(token)) is None:
             raise NotFound()
         make, media_type = REPORT_EXPORTS[name]
-        data = make(found, captions_of(found))
+        data = make(found, captions_of(found), language())
         if name == TEXT and asked_flag(request.args, "ascii"):
             data = plain_ascii(data.decode()).encode()
         return _saved(name, data, media_type)
@@ -50,7 +51,8 @@ def add_report(app: Application) -> None:
         day, found = asked_study_date(request.form), reported(token)
         if found is None:
             raise NotFound()
-        return _saved(PDF, report_as_pdf(replace(found, study_date=day)), "application/pdf")
+        data = report_as_pdf(replace(found, study_date=day), language=language())
+        return _saved(PDF, data, "application/pdf")
 
 
 def reported(token: str) -> ScanReport | None:
@@ -63,7 +65,10 @@ def reported(token: str) -> ScanReport | None:
 
 
 def calculated_of(token: str, index: int, finding: Finding) -> tuple[CalculatedText, ...]:
-    """The results of calculators that the reader keeps for the report, from the sizes as they are now."""
+    """The results of calculators that the reader keeps for the report, from the sizes as they are now.
+
+    They are in the language of the page.
+    """
     remembered = current_app.calculations.remembered(token, browser(), index, finding)
     forms = calculators_of(finding, remembered=remembered)["forms"]
     texts = [render_template("report_calculated.txt", form=form) for form in forms if form["is_kept"]]
@@ -89,7 +94,7 @@ def report_of(token: str, is_ascii: bool = False, error: Mapping[str, str] | Non
     found, address = reported(token), f"/scan/{token}"
     if found is None:
         return render_template("report.html", address=address, error=error, blocks=[])
-    text = report_as_text(found)
+    text = report_as_text(found, language())
     context = report_page(found) | {"text": plain_ascii(text) if is_ascii else text, "is_ascii": is_ascii}
     context |= {"scan": found.scan, "study_date": found.study_date}
     return render_template("report.html", address=address, error=error, **context)

@@ -115,7 +115,7 @@ def test_the_headline_says_where_a_verdict_adds_nothing(verdict, malignant, adds
     }
     first, second, *_ = finding_as_text(finding).splitlines()
     assert words.get(headline.partition("_")[2], "-looking, probability") in first
-    assert second == reliability_line(finding)
+    assert second == str(reliability_line(finding))
 
 
 SAME = SameVerdict(11, 0, 0.0, 0.28, True)
@@ -146,6 +146,6 @@ SAME = SameVerdict(11, 0, 0.0, 0.28, True)
 )
 def test_how_far_to_rely_on_a_verdict_is_one_sentence(found, sentence):
     finding = replace(finding_of_vgg16(), reliability=found)
-    assert reliability_line(finding) == sentence.format("VGG16")
-    assert reliability_line(replace(finding, model="consensus")) == sentence.format("the models")
+    assert str(reliability_line(finding)) == sentence.format("VGG16")
+    assert str(reliability_line(replace(finding, model="consensus"))) == sentence.format("the models")
     assert reliability_line(finding_of_vgg16()) is None

@@ -141,7 +141,7 @@ def answer_of(comparison: ComparedScans, pairs: Sequence[PairedFindings], weight
         alignment=None if fit is None else Alignment(fit.method, fit.lungs, fit.vessels, fit.bones, fit.fits),
         pairs=[_pair(each) for each in pairs],
         warnings=[Warning(notice.code, notice.message) for notice in link.notices],
-        disclaimer=DISCLAIMER,
+        disclaimer=str(DISCLAIMER),
         version=Version(__version__, weights),
     )
 

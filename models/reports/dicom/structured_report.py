@@ -216,9 +216,11 @@ def _remarks(findings: Sequence[Finding]) -> sr.ContainerContentItem:
 
 def _said(finding: Finding) -> Iterator[str]:
     """What is said of a finding, the disclaimer first."""
-    own = DISCLAIMER, reliability_line(finding), _correction(finding)
-    messages = (notice.message for notice in finding.notices)
-    yield from filter(None, (*own, *_compared(finding), *messages))
+    yield str(DISCLAIMER)
+    own = reliability_line(finding), _correction(finding)
+    yield from (str(text) for text in own if text)
+    yield from _compared(finding)
+    yield from (notice.message for notice in finding.notices)
 
 
 def _compared(finding: Finding) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """The report of a scan as its page and its PDF show it: texts, numbers, marks."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from models.messages import Message
 from models.reports.as_text import reliability_line
 from models.reports.pictures import marks
 from models.reports.scan_report.as_text import LIMITS, paragraph, table_row
@@ -11,7 +11,7 @@ from models.reports.scan_report.contents import ReportedFinding, ScanReport
 
 
 def report_page(report: ScanReport, made: datetime | None = None) -> dict[str, Any]:
-    """What the templates of the report show; `made` is when it is made, by default now.
+    """What the templates of the report show, texts as messages; `made` is when it is made, by default now.
 
     Returns
     -------
@@ -22,11 +22,11 @@ def report_page(report: ScanReport, made: datetime | None = None) -> dict[str, A
         and it says where it lies), ``limits`` (a sentence) and ``weights`` (start of their checksum).
     """
     scan, common = report.scan, _on_all(report)
-    rows = [asdict(table_row(each.finding)) for each in report.findings]
+    rows = [vars(table_row(each.finding)) for each in report.findings]
     references = scan.references or ()
     return {
         "rows": rows,
-        "is_compared": any(row["growth"] for row in rows),
+        "is_compared": any(each.finding.earlier is not None for each in report.findings),
         "made": (made or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%d %H:%M"),
         "blocks": [_block(each, common) for each in report.findings],
         "warnings": common,
@@ -39,7 +39,7 @@ def report_page(report: ScanReport, made: datetime | None = None) -> dict[str, A
     }
 
 
-def _block(each: ReportedFinding, common: list[str]) -> dict[str, Any]:
+def _block(each: ReportedFinding, common: list[Message | str]) -> dict[str, Any]:
     """What is said of one finding."""
     finding = each.finding
     return {
@@ -49,16 +49,16 @@ def _block(each: ReportedFinding, common: list[str]) -> dict[str, Any]:
         "verdict": finding.verdict,
         "slice": finding.reading.roi.slice,
         "text": paragraph(finding),
-        "calculated": [asdict(result) for result in each.calculated],
+        "calculated": [vars(result) for result in each.calculated],
         "reliability": reliability_line(finding),
-        "warnings": [n.message for n in finding.notices if n.message not in common],
+        "warnings": [n.text for n in finding.notices if n.text not in common],
         "marks": marks(finding),
     }
 
 
-def _on_all(report: ScanReport) -> list[str]:
+def _on_all(report: ScanReport) -> list[Message | str]:
     """Warnings that hold for each finding, if there are several."""
-    said = [[notice.message for notice in each.finding.notices] for each in report.findings]
+    said = [[notice.text for notice in each.finding.notices] for each in report.findings]
     if len(said) == 1:
         return []
-    return [message for message in dict.fromkeys(said[0]) if all(message in other for other in said)]
+    return [text for text in dict.fromkeys(said[0]) if all(text in other for other in said)]

@@ -10,6 +10,7 @@ from PIL import Image
 
 from models import __version__
 from models.imaging.display import data_uri, to_png
+from models.messages import ENGLISH, Language
 from models.reports.pictures import PATCH_SHOWN
 from models.reports.scan_report.as_page import report_page
 from models.reports.scan_report.contents import ScanReport
@@ -19,7 +20,7 @@ from models.reports.viewport import slice_picture
 SLICE_SHOWN = 512  # pixels
 
 
-def report_as_pdf(report: ScanReport, made: datetime | None = None) -> bytes:
+def report_as_pdf(report: ScanReport, made: datetime | None = None, language: Language = ENGLISH) -> bytes:
     """As many sheets as are needed; they name no patient, no file and no computer.
 
     Parameters
@@ -27,6 +28,7 @@ def report_as_pdf(report: ScanReport, made: datetime | None = None) -> bytes:
     report : ScanReport
     made : datetime, optional
         When it was made, with its time zone; by default now.
+    language : Language
     """
     made = time_of(made)
     facts = report_page(report, made) | {
@@ -35,7 +37,7 @@ def report_as_pdf(report: ScanReport, made: datetime | None = None) -> bytes:
     }
     for block in facts["blocks"]:
         block |= _pictures(report, block)
-    return sheet("report.typ", facts, made)
+    return sheet("report.typ", facts, made, language)
 
 
 def _pictures(report: ScanReport, block: Mapping[str, Any]) -> dict[str, str | None]:

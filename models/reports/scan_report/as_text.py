@@ -7,18 +7,37 @@ from dataclasses import dataclass
 from models import __version__
 from models.clinical.growth import Change, DoublingTime
 from models.inference.finding import Earlier, Finding
+from models.messages import ENGLISH, Language, Message, joined
 from models.reports.as_text import WORDS
 from models.reports.calculators import hints_of
-from models.reports.comparison.as_text import days_text, signed
+from models.reports.comparison.as_text import days_text, decimal, signed
 from models.reports.scan_report.contents import ScanReport
 
-LIMITS = (
+LIMITS = Message(
     "For research use only, not a medical device: sizes were measured automatically and need checking, "
     "nodules may be missed, and the probability is that radiologists would rate the nodule as suspicious, "
     "not that it is cancer."
 )
-SLICES = "Slices are counted from the feet."
-UNKNOWN = "\u2013"
+UNKNOWN, NOTHING = joined("", ["\u2013"]), joined("", [])
+SIDES = {"right": Message("right"), "left": Message("left")}
+LUNGS = {"right": Message("right lung"), "left": Message("left lung")}
+TEXTURES = {
+    "solid": Message("solid"),
+    "part-solid": Message("part-solid"),
+    "ground glass": Message("ground glass"),
+}
+NODULES = {
+    None: Message("nodule"),
+    "solid": Message("solid nodule"),
+    "part-solid": Message("part-solid nodule"),
+    "ground glass": Message("ground-glass nodule"),
+}
+MASSES = {
+    None: Message("mass"),
+    "solid": Message("solid mass"),
+    "part-solid": Message("part-solid mass"),
+    "ground glass": Message("ground-glass mass"),
+}
 IN_ASCII = {
     **{"\u00d7": "x", "\u00b2": "2", "\u00b3": "3", "\u00b1": "+/-", "\u00b0": " deg"},
     **{"\u2212": "-", "\u2013": "-", "\u2014": "-", "\u2010": "-", "\u2011": "-"},
@@ -34,23 +53,28 @@ class TableRow:
     """A finding in a table of all; what is not known is a dash, what was not compared is empty."""
 
     name: str
-    side: str
-    slice: str
-    z: str
-    kind: str
-    size: str
-    volume: str
-    growth: str
-    app: str
+    side: Message
+    slice: Message
+    z: Message
+    kind: Message
+    size: Message
+    volume: Message
+    growth: Message
+    app: Message
 
 
-def report_as_text(report: ScanReport) -> str:
-    """The report as lines, a paragraph a finding, and the app's limits in one sentence at the end."""
-    lines = [f"Lung nodules, read with Lung nodule classifier {__version__}.{_slices_note(report)}"]
+def report_as_text(report: ScanReport, language: Language = ENGLISH) -> str:
+    """The report as lines in a language: a paragraph a finding, the app's limits in one sentence at the end.
+
+    What was calculated is in the language already.
+    """
+    say = language.say
+    lines = [say(_first_line(report))]
     for each in report.findings:
-        lines += ["", f"{each.finding.name}{_leading(each.finding)}: {paragraph(each.finding)}"]
+        said = say(paragraph(each.finding))
+        lines += ["", f"{say(_heading(each.finding))}: {said}"]
         lines += [f"{result.title}: {result.answer}" for result in each.calculated]
-    return "\n".join([*lines, "", LIMITS]) + "\n"
+    return "\n".join([*lines, "", say(LIMITS)]) + "\n"
 
 
 def plain_ascii(text: str) -> str:
@@ -61,156 +85,224 @@ def plain_ascii(text: str) -> str:
     return bare.encode("ascii", "replace").decode()
 
 
-def paragraph(finding: Finding) -> str:
+def paragraph(finding: Finding) -> Message:
     """What the report says of a finding, but for its name and what was calculated."""
-    where = location_text(finding)
+    where, app = location_text(finding), app_text(finding)
     if finding.verdict == "no_nodule":
-        return f"{where}: {app_text(finding)}."
-    compared = "" if finding.earlier is None else f"{_compared(finding.earlier)} "
-    return f"{where}: {what_text(finding)}. {compared}App: {app_text(finding)}."
+        return joined("", [where, ": ", app, "."])
+    what = what_text(finding)
+    if finding.earlier is None:
+        return Message("{where}: {what}. App: {app}.", where=where, what=what, app=app)
+    compared = _compared(finding.earlier)
+    return Message(
+        "{where}: {what}. {compared} App: {app}.", where=where, what=what, compared=compared, app=app
+    )
 
 
-def location_text(finding: Finding) -> str:
+def location_text(finding: Finding) -> Message:
     """Side, slice and z, as far as they are known; in a single slice, row and column."""
     scan, roi = finding.scan, finding.reading.roi
-    parts = [f"{finding.reading.side} lung"] if finding.reading.side else []
-    z = "" if scan.positions_mm is None else f"z {_z_text(finding)}"
+    parts = [LUNGS[finding.reading.side]] if finding.reading.side else []
     if len(scan.slices) > 1:
-        parts.append(f"slice {_slice_text(finding)}" + (f" ({z})" if z else ""))
+        at, n = roi.slice + 1, len(scan.slices)
+        if scan.positions_mm is None:
+            parts.append(Message("slice {slice} of {n}", slice=at, n=n))
+        else:
+            parts.append(Message("slice {slice} of {n} (z {z})", slice=at, n=n, z=_z_text(finding)))
     else:
-        parts += [z, f"row {roi.row:.0f}", f"column {roi.col:.0f}"]
-    return ", ".join(filter(None, parts))
+        if scan.positions_mm is not None:
+            parts.append(joined(" ", ["z", _z_text(finding)]))
+        parts += [Message("row {row:.0f}", row=roi.row), Message("column {col:.0f}", col=roi.col)]
+    return joined(", ", parts)
 
 
-def what_text(finding: Finding) -> str:
+def what_text(finding: Finding) -> Message:
     """What it is and how large: ``solid nodule, 12.3 × 9.1 mm (mean 10.7 mm), volume 640 mm³``."""
     found = finding.reading.measurement
     parts = [kind_text(finding)]
     if found is None:
-        parts.append("not outlined and so not measured")
+        parts.append(Message("not outlined and so not measured"))
     elif found.long_axis_mm is None:
-        parts.append("size not known, because the pixel size is not")
+        parts.append(Message("size not known, because the pixel size is not"))
     else:
         parts.append(size_text(finding))
         if found.solid_long_axis_mm is not None:
-            parts.append(f"solid part {found.solid_long_axis_mm:.1f} mm long")
+            parts.append(Message("solid part {mm:.1f} mm long", mm=found.solid_long_axis_mm))
         if found.volume_mm3 is not None:
-            parts.append(f"volume {found.volume_mm3:.0f} mm\u00b3")
+            parts.append(Message("volume {mm3:.0f} mm\u00b3", mm3=found.volume_mm3))
     if finding.reading.corrected:
-        parts.append("outline corrected by the reader")
-    return ", ".join(parts)
+        parts.append(Message("outline corrected by the reader"))
+    return joined(", ", parts)
 
 
-def kind_text(finding: Finding) -> str:
+def kind_text(finding: Finding) -> Message:
     """Nodule or mass, and what it looks like, where density and models' descriptor do not contradict."""
-    noun = "mass" if finding.is_mass else "nodule"
     kinds = hints_of(finding).get("nodule_type")
-    if not kinds:
-        return noun
-    if kinds["disagree"]:
-        return f"{noun} ({kinds['density']} by density, {kinds['models']} by the models)"
-    kind = kinds["density"] or kinds["models"]
-    return f"{'ground-glass' if kind == 'ground glass' else kind} {noun}"
+    if kinds and kinds["disagree"]:
+        density, models = TEXTURES[kinds["density"]], TEXTURES[kinds["models"]]
+        if finding.is_mass:
+            return Message(
+                "mass ({density} by density, {models} by the models)", density=density, models=models
+            )
+        return Message(
+            "nodule ({density} by density, {models} by the models)", density=density, models=models
+        )
+    kind = (kinds["density"] or kinds["models"]) if kinds else None
+    return (MASSES if finding.is_mass else NODULES)[kind]
 
 
-def size_text(finding: Finding) -> str:
+def size_text(finding: Finding) -> Message:
     """Long and short axis with their mean; a dash where they are not known."""
     found = finding.reading.measurement
     if found is None or found.long_axis_mm is None:
         return UNKNOWN
-    axes = f"{found.long_axis_mm:.1f} \u00d7 {found.short_axis_mm:.1f} mm"
-    return f"{axes} (mean {found.mean_diameter_mm:.1f} mm)"
+    return Message(
+        "{long:.1f} \u00d7 {short:.1f} mm (mean {mean:.1f} mm)",
+        long=found.long_axis_mm,
+        short=found.short_axis_mm,
+        mean=found.mean_diameter_mm,
+    )
 
 
-def app_text(finding: Finding) -> str:
+def app_text(finding: Finding) -> Message:
     """What the app says of it."""
     said = WORDS[finding.headline]
     if finding.verdict == "no_nodule":
         there = finding.nodule_probability
-        return said if there is None else f"{said}, probability that there is a nodule {there:.2f}"
+        if there is None:
+            return said
+        return Message(
+            "{verdict}, probability that there is a nodule {probability:.2f}", verdict=said, probability=there
+        )
     if finding.probability is None:
         return said
-    who = "consensus" if finding.model == "consensus" else finding.title
-    return f"{said}, probability {finding.probability:.2f} ({who})"
+    who = Message("consensus") if finding.model == "consensus" else finding.title
+    return Message(
+        "{verdict}, probability {probability:.2f} ({model})",
+        verdict=said,
+        probability=finding.probability,
+        model=who,
+    )
 
 
 def table_row(finding: Finding) -> TableRow:
     """A finding as a row of a table."""
     found, is_nodule = finding.reading.measurement, finding.verdict != "no_nodule"
     volume = None if found is None else found.volume_mm3
-    probability = "" if finding.probability is None else f", {finding.probability:.2f}"
+    app = MASSES[None] if finding.headline == "mass" else WORDS[finding.verdict]
+    if finding.probability is not None:
+        app = joined(", ", [app, decimal(finding.probability, 2)])
+    roi, n = finding.reading.roi, len(finding.scan.slices)
     return TableRow(
         name=finding.name,
-        side=finding.reading.side or UNKNOWN,
-        slice=_slice_text(finding),
+        side=SIDES[finding.reading.side] if finding.reading.side else UNKNOWN,
+        slice=Message("{slice} of {n}", slice=roi.slice + 1, n=n),
         z=_z_text(finding),
         kind=kind_text(finding) if is_nodule else UNKNOWN,
         size=size_text(finding),
-        volume=UNKNOWN if volume is None else f"{volume:.0f} mm\u00b3",
+        volume=UNKNOWN if volume is None else joined(" ", [decimal(volume), "mm\u00b3"]),
         growth=_in_short(finding.earlier),
-        app=f"{'mass' if finding.headline == 'mass' else WORDS[finding.verdict]}{probability}",
+        app=app,
     )
 
 
-def _slice_text(finding: Finding) -> str:
-    return f"{finding.reading.roi.slice + 1} of {len(finding.scan.slices)}"
+def _first_line(report: ScanReport) -> Message:
+    if report.scan.positions_mm is not None and len(report.scan.slices) > 1:
+        return Message(
+            "Lung nodules, read with Lung nodule classifier {version}. Slices are counted from the feet.",
+            version=__version__,
+        )
+    return Message("Lung nodules, read with Lung nodule classifier {version}.", version=__version__)
 
 
-def _z_text(finding: Finding) -> str:
+def _heading(finding: Finding) -> Message:
+    if finding.is_leading:
+        return Message("{name} (leading finding)", name=finding.name)
+    return joined("", [finding.name])
+
+
+def _z_text(finding: Finding) -> Message:
     positions = finding.scan.positions_mm
     if positions is None:
         return UNKNOWN
-    return f"{signed(positions[finding.reading.roi.slice], 1).lstrip('+')} mm"
+    return joined(" ", [decimal(positions[finding.reading.roi.slice], 1), "mm"])
 
 
-def _compared(earlier: Earlier) -> str:
+def _compared(earlier: Earlier) -> Message:
     """What became of it since an earlier CT, in one sentence."""
-    if earlier.growth is None:
-        return "Not found on the earlier CT: it may be new."
-    growth, changes = earlier.growth, []
+    growth = earlier.growth
+    if growth is None:
+        return Message("Not found on the earlier CT: it may be new.")
+    changes = []
     if growth.long_axis is not None:
-        changes.append(f"long axis {signed(growth.long_axis.difference, 1)} mm{_error(growth.long_axis)}")
+        change, error = signed(growth.long_axis.difference, 1), _error(growth.long_axis)
+        changes.append(Message("long axis {change} mm ({error})", change=change, error=error))
     if growth.volume is not None:
-        changes.append(f"volume {signed(growth.volume.percent)} %{_error(growth.volume)}")
+        change, error = signed(growth.volume.percent), _error(growth.volume)
+        changes.append(Message("volume {change} % ({error})", change=change, error=error))
     if growth.doubling_time is not None:
         changes += _doubling(growth.doubling_time)
-    days = "" if not growth.days else f" {days_text(growth.days)} before"
-    return f"Compared with the earlier CT{days}: {', '.join(changes) or 'the change of size is not known'}."
+    what = joined(", ", changes) if changes else Message("the change of size is not known")
+    if not growth.days:
+        return Message("Compared with the earlier CT: {changes}.", changes=what)
+    return Message(
+        "Compared with the earlier CT {days} before: {changes}.", days=days_text(growth.days), changes=what
+    )
 
 
-def _in_short(earlier: Earlier | None) -> str:
+def _in_short(earlier: Earlier | None) -> Message:
     if earlier is None:
-        return ""
+        return NOTHING
     if earlier.growth is None:
-        return "not found before"
+        return Message("not found before")
     volume, diameter = earlier.growth.volume, earlier.growth.mean_diameter
     if volume is not None:
-        return f"volume {signed(volume.percent)} %"
-    return UNKNOWN if diameter is None else f"mean diameter {signed(diameter.difference, 1)} mm"
+        return Message("volume {change} %", change=signed(volume.percent))
+    if diameter is None:
+        return UNKNOWN
+    return Message("mean diameter {change} mm", change=signed(diameter.difference, 1))
 
 
-def _error(change: Change) -> str:
+def _error(change: Change) -> Message:
     if change.within_error is None:
-        return " (measurement error not known)"
-    return f" ({'within' if change.within_error else 'beyond'} measurement error)"
+        return Message("measurement error not known")
+    return Message("within measurement error") if change.within_error else Message("beyond measurement error")
 
 
-def _doubling(time: DoublingTime) -> Iterator[str]:
+def _doubling(time: DoublingTime) -> Iterator[Message]:
     """The volume doubling time, where there is one; not said without its interval where growth is unsure."""
     if time.days is None:
         return
-    said = f"VDT {days_text(time.days)}"
-    if time.basis == "diameter":
-        said += " by the diameter"
-    if time.low is not None:
-        upto = "no upper limit" if time.high is None else f"{time.high:,.0f}"
-        said += f" (95 % interval {time.low:,.0f} to {upto})"
-    yield said
-
-
-def _leading(finding: Finding) -> str:
-    return " (leading finding)" if finding.is_leading else ""
-
-
-def _slices_note(report: ScanReport) -> str:
-    return f" {SLICES}" if report.scan.positions_mm is not None and len(report.scan.slices) > 1 else ""
+    days, is_volume = days_text(time.days), time.basis == "volume"
+    if time.low is None:
+        yield (
+            Message("VDT {days}", days=days)
+            if is_volume
+            else Message("VDT {days} by the diameter", days=days)
+        )
+    elif time.high is None:
+        yield (
+            Message("VDT {days} (95 % interval {low:,.0f} to no upper limit)", days=days, low=time.low)
+            if is_volume
+            else Message(
+                "VDT {days} by the diameter (95 % interval {low:,.0f} to no upper limit)",
+                days=days,
+                low=time.low,
+            )
+        )
+    else:
+        yield (
+            Message(
+                "VDT {days} (95 % interval {low:,.0f} to {high:,.0f})",
+                days=days,
+                low=time.low,
+                high=time.high,
+            )
+            if is_volume
+            else Message(
+                "VDT {days} by the diameter (95 % interval {low:,.0f} to {high:,.0f})",
+                days=days,
+                low=time.low,
+                high=time.high,
+            )
+        )

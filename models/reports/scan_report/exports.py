@@ -1,9 +1,10 @@
-"""The files of a report of a scan, by name."""
+"""The files of a report of a scan, by name: text and PDF in a language, DICOM files in English."""
 
 import io
 import zipfile
 from collections.abc import Callable, Sequence
 
+from models.messages import ENGLISH, Language
 from models.reports.scan_report.as_pdf import report_as_pdf
 from models.reports.scan_report.as_text import report_as_text
 from models.reports.scan_report.contents import ScanReport
@@ -11,24 +12,24 @@ from models.reports.scan_report.contents import ScanReport
 Captions = Sequence[str]  # a text for below the picture of each finding
 
 
-def report_text(report: ScanReport, captions: Captions) -> bytes:
+def report_text(report: ScanReport, captions: Captions, language: Language = ENGLISH) -> bytes:
     """The text to copy into a report system."""
-    return report_as_text(report).encode()
+    return report_as_text(report, language).encode()
 
 
-def report_pdf(report: ScanReport, captions: Captions) -> bytes:
+def report_pdf(report: ScanReport, captions: Captions, language: Language = ENGLISH) -> bytes:
     """Sheets of A4."""
-    return report_as_pdf(report)
+    return report_as_pdf(report, language=language)
 
 
-def report_sr(report: ScanReport, captions: Captions) -> bytes:
+def report_sr(report: ScanReport, captions: Captions, language: Language = ENGLISH) -> bytes:
     """A DICOM Structured Report with a measurement group a finding."""
     from models.reports.dicom import structured_report  # takes 80 MB of memory, and half a second
 
     return structured_report(*(each.finding for each in report.findings))
 
 
-def outlines_seg(report: ScanReport, captions: Captions) -> bytes:
+def outlines_seg(report: ScanReport, captions: Captions, language: Language = ENGLISH) -> bytes:
     """A DICOM Segmentation with a segment an outlined finding."""
     from models.reports.dicom import segmentation
 
@@ -47,7 +48,7 @@ def pictures_sc(report: ScanReport, captions: Captions) -> list[bytes]:
     ]
 
 
-def pictures_zip(report: ScanReport, captions: Captions) -> bytes:
+def pictures_zip(report: ScanReport, captions: Captions, language: Language = ENGLISH) -> bytes:
     """These pictures as a ZIP of DICOM files, each named by its finding's number."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -56,7 +57,9 @@ def pictures_zip(report: ScanReport, captions: Captions) -> bytes:
     return stream.getvalue()
 
 
-REPORT_EXPORTS: dict[str, tuple[Callable[[ScanReport, Captions], bytes], str]] = {  # maker, media type
+REPORT_EXPORTS: dict[
+    str, tuple[Callable[[ScanReport, Captions, Language], bytes], str]
+] = {  # maker, media type
     "report.txt": (report_text, "text/plain"),
     "report.pdf": (report_pdf, "application/pdf"),
     "report.sr.dcm": (report_sr, "application/dicom"),

@@ -84,7 +84,7 @@ def test_many_findings_take_as_many_pages_as_they_need_without_colour(scan):
     assert len(pages) > 2
     for number, (page, text) in enumerate(zip(pages, texts, strict=True), start=1):
         assert f"Page {number} of {len(pages)}" in text
-        assert LIMITS in text
+        assert str(LIMITS) in text
         pixels = page.render(scale=1, rev_byteorder=True).to_numpy()[..., :3].astype(int)
         assert np.ptp(pixels, axis=-1).max() == 0
     whole = " ".join(texts)
