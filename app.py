@@ -411,7 +411,8 @@ def add_api(app: Application) -> None:
     @app.get("/healthz", access=Access.PROBE, personal=False)
     def healthz() -> ResponseReturnValue:
         problem = app.decoder.problem()
-        needed = app.registry.problems | ({"decoder": problem} if problem else {})
+        needed = {key: str(why) for key, why in app.registry.problems.items()}
+        needed |= {"decoder": problem} if problem else {}
         body = {"status": "unavailable" if needed else "ok", "unavailable": needed | app.registry.lost}
         return jsonify(body), 503 if needed else 200
 

@@ -14,6 +14,8 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import msgspec
 
+from models.messages import Message, as_message
+
 MANIFEST = "manifest.json"
 FOLDER = Path(__file__).resolve().parents[1] / "weights"  # of the repository
 Loaded = TypeVar("Loaded")
@@ -22,6 +24,10 @@ Checksum = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 
 class WeightsError(Exception):
     """Why something in the folder cannot be used, in one sentence."""
+
+    def __init__(self, message: str | Message) -> None:
+        self.text = as_message(message)
+        super().__init__(str(self.text))
 
 
 class Manifest(msgspec.Struct):
@@ -42,10 +48,17 @@ def read_file(folder: str | Path, name: str) -> bytes:
     """
     data, known = bytes_of(Path(folder) / name), listed(folder)
     if name not in known:
-        raise WeightsError(f"{name} is not listed in {MANIFEST}.")
+        raise WeightsError(Message("{name} is not listed in {manifest}.", name=name, manifest=MANIFEST))
     if hashlib.sha256(data).hexdigest() != known[name]:
-        raise WeightsError(f"{name} is damaged: its checksum is not the one in {MANIFEST}.")
+        raise is_not_as_listed(name, MANIFEST)
     return data
+
+
+def is_not_as_listed(name: str, where: str) -> WeightsError:
+    """The refusal of a file whose checksum is another than the one in the file `where`."""
+    return WeightsError(
+        Message("{name} is damaged: its checksum is not the one in {where}.", name=name, where=where)
+    )
 
 
 def listed(folder: str | Path) -> dict[str, str]:
@@ -98,11 +111,12 @@ def as_report(data: bytes, name: str, form: type | GenericAlias) -> dict[str, An
         if not isinstance(report, dict):
             raise ValueError("No object.")
     except (ValueError, RecursionError) as error:
-        raise WeightsError(f"{name} is damaged.") from error
+        raise WeightsError(Message("{name} is damaged.", name=name)) from error
     try:
         msgspec.convert(report, form)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise WeightsError(f"{name} is not as this version needs it: {error}.") from error
+        message = Message("{name} is not as this version needs it: {error}.", name=name, error=str(error))
+        raise WeightsError(message) from error
     return report
 
 
@@ -111,7 +125,7 @@ def bytes_of(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise WeightsError(f"{path.name} is missing.") from error
+        raise WeightsError(Message("{name} is missing.", name=path.name)) from error
 
 
 def _refuse(constant: str) -> NoReturn:

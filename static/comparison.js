@@ -1,6 +1,6 @@
 // Two scans side by side: scrolling that is linked, clicks that are exact at any size. The page works without it.
 
-import { words } from "./words.js";
+import { words, written } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const WHEEL_STEP = 60; // of a wheel's delta, for a slice
@@ -18,8 +18,6 @@ const panes = Object.fromEntries(Object.keys(other).map((name) => [name, documen
 const fetched = new Map(); // pictures by address, so that the browser keeps them
 let { level, width } = facts.view;
 
-const minus = (number) => String(number).replace("-", "−");
-
 function address(name, slice) {
   const side = facts.sides[name];
   return `${side.address}/slice/${slice}.png` + (width === null ? "" : `?level=${level}&width=${width}`);
@@ -28,7 +26,7 @@ function address(name, slice) {
 function described(name) {
   const { count, positions } = facts.sides[name];
   const slice = at[name] + 1;
-  return positions ? words("at-mm", { slice, count, mm: minus(positions[at[name]].toFixed(1)) }) : words("at", { slice, count });
+  return positions ? words("at-mm", { slice, count, mm: written(positions[at[name]], 1) }) : words("at", { slice, count });
 }
 
 function make(tag, attributes, text) {

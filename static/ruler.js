@@ -1,6 +1,6 @@
 // The ruler: lines on slices, their lengths, and the list of them below the stage.
 
-import { copyOf, words } from "./words.js";
+import { copyOf, words, written } from "./words.js";
 
 const NEAR_PX = 12; // an end that is taken hold of
 const LEAST_PX = 3; // on the screen; a shorter line was a click
@@ -107,7 +107,7 @@ export class Ruler {
   label(line) {
     const { px, mm } = this.lengthOf(line);
     const name = this.facts.assumed ? `length-${this.facts.assumed}` : "length";
-    return words(name, { px: px.toFixed(1), mm: mm.toFixed(1) });
+    return words(name, { px: written(px, 1), mm: written(mm, 1) });
   }
 
   shown(slice) {

@@ -1,6 +1,6 @@
 // The dark area in which a slice is shown: zoom, overlay, scale bar, and places from screen to file and back.
 
-import { words } from "./words.js";
+import { words, written } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MOST_ZOOM = 12;
@@ -185,7 +185,7 @@ export class Stage {
     const perMm = this.scale / this.facts.mmPerPixel;
     const longest = Math.min(this.element.clientWidth / 4, 180);
     const length = BAR_LENGTHS_MM.findLast((mm) => mm * perMm <= longest) || BAR_LENGTHS_MM[0];
-    bar.querySelector("span").textContent = words(this.facts.assumed ? `bar-${this.facts.assumed}` : "bar", { mm: length });
+    bar.querySelector("span").textContent = words(this.facts.assumed ? `bar-${this.facts.assumed}` : "bar", { mm: written(length) });
     bar.querySelector("i").style.width = `${length * perMm}px`;
   }
 }

@@ -1,6 +1,6 @@
 // The upload: names, preview, folders, drag and drop, and how far it has come.
 
-import { copyOf, words } from "./words.js";
+import { copyOf, words, written } from "./words.js";
 
 const PREVIEW_TYPES = ["image/png", "image/jpeg", "image/bmp", "image/webp"];
 const PREVIEW_BYTES = 16 * 1024 * 1024;
@@ -24,7 +24,7 @@ let chosen = []; // {file, name}: of a folder's files the name has the folders i
 
 function megabytes(bytes) {
   if (bytes < 1e6) return words("kilobytes", { n: Math.max(1, Math.round(bytes / 1e3)) });
-  return words("megabytes", { n: (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0) });
+  return words("megabytes", { n: written(bytes / 1e6, bytes < 1e7 ? 1 : 0) });
 }
 
 function choose(files) {
@@ -134,7 +134,7 @@ function mistake() {
   const { maxMb, maxFiles } = form.dataset;
   if (!chosen.length) return ["no_file", words("no-file")];
   if (chosen.length > maxFiles) return ["too_large", words("too-many", { n: maxFiles })];
-  if (chosen.reduce((sum, { file }) => sum + file.size, 0) > maxMb * 1e6) return ["too_large", words("too-large", { n: maxMb })];
+  if (chosen.reduce((sum, { file }) => sum + file.size, 0) > maxMb * 1e6) return ["too_large", words("too-large", { n: written(maxMb) })];
   return null;
 }
 

@@ -8,7 +8,7 @@ import { Slices } from "./slices.js";
 import { Stage } from "./stage.js";
 import { Values } from "./values.js";
 import { watchSearch } from "./search.js";
-import { copyOf, words } from "./words.js";
+import { copyOf, words, written } from "./words.js";
 
 const MARK_MM = 13;
 const WHEEL_STEP = 60; // of a wheel's delta, for a slice
@@ -81,21 +81,17 @@ function describe() {
   const { shown } = state;
   byId("where").textContent = words("where", { slice: shown + 1, count: facts.count });
   byId("number").textContent = words("number", { slice: shown });
-  if (facts.positions) byId("position").textContent = words("position", { mm: minus(facts.positions[shown].toFixed(1)) });
+  if (facts.positions) byId("position").textContent = words("position", { mm: written(facts.positions[shown], 1) });
   if (slider && Number(slider.value) !== state.slice + 1) slider.value = state.slice + 1;
-  if (state.width !== null) byId("window-now").textContent = words("window", { level: minus(state.level), width: state.width });
+  if (state.width !== null) byId("window-now").textContent = words("window", { level: written(state.level), width: state.width });
   for (const link of document.querySelectorAll("[data-window]")) {
     const [presetLevel, presetWidth] = facts.windows[link.dataset.window];
     setCurrent(link, presetLevel === state.level && presetWidth === state.width);
   }
   const [kind, mm] = state.slab.split("-");
-  byId("slab-now").textContent = state.slab ? words(`slab-${kind}`, { mm }) : "";
+  byId("slab-now").textContent = state.slab ? words(`slab-${kind}`, { mm: written(mm) }) : "";
   if (slabs) slabs.value = state.slab;
   drawMarks();
-}
-
-function minus(number) {
-  return String(number).replace("-", "−");
 }
 
 function setCurrent(link, isCurrent) {
@@ -339,7 +335,7 @@ async function lookUp(at) {
   const turn = ++lookUps;
   const value = await values.at({ ...stage.toFile(at), slice: state.shown }, state.slab);
   if (turn !== lookUps || at !== valueAt) return ""; // something else is shown, or pointed at, by now
-  const said = value === null ? "" : words(facts.values.isHu ? "value" : "grey-value", { value: minus(Math.round(value)) });
+  const said = value === null ? "" : words(facts.values.isHu ? "value" : "grey-value", { value: written(Math.round(value)) });
   byId("value").textContent = said;
   return said;
 }

@@ -30,6 +30,7 @@ from models.inference.saliency.saliency import Explainer, Saliency
 from models.inference.similar_cases import CaseTable, SimilarCases
 from models.inference.views import eight_views
 from models.inference.weights_reports import ConsensusReport, ModelReport
+from models.messages import Message
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES, malignancy_score, unscale_descriptors
 from models.weights import WeightsError, is_absent, read_as
@@ -38,11 +39,17 @@ if TYPE_CHECKING:
     from models.inference.runtime.batch_runner import BatchRunner
 
 CONSENSUS = "consensus"
-CONSENSUS_TITLE = "Consensus of the five"
+CONSENSUS_TITLE = Message("Consensus of the five")
 T = TypeVar("T")
 Progress = Callable[[str, float | None, int], None]
 EVERY = slice(None)
 log = logging.getLogger(__name__)
+
+
+def unavailable(title: Message | str, problem: Message | str) -> UserError:
+    """The refusal where a model cannot answer, and why it cannot."""
+    message = Message("{model} is unavailable: {problem}", model=title, problem=problem)
+    return UserError("model_unavailable", message)
 
 
 def log_progress(step: str, seconds: float | None, steps: int) -> None:
@@ -71,7 +78,7 @@ class ModelRegistry:
 
     Attributes
     ----------
-    problems : dict of str to str
+    problems : dict of str to Message
         Why a model or the consensus is unavailable; only of those that are, once the five are loaded.
     lost : dict of str to str
         Why one of `PARTS` is unavailable; only of those that are.
@@ -91,7 +98,7 @@ class ModelRegistry:
 
     def __init__(self, folder: str | Path, at_once: bool = True, progress: Progress = log_progress):
         self.folder, self._progress, self._lock = Path(folder), progress, threading.RLock()
-        self.problems: dict[str, str] = {}
+        self.problems: dict[str, Message] = {}
         self.lost: dict[str, str] = {}
         self.reports: dict[str, dict[str, Any]] = {}
         self.evaluation = self._part("evaluation", dict) or {}
@@ -170,7 +177,7 @@ class ModelRegistry:
         try:
             load()
         except WeightsError as error:
-            self.problems[key] = str(error)
+            self.problems[key] = error.text
             title = CONSENSUS_TITLE if key == CONSENSUS else ARCHITECTURES[key].title
             log.error("%s is unavailable: %s", title, error)
 
@@ -274,9 +281,7 @@ class ModelRegistry:
             ``model_unavailable``.
         """
         if key not in self._runner:
-            raise UserError(
-                "model_unavailable", f"{ARCHITECTURES[key].title} is unavailable: {self.problems[key]}"
-            )
+            raise unavailable(ARCHITECTURES[key].title, self.problems[key])
         return self._prediction(key, self._runner.one(key, patches), chosen)
 
     def begin(self, patches: np.ndarray, chosen: slice = EVERY) -> Callable[[], dict[str, Prediction]]:

@@ -12,9 +12,11 @@ from models.inference.measurement.nodule import measure_nodule
 from models.inference.measurement.sizes import Measurement, axis_ends
 from models.inference.pipeline import notices_of
 from models.inference.reading import AxisEnds, Correction, Reading, outlines_of, vertices_of
+from models.messages import Message
 
 MOST_STEPS = 4  # of a larger outline, and as many of a smaller one
 LEAST_MM, MOST_MM = 1.0, 200.0  # of an axis
+AXIS_BOUNDS = Message("An axis must be {least:g} to {most:g} mm long.", least=LEAST_MM, most=MOST_MM)
 Polygons = dict[int, np.ndarray]
 
 
@@ -116,7 +118,7 @@ def check_ends(ends: AxisEnds, scan: Scan) -> None:
         raise UserError("bad_number", "The axes must end within the image.")
     long, short = lengths_mm(ends, scan.spacing_mm)
     if not LEAST_MM <= min(long, short) <= max(long, short) <= MOST_MM:
-        raise UserError("bad_number", f"An axis must be {LEAST_MM:g} to {MOST_MM:g} mm long.")
+        raise UserError("bad_number", AXIS_BOUNDS)
     if short > long:
         raise UserError("bad_number", "The short axis cannot be longer than the long axis.")
 

@@ -15,8 +15,9 @@ from models.inference.reliability import Reliability
 from models.inference.saliency.saliency import Saliency
 from models.inference.size_errors import SizeErrors
 from models.inference.views import patch_at
+from models.messages import Message
 
-DISCLAIMER = (
+DISCLAIMER = Message(
     "Research use only, not a medical device. The probability is that radiologists would rate the nodule "
     "as suspicious (LIDC-IDRI ratings), not that it is cancer: the ratings were not confirmed by biopsy."
 )
@@ -52,7 +53,7 @@ class FindingSummary:
 
     roi: Roi
     model: str
-    title: str
+    title: Message | str
     verdict: Verdict
     headline: str
     probability: float | None
@@ -96,8 +97,10 @@ class Finding:
         `Reading.without_nodule` leaves it.
     verdict : str
         ``indeterminate``: the models cannot tell; ``no_nodule``: none is recognised at this location.
-    model, title : str
-        The model asked for (or ``consensus``) and its name for people.
+    model : str
+        The model asked for, or ``consensus``.
+    title : Message or str
+        Its name for people.
     probability : float or None
         Calibrated; of a malignant-looking rating, not of cancer. Without a nodule None, as is all that would
         be said of it, unless the scores were asked for anyway.
@@ -131,7 +134,7 @@ class Finding:
     reading: Reading
     verdict: Verdict
     model: str
-    title: str
+    title: Message | str
     probability: float | None
     threshold: float
     models: tuple[ModelAnswer, ...]

@@ -11,7 +11,7 @@ from models.imaging.patch import patch_of
 from models.imaging.scan import Notice, Roi, Scan
 from models.imaging.side import side_of
 from models.inference.calibration import disagreement
-from models.inference.classifier import CONSENSUS, CONSENSUS_TITLE, ModelRegistry
+from models.inference.classifier import CONSENSUS, CONSENSUS_TITLE, ModelRegistry, unavailable
 from models.inference.detection.section import largest_section
 from models.inference.finding import Finding, ModelAnswer, Verdict
 from models.inference.measurement.nodule import measure_nodule
@@ -24,10 +24,13 @@ from models.inference.runtime.parallel import meanwhile
 from models.inference.similar_cases import SimilarCases
 from models.inference.size_errors import size_errors_of
 from models.inference.views import views, views_of_chosen
+from models.messages import Message, counted, joined
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
 
 MODEL_KEYS = (CONSENSUS, *ARCHITECTURES)
+NONE_OF_THE_FIVE = Message("none of the five models could be loaded.")
+CONSENSUS_IS = Message("Mean of the five scores in log odds, calibrated")
 ABOUT_NODULE = (  # notices that mean nothing without one
     "mass",
     "unlike_training",
@@ -41,22 +44,20 @@ ABOUT_NODULE = (  # notices that mean nothing without one
 def check_model(key: str, registry: ModelRegistry) -> None:
     """Refuse a model that does not exist (``unknown_model``) or cannot answer (``model_unavailable``)."""
     if key not in MODEL_KEYS:
-        raise UserError("unknown_model", f"There is no such model; choose one of {', '.join(MODEL_KEYS)}.")
+        message = Message("There is no such model; choose one of {names}.", names=", ".join(MODEL_KEYS))
+        raise UserError("unknown_model", message)
     if not registry.available(key):
-        problem = registry.problems.get(key, "none of the five models could be loaded.")
-        raise UserError("model_unavailable", f"{title_of(key)} is unavailable: {problem}")
+        raise unavailable(title_of(key), registry.problems.get(key, NONE_OF_THE_FIVE))
 
 
-def title_of(key: str) -> str:
+def title_of(key: str) -> Message | str:
     """A model's name for people."""
     return CONSENSUS_TITLE if key == CONSENSUS else ARCHITECTURES[key].title
 
 
-def citation_of(key: str) -> str:
+def citation_of(key: str) -> Message | str:
     """The paper behind a model, or what the consensus is."""
-    return (
-        "Mean of the five scores in log odds, calibrated" if key == CONSENSUS else ARCHITECTURES[key].citation
-    )
+    return CONSENSUS_IS if key == CONSENSUS else ARCHITECTURES[key].citation
 
 
 def analyse(scan: Scan, roi: Roi, model_key: str, registry: ModelRegistry, anyway: bool = False) -> Finding:
@@ -127,8 +128,11 @@ def notices_of(
     """What is to be known of the image and of the nodule, whose outlines are by slice."""
     polygon, found = None, list(scan.notices)
     if registry.localiser is None:
-        message = "The nodule is not outlined or measured: the localiser is unavailable."
-        found.append(Notice("model_unavailable", message))
+        found.append(
+            Notice(
+                "model_unavailable", "The nodule is not outlined or measured: the localiser is unavailable."
+            )
+        )
     elif outlines is None:
         found.append(Notice("not_outlined", "The nodule could not be outlined; no size is given."))
     else:
@@ -237,7 +241,12 @@ def _missing(predictions: dict[str, Prediction], model_key: str) -> tuple[Notice
     absent = [ARCHITECTURES[key].title for key in ARCHITECTURES if key not in predictions]
     if not absent:
         return ()
-    message = f"Unavailable: {', '.join(absent)}."
+    message = Message("Unavailable: {names}.", names=", ".join(absent))
     if model_key == CONSENSUS:
-        message += f" The consensus is that of the other {len(predictions)}."
+        others = counted(
+            "The consensus is that of the other {n}.",
+            "The consensus is that of the other {n}.",
+            len(predictions),
+        )
+        message = joined(" ", (message, others))
     return (Notice("model_unavailable", message),)

@@ -12,6 +12,7 @@ from models.imaging.scan import Notice, Roi, Scan
 from models.inference.measurement.outline import within
 from models.inference.measurement.sizes import Measurement
 from models.inference.similar_cases import SimilarCases
+from models.messages import Message, joined
 
 Outline = Sequence[tuple[float, float]] | np.ndarray
 CLIPPED = 0.01  # of a slice's range of grey values: so near its end a pixel is cut off
@@ -107,9 +108,10 @@ def _out_of_distribution(similar_cases: SimilarCases | None) -> Notice | None:
     if similar_cases is None or not similar_cases.is_out_of_distribution:
         return None
     share = math.floor(1000 * similar_cases.farther_than) / 10  # rounded down: 99.98 % are not all
-    message = (
-        f"This image is unlike the nodules the models were trained on: less like them than {share:g} % of "
-        "real nodules of other patients. The probability may mean nothing here."
+    message = Message(
+        "This image is unlike the nodules the models were trained on: less like them than {share:g} % of "
+        "real nodules of other patients. The probability may mean nothing here.",
+        share=share,
     )
     return Notice("unlike_training", message)
 
@@ -121,9 +123,12 @@ def _size(measurement: Measurement | None, data: Mapping[str, Any]) -> Notice | 
     long, limits = measurement.long_axis_mm, data.get("diameter_mm")
     if not limits or limits["low"] <= long <= limits["high"]:
         return None
-    message = (
-        f"The nodule is {long:.1f} mm long; 99 of 100 nodules the models were trained on are "
-        f"{limits['low']:.1f} to {limits['high']:.1f} mm. They were hardly tested on other sizes."
+    message = Message(
+        "The nodule is {long:.1f} mm long; 99 of 100 nodules the models were trained on are {low:.1f} to "
+        "{high:.1f} mm. They were hardly tested on other sizes.",
+        long=long,
+        low=limits["low"],
+        high=limits["high"],
     )
     return Notice("size_out_of_range", message)
 
@@ -132,9 +137,12 @@ def _mass(measurement: Measurement | None) -> Notice | None:
     """It is suspicious by its size; see `models.clinical.mass`."""
     if measurement is None or measurement.long_axis_mm is None or not is_mass(measurement.long_axis_mm):
         return None
-    message = (
-        f"A mass: {measurement.long_axis_mm:.1f} mm long, more than {MASS_MM:g} mm. It is suspicious by "
-        f"size alone, whatever the models say, and guidelines for nodules do not apply ({SOURCE})."
+    message = Message(
+        "A mass: {long:.1f} mm long, more than {limit:g} mm. It is suspicious by size alone, whatever the "
+        "models say, and guidelines for nodules do not apply ({source}).",
+        long=measurement.long_axis_mm,
+        limit=MASS_MM,
+        source=SOURCE,
     )
     return Notice("mass", message)
 
@@ -156,27 +164,33 @@ def _window(scan: Scan, roi: Roi, outline: Outline | None) -> Notice | None:
         nodule = pixels[within(np.asarray(outline, float), pixels.shape)]
         if nodule.size and (nodule >= high - margin).mean() >= WHITE_FROM:
             sentences.append(
-                "Much of the nodule is plain white: calcium cannot be distinguished from soft tissue."
+                Message(
+                    "Much of the nodule is plain white: calcium cannot be distinguished from soft tissue."
+                )
             )
     if inside.any() and (samples[inside] <= low + margin).mean() >= BLACK_FROM:
-        sentences.append("The lung around it is plain black: ground glass cannot be seen.")
+        sentences.append(Message("The lung around it is plain black: ground glass cannot be seen."))
     if not sentences:
         return None
     sentences.append(
-        "The picture was saved with a narrow window; the models were trained on images without windowing."
+        Message(
+            "The picture was saved with a narrow window; the models were trained on images without windowing."
+        )
     )
-    return Notice("window_saturated", " ".join(sentences))
+    return Notice("window_saturated", joined(" ", sentences))
 
 
 def _contrast(scan: Scan, data: Mapping[str, Any]) -> Notice | None:
     if not scan.contrast:
         return None
-    message = (
+    message = Message(
         "Contrast agent was given: densities are higher than without it, and the texture may look more solid."
     )
     if seen := data.get("contrast"):
-        message += (
-            f" Of the {seen['n_nodules']:,} nodules the models were trained on, {seen['given']:,} were "
-            "imaged with contrast agent."
+        known = Message(
+            "Of the {n:,} nodules the models were trained on, {given:,} were imaged with contrast agent.",
+            n=seen["n_nodules"],
+            given=seen["given"],
         )
+        message = joined(" ", (message, known))
     return Notice("contrast", message)

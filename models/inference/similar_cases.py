@@ -15,10 +15,12 @@ from zipfile import BadZipFile
 import numpy as np
 
 from models.inference.runtime.weights import read_checked
+from models.messages import Message
 from models.networks.scales import RATINGS
 from models.weights import WeightsError, read_report
 
 KEY = "cases"
+REPORT, TABLE = "cases.json", "cases.npz"
 SIMILAR = 25  # that are shown
 NEAREST = 5  # of these, whose mean distance says how unlike a case is
 
@@ -106,9 +108,9 @@ class CaseTable:
         self.report = report or read_report(folder, KEY)
         weights = self.report.get("weights")
         if not isinstance(weights, dict) or not weights:
-            raise WeightsError(f"{KEY}.json is damaged.")
+            raise WeightsError(Message("{name} is damaged.", name=REPORT))
         _check_weights(Path(folder), weights)
-        arrays = _read(Path(folder) / f"{KEY}.npz", self.report)
+        arrays = _read(Path(folder) / TABLE, self.report)
         try:
             means, axes = ({key: arrays[f"{part}_{key}"] for key in weights} for part in ("mean", "axes"))
             self._space = Space(means, axes)
@@ -117,7 +119,7 @@ class CaseTable:
             self._threshold = float(self.report["threshold"])
             self.nearest({key: np.zeros(len(mean)) for key, mean in self._space.means.items()})
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise WeightsError(f"{KEY}.npz does not fit this version.") from error
+            raise _unfit(TABLE) from error
 
     def __len__(self) -> int:
         return len(self._coordinates)
@@ -162,10 +164,17 @@ def mean_distance(distances: np.ndarray) -> float:
     return float(distances[:NEAREST].mean())
 
 
+def _unfit(name: str) -> WeightsError:
+    return WeightsError(Message("{name} does not fit this version.", name=name))
+
+
 def _check_weights(folder: Path, weights: Mapping[str, str]) -> None:
     for key, checksum in weights.items():
         if read_report(folder, key).get("sha256") != checksum:
-            raise WeightsError(f"{KEY}.json was made for other weights than those of {key}.json.")
+            other = f"{key}.json"
+            raise WeightsError(
+                Message("{name} was made for other weights than those of {other}.", name=REPORT, other=other)
+            )
 
 
 def _read(path: Path, report: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -174,5 +183,5 @@ def _read(path: Path, report: Mapping[str, Any]) -> dict[str, np.ndarray]:
         with np.load(io.BytesIO(read_checked(path, report)), allow_pickle=False) as file:
             arrays = dict(file)
     except (ValueError, OSError, BadZipFile) as error:
-        raise WeightsError(f"{path.name} does not fit this version.") from error
+        raise _unfit(path.name) from error
     return {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in arrays.items()}

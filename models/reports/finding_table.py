@@ -6,6 +6,7 @@ from models.clinical.growth import Change, DoublingTime
 from models.imaging.scan import Roi
 from models.imaging.side import Side
 from models.inference.finding import Earlier, Finding, FindingSummary, Verdict
+from models.messages import Message
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class FindingRow:
     name: str
     is_leading: bool
     roi: Roi
-    title: str
+    title: Message | str
     verdict: Verdict
     headline: str
     probability: float | None

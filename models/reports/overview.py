@@ -7,8 +7,9 @@ import msgspec
 from models.inference.classifier import CONSENSUS, ModelRegistry
 from models.inference.finding import DISCLAIMER
 from models.inference.pipeline import MODEL_KEYS, citation_of, title_of
+from models.messages import Message
 from models.networks.registry import ARCHITECTURES
-from models.reports.as_json import Model, ModelRow, Models, SharedEvaluation
+from models.reports.as_json import Model, Models, SharedEvaluation
 from models.reports.evaluation import (
     auc_of,
     by_size,
@@ -22,25 +23,26 @@ from models.reports.evaluation import (
 from models.reports.facts import cases, descriptors, figure_facts, in_short, nodules_measured, saliency
 
 
-def model_rows(registry: ModelRegistry) -> list[ModelRow]:
-    """The five models and the consensus."""
+def model_rows(registry: ModelRegistry) -> list[dict[str, Any]]:
+    """The five models and the consensus: of each what a `ModelRow` has, with words for any language."""
     return [
-        ModelRow(
-            key,
-            title_of(key),
-            citation_of(key),
-            registry.available(key),
-            registry.problems.get(key),
+        {
+            "key": key,
+            "title": title_of(key),
+            "citation": citation_of(key),
+            "available": registry.available(key),
+            "problem": registry.problems.get(key),
             **auc_of(registry.evaluation, key),
-        )
+        }
         for key in (*ARCHITECTURES, CONSENSUS)
     ]
 
 
 def models_for_page(registry: ModelRegistry) -> dict[str, Any]:
     """What the template of the page of the models shows."""
+    titles = {key: str(title_of(key)) for key in MODEL_KEYS}
     return {
-        "tables": tables_of({key: title_of(key) for key in MODEL_KEYS}, registry.reports, registry.evaluation)
+        "tables": tables_of(titles, registry.reports, registry.evaluation)
         | {"by_size": by_size(registry.reliability)},
         "in_short": in_short(registry.evaluation),
         "measured": nodules_measured(registry.reports, registry.evaluation),
@@ -61,9 +63,9 @@ def models_as_json(registry: ModelRegistry) -> dict[str, Any]:
     measured, evaluation = registry.evaluation.get("models") or {}, registry.evaluation
     models = [
         Model(
-            **msgspec.structs.asdict(row),
-            report=registry.reports.get(row.key),
-            evaluation=_without_curves(measured.get(row.key)),
+            **_in_english(row),
+            report=registry.reports.get(row["key"]),
+            evaluation=_without_curves(measured.get(row["key"])),
         )
         for row in model_rows(registry)
     ]
@@ -77,6 +79,10 @@ def models_as_json(registry: ModelRegistry) -> dict[str, Any]:
         disclaimer=str(DISCLAIMER),
     )
     return msgspec.to_builtins(answer)
+
+
+def _in_english(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, Message) else value for name, value in row.items()}
 
 
 def _without_curves(model: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from models.inference.comparison.comparison import OTHER, Comparison, Pair, Whic
 from models.inference.finding import Earlier, Finding
 from models.ingest.fields import number
 from models.ingest.series.listing import Listing
+from models.messages import Message
 from models.reports.comparison.as_json import comparison_as_json
 from models.reports.comparison.as_page import CompareView, Sought, comparison_page, first_view
 from models.reports.comparison.as_text import comparison_as_text
@@ -53,11 +54,21 @@ def _proposed_of(listing: Listing, progress: Progress) -> Scan:
     """Of an upload of several series the one that serves best, with a word on that."""
     series = listing.series[listing.proposed - 1]
     scan = read(sent_files(), progress=progress, is_kept=True, only=series.files).scan
-    name = f" ({series.description})" if series.description else ""
-    message = (
-        f"The upload contains {len(listing.series)} series; the most suitable, with {series.slices} "
-        f"slices{name}, was read. To use another one, send it by itself."
-    )
+    if series.description:
+        message = Message(
+            "The upload contains {n} series; the most suitable, with {slices} slices ({name}), was read. To "
+            "use another one, send it by itself.",
+            n=len(listing.series),
+            slices=series.slices,
+            name=series.description,
+        )
+    else:
+        message = Message(
+            "The upload contains {n} series; the most suitable, with {slices} slices, was read. To use "
+            "another one, send it by itself.",
+            n=len(listing.series),
+            slices=series.slices,
+        )
     return replace(scan, notices=(Notice("series_chosen", message), *scan.notices))
 
 
@@ -217,8 +228,10 @@ def asked_days(fields: Mapping[str, str]) -> int:
     try:
         first, second = (date.fromisoformat(fields.get(f"{name}_date", "")) for name in ("before", "now"))
     except ValueError:
-        message = "Enter the days between the two scans as a whole number, or both dates as 2024-01-31."
-        raise UserError("bad_number", message) from None
+        raise UserError(
+            "bad_number",
+            "Enter the days between the two scans as a whole number, or both dates as 2024-01-31.",
+        ) from None
     return (second - first).days
 
 

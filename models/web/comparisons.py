@@ -53,11 +53,15 @@ class Comparisons:
         """
         kept = self._store.get(token, owner)
         if self.of(token, owner) is not None:
-            message = "This scan is already being compared. Remove the scan that was added, then add another."
-            raise UserError("not_comparable", message)
+            raise UserError(
+                "not_comparable",
+                "This scan is already being compared. Remove the scan that was added, then add another.",
+            )
         if _same_images(kept, scan):
-            message = "These are the images of the scan that is already open. Send those of another date."
-            raise UserError("not_comparable", message)
+            raise UserError(
+                "not_comparable",
+                "These are the images of the scan that is already open. Send those of another date.",
+            )
         other = self._store.put(scan, owner, address, beside=token)
         try:
             link = self._linked(kept, self._store.get(other, owner), Link(other, is_earlier))
@@ -110,13 +114,14 @@ class Comparisons:
         found = self.needed(token, owner)
         alignment, localiser = found.link.alignment, self._registry.localiser
         if alignment is None:
-            message = "The scans could not be aligned: click the nodule on the other one."
-            raise UserError("not_comparable", message)
-        if localiser is None:
-            message = (
-                "The app cannot search for the nodule: the network that outlines nodules is unavailable."
+            raise UserError(
+                "not_comparable", "The scans could not be aligned: click the nodule on the other one."
             )
-            raise UserError("model_unavailable", message)
+        if localiser is None:
+            raise UserError(
+                "model_unavailable",
+                "The app cannot search for the nodule: the network that outlines nodules is unavailable.",
+            )
         own, other = found.side(which), found.side(OTHER[which])
         known = self._answers.again(own.token, owner, index)
         roi = known.reading.roi
@@ -206,16 +211,20 @@ class Comparisons:
         days, notices = days_between(kept.day, added.day), []
         if days and (days < 0) != link.is_earlier:
             link = replace(link, is_earlier=days < 0)
-            message = (
-                "According to their dates, the two scans are in the reverse order; they are compared that "
-                "way."
+            notices.append(
+                Notice(
+                    "order_by_dates",
+                    "According to their dates, the two scans are in the reverse order; they are compared "
+                    "that way.",
+                )
             )
-            notices.append(Notice("order_by_dates", message))
         if days == 0:
-            message = (
-                "Both scans have the same date. If that is wrong, enter the number of days between them."
+            notices.append(
+                Notice(
+                    "same_date",
+                    "Both scans have the same date. If that is wrong, enter the number of days between them.",
+                )
             )
-            notices.append(Notice("same_date", message))
         before, now = (added, kept) if link.is_earlier else (kept, added)
         alignment = reason = None
         with self._queue.place(), stage("align"):

@@ -4,12 +4,17 @@ from collections.abc import Mapping
 
 from models.errors import UserError
 from models.imaging.scan import Scan
-from models.inference.correction import LEAST_MM, MOST_MM, MOST_STEPS, check_ends, scaled_ends
+from models.inference.correction import AXIS_BOUNDS, LEAST_MM, MOST_MM, MOST_STEPS, check_ends, scaled_ends
 from models.inference.reading import AxisEnds, Correction, Reading
 from models.ingest.fields import bad_number, number
+from models.messages import Message
 from models.reports.viewport import from_click, shown_box
 
 STEPS = {"larger": 1, "smaller": -1}
+AT_THE_END = {
+    "larger": Message("The outline cannot be made larger than that."),
+    "smaller": Message("The outline cannot be made smaller than that."),
+}
 
 
 def asked_correction(fields: Mapping[str, str], scan: Scan, reading: Reading) -> Correction | None:
@@ -36,7 +41,7 @@ def asked_correction(fields: Mapping[str, str], scan: Scan, reading: Reading) ->
     if asked in STEPS:
         larger = before.larger + STEPS[asked]
         if abs(larger) > MOST_STEPS:
-            raise UserError("bad_number", f"The outline cannot be made {asked} than that.")
+            raise UserError("bad_number", AT_THE_END[asked])
         return Correction(larger) if larger else None
     if asked != "axes":
         raise UserError("bad_field", "The field outline must be larger, smaller, axes or reset.")
@@ -64,7 +69,7 @@ def _typed(fields: Mapping[str, str], scan: Scan, reading: Reading) -> AxisEnds:
     if long is None or short is None:
         raise bad_number("long_axis_mm" if long is None else "short_axis_mm")
     if not LEAST_MM <= min(long, short) <= max(long, short) <= MOST_MM:
-        raise UserError("bad_number", f"An axis must be {LEAST_MM:g} to {MOST_MM:g} mm long.")
+        raise UserError("bad_number", AXIS_BOUNDS)
     if scan.spacing_assumed:
         raise UserError("bad_number", "The pixel size is not known, so axes cannot be given in mm.")
     return scaled_ends(reading, long, short, scan.spacing_mm)

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 from models.errors import ContentDoubted, UserError
 from models.inference.classifier import CONSENSUS
 from models.inference.pipeline import MODEL_KEYS
+from models.messages import ENGLISH, Message
 from models.reports.as_json import series_as_json
 from models.web.access import AccessDenied
 from models.web.access.access_control import next_path
@@ -45,6 +46,15 @@ STATUS = {
     }.items()
     for code in codes.split()
 }
+
+
+HTTP_SENTENCES = {  # in place of those of HTTP itself, which are English
+    400: Message("The server could not understand this request."),
+    404: Message("There is no page at this address."),
+    405: Message("This address only accepts forms; it is not a page."),
+    500: Message("Something went wrong on the server; try again."),
+}
+ANY_OTHER = Message("The server cannot answer this request.")
 
 
 def add_errors(app: Application) -> None:
@@ -114,7 +124,9 @@ def http_error(error: HTTPException) -> ResponseReturnValue:
     if isinstance(error.__context__, TimeoutError):
         return error_answer(TOO_SLOW)
     status, body = error.code or 500, {"code": error.name.lower().replace(" ", "_")}
-    body["message"] = error.description or ""
+    language = language_of_answer()
+    own = language.say(HTTP_SENTENCES.get(status, ANY_OTHER))
+    body["message"] = error.description or "" if language is ENGLISH else own
     if status >= 500:
         body["request_id"] = request_id()
     if is_program():

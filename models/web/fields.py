@@ -10,6 +10,7 @@ from models.imaging.planes import SLABS, Slab, has_planes
 from models.imaging.scan import Roi, Scan, locate
 from models.inference.detection.candidates import Candidate
 from models.ingest.fields import asked_location, bad_number, number
+from models.messages import Message, listed
 from models.reports.as_page import View, first_view
 from models.reports.viewport import from_click
 
@@ -38,11 +39,12 @@ def refuse_odd_fields(
     if query:
         raise UserError("bad_field", "Send all fields in the form, none in the address.")
     if not set(known).issuperset([*form, *files]) or not set(files) <= {"image"}:
-        names = f"{', '.join(known[:-1])} and {known[-1]}"
-        raise UserError("bad_field", f"The form has an unknown field; the fields are {names}.")
+        message = Message("The form has an unknown field; the fields are {names}.", names=listed(known))
+        raise UserError("bad_field", message)
     for name in form:
         if len(form.getlist(name)) > 1:
-            raise UserError("bad_field", f"The field {name} was sent more than once.")
+            message = Message("The field {name} was sent more than once.", name=name)
+            raise UserError("bad_field", message)
         if name in ("row", "col", "spacing_mm", "slice_spacing_mm") and "," in form[name]:
             raise bad_number(name)
 
@@ -65,7 +67,7 @@ def asked_anyway(fields: Mapping[str, str]) -> bool:
 def asked_flag(fields: Mapping[str, str], name: str) -> bool:
     """Whether a field is 1; UserError ``bad_field`` where it is neither that nor left out."""
     if (text := fields.get(name, "").strip()) not in ("", "1"):
-        raise UserError("bad_field", f"The field {name} must be 1, or left out.")
+        raise UserError("bad_field", Message("The field {name} must be 1, or left out.", name=name))
     return text == "1"
 
 
@@ -109,7 +111,8 @@ def asked_slab(fields: Mapping[str, str]) -> Slab | None:
     """The slab to show, None for single slices; UserError ``bad_field`` for one that there is not."""
     name = fields.get("slab", "")
     if name and name not in SLABS:
-        raise UserError("bad_field", f"There is no such slab; there are {', '.join(SLABS)}.")
+        message = Message("There is no such slab; there are {names}.", names=", ".join(SLABS))
+        raise UserError("bad_field", message)
     return SLABS.get(name)
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from models.errors import UserError
 from models.inference.finding import FindingSummary
+from models.messages import Message
 from models.web.store import ScanStore
 from models.web.store.keys import CALCULATED, FINDINGS, OF_NODULE
 
@@ -162,8 +163,11 @@ class FindingList:
         def change(entries: Entries) -> None:
             kept = _at(entries, index)
             if kept is None or self._is_over(kept):
-                message = "Too late: a deleted finding can be brought back for a few seconds only. "
-                raise UserError("too_late", message + "Click the nodule again to have it read again.")
+                raise UserError(
+                    "too_late",
+                    "Too late: a deleted finding can be brought back for a few seconds only. "
+                    "Click the nodule again to have it read again.",
+                )
             entries[index] = replace(kept, deleted_at=None)
 
         self._change(token, owner, change)
@@ -224,12 +228,15 @@ def checked_name(text: str, index: int) -> str:
         raise UserError("bad_field", "The name must not contain a backslash or invisible characters.")
     name = " ".join(unicodedata.normalize("NFC", text).split())
     if len(name) > NAME_AT_MOST:
-        raise UserError("bad_field", f"The name must have at most {NAME_AT_MOST} characters.")
+        message = Message("The name must have at most {most} characters.", most=NAME_AT_MOST)
+        raise UserError("bad_field", message)
     if _folded(name) == _folded(_given(index)):
         return ""
     if OF_THE_APP.fullmatch(_folded(name)):
-        message = "The app gives names such as F1 itself. Choose another name, or leave the field empty."
-        raise UserError("bad_field", message)
+        raise UserError(
+            "bad_field",
+            "The app gives names such as F1 itself. Choose another name, or leave the field empty.",
+        )
     return name
 
 
@@ -272,7 +279,9 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
 
 
-def _taken(other: KeptFinding) -> str:
+def _taken(other: KeptFinding) -> Message:
     if other.deleted_at is not None:
-        return "A finding of this name was deleted a moment ago and can still come back; wait, or undo that."
-    return "Another finding of this scan has this name already. Choose another one."
+        return Message(
+            "A finding of this name was deleted a moment ago and can still come back; wait, or undo that."
+        )
+    return Message("Another finding of this scan has this name already. Choose another one.")

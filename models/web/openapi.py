@@ -90,7 +90,7 @@ EXAMPLE = as_json.Finding(  # made up
     characteristics=as_json.Characteristics(2.1, 1.8, 4.9, 4.2, 3.9, 5.8, 4.6),
     image=as_json.Image(512, 512, 133, 0.78, True, False, "file", thickness_mm=2.5, slice_spacing_mm=2.5),
     warnings=[as_json.Warning("contrast", "A sentence for people.")],
-    disclaimer=DISCLAIMER,
+    disclaimer=str(DISCLAIMER),
     version=as_json.Version(__version__, "0123456789ab"),
     similar=as_json.Similar([0, 1, 2, 4, 3], [13.1, 15.8, 11.2], 0.94, 0.41, is_unlike=False),
     reliability=as_json.Reliability(
@@ -126,7 +126,7 @@ def contract(settings: Mapping[str, Any]) -> Schema:
             "title": "Lung nodule classifier",
             "version": __version__,
             "summary": "Whether a lung nodule on CT looks benign or malignant, by five models.",
-            "description": DISCLAIMER,
+            "description": str(DISCLAIMER),
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],

@@ -9,6 +9,7 @@ from flask import Request, current_app
 
 from models.errors import UserError
 from models.ingest.spool import Spool
+from models.messages import Message
 
 SPOOLS = hasattr(os, "preadv")  # not on Windows
 PART_BYTES = 1_000  # of a file's part that are not the file: its headers and the boundary
@@ -58,8 +59,9 @@ class UploadRequest(Request):
             return super()._get_file_stream(total_content_length, content_type, filename, content_length)
         if self.spool is None:
             self.spool = Spool(total_content_length)
-        if self.spool.n_parts >= current_app.config["MAX_FILES"]:
-            raise UserError("too_large", f"At most {current_app.config['MAX_FILES']} files are read at once.")
+        most = current_app.config["MAX_FILES"]
+        if self.spool.n_parts >= most:
+            raise UserError("too_large", Message("At most {most} files are read at once.", most=most))
         return cast(IO[bytes], self.spool.part())
 
     def _get_stream_for_parsing(self) -> IO[bytes]:
@@ -116,7 +118,7 @@ class BoundedBody:
         spool = self._request.spool
         filed = spool.n_bytes + PART_BYTES * spool.n_parts if spool else 0
         if self._n_bytes - filed > 1_000 * self._max_kb + CHUNK_BYTES:
-            message = f"The text fields are too long; at most {self._max_kb} kB are read."
+            message = Message("The text fields are too long; at most {most} kB are read.", most=self._max_kb)
             raise UserError("too_large", message)
         return data
 
@@ -148,7 +150,11 @@ def too_large(request: Request, settings: Mapping[str, Any]) -> UserError:
     size, most = request.content_length, request.max_content_length
     if most is not None and (size is None or size > most):
         if most < settings["MAX_UPLOAD_MB"] * 1_000_000:
-            return UserError("too_large", f"What was sent is larger than {most / 1000:g} kB.")
-        return UserError("too_large", f"The upload is larger than {settings['MAX_UPLOAD_MB']} MB.")
-    message = f"The form has too many parts: at most {settings['MAX_FIELDS']} fields besides the files."
+            message = Message("What was sent is larger than {most:g} kB.", most=most / 1000)
+        else:
+            message = Message("The upload is larger than {most} MB.", most=settings["MAX_UPLOAD_MB"])
+        return UserError("too_large", message)
+    message = Message(
+        "The form has too many parts: at most {most} fields besides the files.", most=settings["MAX_FIELDS"]
+    )
     return UserError("too_large", message)

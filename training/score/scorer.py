@@ -38,7 +38,7 @@ class Scorer:
         self._decoder = decoder or Decoder(weights=weights)
         self._registry = registry or ModelRegistry(weights)
         if self._registry.problems or self._registry.localiser is None:
-            problems = " ".join(self._registry.problems.values()) or "The localiser cannot be used."
+            problems = " ".join(map(str, self._registry.problems.values())) or "The localiser cannot be used."
             raise RuntimeError(f"Not all models are available: {problems}")
 
     def score(self, group: Group) -> list[Row]:

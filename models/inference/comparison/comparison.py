@@ -7,10 +7,24 @@ from typing import Literal, Self
 from models.imaging.scan import Notice, Roi, Scan
 from models.inference.comparison.alignment import Alignment, Reason
 from models.inference.finding import FindingSummary
+from models.messages import Message
 
 Which = Literal["before", "now"]
 OTHER: dict[Which, Which] = {"before": "now", "now": "before"}
 COARSER = 1.5  # times as thick slices, or as wide pixels: worth a word
+NOT_ALIGNED: dict[Reason, Message] = {
+    "no_spacing": Message(
+        "The scans could not be aligned: the pixel size of one of them is not known; add it again with its "
+        "spacing. Click the nodule on both."
+    ),
+    "no_positions": Message(
+        "The scans could not be aligned: one of them is a single slice, or does not give the positions of "
+        "its slices. Click the nodule on both."
+    ),
+    "no_lungs": Message(
+        "The scans could not be aligned: no lungs were recognised in one of them. Click the nodule on both."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -143,24 +157,17 @@ def notices_on(
 def _fit(alignment: Alignment | None) -> Notice | None:
     if alignment is None or alignment.fits:
         return None
-    message = (
-        f"The two scans match poorly: after alignment their lungs overlap by {100 * alignment.lungs:.0f} "
-        "%, and vessels and bones do not coincide as they would in one patient. Make sure that both are "
-        "of the same patient. If they are, much has changed, and what is found on the other scan may be a "
-        "different nodule."
+    message = Message(
+        "The two scans match poorly: after alignment their lungs overlap by {percent:.0f} %, and vessels and "
+        "bones do not coincide as they would in one patient. Make sure that both are of the same patient. If "
+        "they are, much has changed, and what is found on the other scan may be a different nodule.",
+        percent=100 * alignment.lungs,
     )
     return Notice("other_patient", message)
 
 
 def _not_aligned(reason: Reason | None) -> Notice | None:
-    why = {
-        "no_spacing": "the pixel size of one of them is not known; add it again with its spacing",
-        "no_positions": "one of them is a single slice, or does not give the positions of its slices",
-        "no_lungs": "no lungs were recognised in one of them",
-    }
-    if reason is None:
-        return None
-    return Notice("not_aligned", f"The scans could not be aligned: {why[reason]}. Click the nodule on both.")
+    return None if reason is None else Notice("not_aligned", NOT_ALIGNED[reason])
 
 
 def _one_study(before: Scan, now: Scan) -> Notice | None:
@@ -168,8 +175,7 @@ def _one_study(before: Scan, now: Scan) -> Notice | None:
         return None
     if before.references[0].study_uid != now.references[0].study_uid:
         return None
-    message = "Both series belong to one study: differences between them are not growth."
-    return Notice("one_study", message)
+    return Notice("one_study", "Both series belong to one study: differences between them are not growth.")
 
 
 def _coarser(before: Scan, now: Scan) -> Notice | None:
@@ -177,17 +183,23 @@ def _coarser(before: Scan, now: Scan) -> Notice | None:
     pixels = [max(scan.spacing_mm) for scan in (before, now)]
     first, second = steps
     if first and second and max(first, second) > COARSER * min(first, second):
-        what = f"The slice spacing is {first:.1f} mm on the earlier scan and {second:.1f} mm on the later one"
+        message = Message(
+            "The slice spacing is {first:.1f} mm on the earlier scan and {second:.1f} mm on the later one: "
+            "this alone may cause a difference in size, especially of small nodules.",
+            first=first,
+            second=second,
+        )
     elif before.spacing_assumed or now.spacing_assumed:
         return None
     elif max(pixels) > COARSER * min(pixels):
-        what = (
-            f"The pixel size is {pixels[0]:.2f} mm on the earlier scan and {pixels[1]:.2f} mm on the later "
-            "one"
+        message = Message(
+            "The pixel size is {first:.2f} mm on the earlier scan and {second:.2f} mm on the later one: this "
+            "alone may cause a difference in size, especially of small nodules.",
+            first=pixels[0],
+            second=pixels[1],
         )
     else:
         return None
-    message = f"{what}: this alone may cause a difference in size, especially of small nodules."
     return Notice("other_spacing", message)
 
 
@@ -202,7 +214,9 @@ def _grey(before: Scan, now: Scan) -> Notice | None:
 def _contrast(before: Scan, now: Scan) -> Notice | None:
     if before.contrast is None or now.contrast is None or before.contrast == now.contrast:
         return None
-    which = "later" if now.contrast else "earlier"
-    return Notice(
-        "contrast", f"Contrast agent was given for the {which} scan only: it may make a nodule look larger."
-    )
+    message = Message("Contrast agent was given for the earlier scan only: it may make a nodule look larger.")
+    if now.contrast:
+        message = Message(
+            "Contrast agent was given for the later scan only: it may make a nodule look larger."
+        )
+    return Notice("contrast", message)

@@ -21,6 +21,7 @@ from models.imaging.lung import lung_mask
 from models.imaging.scan import ASSUMED_SPACING_MM, Roi, Scan, locate
 from models.inference.detection.candidates import SEED, Blob, Candidate, Linking, best_of, blobs_in
 from models.inference.runtime.parallel import CORES, side_by_side
+from models.messages import Message
 
 MOST = 5  # candidates that are shown
 MARGIN_MM = 15.0  # around the lungs, for the network to see what a location borders on
@@ -148,8 +149,14 @@ def suggest(scan: Scan, finder: Networks | None, index: int | None = None) -> tu
     indices = None if index is None else [locate(scan, 0, 0, index).slice]
     candidates = search(scan, finder, indices=indices)
     if not candidates:
-        where = "the image" if index is None else f"slice {index}"
-        message = f"No nodule was found in {where}. If there is one, give its location with row and col."
+        message = Message(
+            "No nodule was found in the image. If there is one, give its location with row and col."
+        )
+        if index is not None:
+            message = Message(
+                "No nodule was found in slice {index}. If there is one, give its location with row and col.",
+                index=index,
+            )
         raise UserError("nodule_not_found", message)
     best = candidates[0]
     return Roi(best.row, best.col, best.slice, "suggested"), candidates

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from models.weights import WeightsError, bytes_of
+from models.messages import Message
+from models.weights import WeightsError, bytes_of, is_not_as_listed
 
 if TYPE_CHECKING:
     import keras
@@ -27,7 +28,7 @@ def read_checked(path: Path, report: Mapping[str, Any]) -> bytes:
     content = bytes_of(path)
     if hashlib.sha256(content).hexdigest() != report.get("sha256"):
         name = path.name.partition(".")[0]
-        raise WeightsError(f"{path.name} is damaged: its checksum is not the one in {name}.json.")
+        raise is_not_as_listed(path.name, f"{name}.json")
     return content
 
 
@@ -51,7 +52,8 @@ def load_network(
     try:
         return FoldedGraph(model, _arrays(content))
     except Exception as error:  # h5py raises many kinds
-        raise WeightsError(f"{path.name} does not fit this version's network.") from error
+        message = Message("{name} does not fit this version's network.", name=path.name)
+        raise WeightsError(message) from error
 
 
 def load_answering(

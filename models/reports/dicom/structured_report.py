@@ -172,7 +172,7 @@ def _probabilities(finding: Finding) -> Iterator[sr.Measurement]:
     answers = [(a.title, a.probability, a.threshold) for a in finding.models if a.probability is not None]
     own = {answer.key for answer in finding.models}
     if answers and finding.probability is not None and finding.model not in own:
-        answers.insert(0, (finding.title, finding.probability, finding.threshold))
+        answers.insert(0, (str(finding.title), finding.probability, finding.threshold))
     for title, probability, threshold in answers:
         algorithm = _algorithm(finding, title, f"operating point {threshold:.4f}")
         yield sr.Measurement(name, round(probability, 4), codes.UCUM.NoUnits, algorithm_id=algorithm)
@@ -216,11 +216,9 @@ def _remarks(findings: Sequence[Finding]) -> sr.ContainerContentItem:
 
 def _said(finding: Finding) -> Iterator[str]:
     """What is said of a finding, the disclaimer first."""
-    yield str(DISCLAIMER)
-    own = reliability_line(finding), _correction(finding)
-    yield from (str(text) for text in own if text)
-    yield from _compared(finding)
-    yield from (notice.message for notice in finding.notices)
+    own = str(DISCLAIMER), reliability_line(finding), _correction(finding)
+    messages = (notice.message for notice in finding.notices)
+    yield from filter(None, (*own, *_compared(finding), *messages))
 
 
 def _compared(finding: Finding) -> Iterator[str]:

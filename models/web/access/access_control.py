@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Request
 
+from models.messages import Message
 from models.web.access.cookies import (
     BROWSER_COOKIE,
     DEVICE_COOKIE,
@@ -92,8 +93,11 @@ class AccessControl:
             ``too_many_tries``, ``other_origin``.
         """
         if request.method not in SAFE and route.access in (Access.PUBLIC, Access.PROBE):
-            message = "This address is read-only; nothing can be sent to it."
-            raise AccessDenied("method_not_allowed", message, {"Allow": ", ".join(SAFE)})
+            raise AccessDenied(
+                "method_not_allowed",
+                "This address is read-only; nothing can be sent to it.",
+                {"Allow": ", ".join(SAFE)},
+            )
         if route.access is Access.PROBE:
             return
         if self._names or not self._password:
@@ -103,11 +107,11 @@ class AccessControl:
         if route.access is Access.LOG_IN:
             request.max_content_length = LOG_IN_BYTES
         elif route.access is Access.IDENTIFYING and not self.may_identify:
-            message = (
+            raise AccessDenied(
+                "not_open",
                 "The PACS shows patient names, so its pages are available only if the server has a "
-                "password (NODULE_PASSWORD)."
+                "password (NODULE_PASSWORD).",
             )
-            raise AccessDenied("not_open", message)
         elif self._password and route.access in (Access.PRIVATE, Access.IDENTIFYING):
             self._ask_password(request)
         has_session = bool(cookie_of(request, SESSION_COOKIE))
@@ -160,7 +164,7 @@ class AccessControl:
         given = request.authorization
         password = (given.password if given.type == "basic" else given.token) if given else None
         if password is None:
-            message = "This server needs a password: log in first."
+            message = Message("This server needs a password: log in first.")
             raise AccessDenied("password_needed", message, _ways_in(request), "login.html")
         try:
             self._try(request, password)

@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
+from models.messages import Message
 from models.web.access.network import network_of
 from models.web.access.origins import AccessDenied
 
@@ -81,8 +82,7 @@ class LoginThrottle:
             raise _too_many(wait)
         if not is_right:
             self._wrong.append((now, network, device))
-            message = "Wrong password."
-            raise AccessDenied("wrong_password", message, page="login.html")
+            raise AccessDenied("wrong_password", "Wrong password.", page="login.html")
         self._known[network] = now
         self._known.move_to_end(network)
         if len(self._known) > KNOWN_AT_MOST:
@@ -107,5 +107,5 @@ class LoginThrottle:
 
 def _too_many(wait: float) -> AccessDenied:
     seconds = math.ceil(wait)
-    message = f"Too many wrong passwords; try again in {seconds} s."
+    message = Message("Too many wrong passwords; try again in {seconds} s.", seconds=seconds)
     return AccessDenied("too_many_tries", message, {"Retry-After": str(seconds)}, "login.html")

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from flask import Request
 
 from models.errors import UserError
+from models.messages import Message
 from models.web.access.cookies import form_token
 from models.web.access.network import is_loopback, parsed_address
 from models.web.routing import SAFE
@@ -31,7 +32,11 @@ class AccessDenied(UserError):
     """
 
     def __init__(
-        self, code: str, message: str, headers: dict[str, str] | None = None, page: str = "error.html"
+        self,
+        code: str,
+        message: str | Message,
+        headers: dict[str, str] | None = None,
+        page: str = "error.html",
     ) -> None:
         super().__init__(code, message)
         self.headers, self.page = headers or {}, page
@@ -49,8 +54,7 @@ def refuse_strangers(request: Request, has_proxies: bool) -> None:
     """
     came_by = not has_proxies and any(name in request.headers for name in ("X-Forwarded-For", "Forwarded"))
     if came_by or not is_loopback(request.remote_addr or "127.0.0.1"):  # a Unix socket has no address
-        message = "This server has no password, so it answers only its own machine."
-        raise AccessDenied("not_open", message)
+        raise AccessDenied("not_open", "This server has no password, so it answers only its own machine.")
 
 
 def refuse_other_names(request: Request, names: Collection[str]) -> None:
@@ -75,8 +79,10 @@ def refuse_other_names(request: Request, names: Collection[str]) -> None:
     name = PORT.sub("", host.lower()).rstrip(".")
     if name == "localhost" or name in names or parsed_address(name.strip("[]")):
         return
-    message = "This server is not known by the name in the request; its names are set with NODULE_HOSTS."
-    raise AccessDenied("unknown_host", message)
+    raise AccessDenied(
+        "unknown_host",
+        "This server is not known by the name in the request; its names are set with NODULE_HOSTS.",
+    )
 
 
 def refuse_other_origins(request: UploadRequest, browser: str, has_session: bool) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from models.errors import UserError
 from models.ingest.source import Source
 from models.ingest.spool import Spool
+from models.messages import Message
 from models.web.pacs.dicom_json import Entry, number, text
 from models.web.pacs.multipart import Incomplete
 from models.web.pacs.queries import Query, Series, Study, series_of, study_of, with_proposal
@@ -107,7 +108,11 @@ class Pacs:
         with self._exchange() as client:
             total = _count(client, study, series)
         if total > self.most_files:
-            message = f"The series has {total:,} images; at most {self.most_files:,} are read at once."
+            message = Message(
+                "The series has {total:,} images; at most {most:,} are read at once.",
+                total=total,
+                most=self.most_files,
+            )
             raise UserError("too_large", message)
         sources: list[Source] = []
         is_whole = False
@@ -116,7 +121,11 @@ class Pacs:
                 progress(min(len(sources), total), total)
             is_whole = True
         if not is_whole or len(sources) < total:
-            message = f"The series arrived incomplete: {len(sources)} of {total} images. Try again."
+            message = Message(
+                "The series arrived incomplete: {n} of {total} images. Try again.",
+                n=len(sources),
+                total=total,
+            )
             raise UserError("pacs_unavailable", message)
         return sources
 
@@ -130,7 +139,9 @@ class Pacs:
             else:
                 if part is None:
                     if len(sources) == self.most_files:
-                        raise UserError("too_large", f"At most {self.most_files} files are read at once.")
+                        most = self.most_files
+                        message = Message("At most {most} files are read at once.", most=most)
+                        raise UserError("too_large", message)
                     part = spool.part()
                     sources.append(Source.of_stream(f"{len(sources):05}.dcm", part))
                 part.write(piece)

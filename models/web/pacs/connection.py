@@ -23,6 +23,7 @@ from urllib3.exceptions import ReadTimeoutError
 
 from models.errors import UserError
 from models.inference.detection.search import Cancelled
+from models.messages import Message
 from models.web.pacs.multipart import boundary_of, parts
 
 LOOK_EVERY_S = 0.4  # whether the time is up, or somebody has cancelled
@@ -234,29 +235,32 @@ def connected(
 def refusal_of(error: Exception, limits: ExchangeLimits) -> UserError:
     """What is wrong with the other side, in words."""
     if limits.is_late:
-        message = f"The PACS took longer than {limits.seconds:.0f} s. Try again later."
+        message = Message(
+            "The PACS took longer than {seconds:.0f} s. Try again later.", seconds=limits.seconds
+        )
         return UserError("pacs_slow", message)
     if isinstance(error, requests.Timeout) or isinstance(next(iter(error.args), None), ReadTimeoutError):
-        return UserError(
-            "pacs_slow", f"The PACS did not respond for {limits.silence_s:.0f} s. Try again later."
+        message = Message(
+            "The PACS did not respond for {seconds:.0f} s. Try again later.", seconds=limits.silence_s
         )
+        return UserError("pacs_slow", message)
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return refusal_by_status(error.response.status_code)
     if isinstance(error, requests.exceptions.SSLError):
-        message = (
+        message = Message(
             "The certificate of the PACS cannot be verified. The administrator of this server has to "
             "check it."
         )
     elif isinstance(error, requests.TooManyRedirects):
-        message = "The PACS redirects requests to another address, which is not followed."
+        message = Message("The PACS redirects requests to another address, which is not followed.")
     elif isinstance(
         error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError
     ):
-        message = "The connection to the PACS was lost. Try again."
+        message = Message("The connection to the PACS was lost. Try again.")
     elif isinstance(error, requests.ConnectionError):
-        message = "The PACS cannot be reached. Try again, or ask the administrator of this server."
+        message = Message("The PACS cannot be reached. Try again, or ask the administrator of this server.")
     elif isinstance(error, ValueError | KeyError | TypeError | AttributeError | IndexError):
-        message = "The PACS answered in a way that is not DICOMweb."
+        message = Message("The PACS answered in a way that is not DICOMweb.")
     else:
         raise error
     return UserError("pacs_unavailable", message)
@@ -276,4 +280,6 @@ def refusal_by_status(status: int) -> UserError:
         )
     if status in (429, 503):
         return UserError("pacs_unavailable", "The PACS is busy at the moment. Try again later.")
-    return UserError("pacs_unavailable", f"The PACS answered with an error (HTTP {status}).")
+    return UserError(
+        "pacs_unavailable", Message("The PACS answered with an error (HTTP {status}).", status=status)
+    )

@@ -8,6 +8,7 @@ from datetime import date
 from models.errors import UserError
 from models.imaging.geometry import normal
 from models.ingest.series.labels import is_for_lung
+from models.messages import Message
 from models.web.pacs.dicom_json import Entry, number, numbers_of, text, texts
 
 MOST_CHARACTERS = 64
@@ -57,7 +58,10 @@ def query_of(fields: Mapping[str, str]) -> Query:
     """
     asked = {name: fields.get(name, "").strip() for name in QUERY_FIELDS}
     if any(len(value) > MOST_CHARACTERS or UNFIT.search(value) for value in asked.values()):
-        message = f"Enter at most {MOST_CHARACTERS} characters per field, without backslash or equals sign."
+        message = Message(
+            "Enter at most {most} characters per field, without backslash or equals sign.",
+            most=MOST_CHARACTERS,
+        )
         raise UserError("bad_field", message)
     asked = {name: value if WILD.sub("", value) else "" for name, value in asked.items()}
     if not any(asked.values()):

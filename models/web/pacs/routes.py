@@ -6,7 +6,7 @@ What is searched for comes in forms, never in addresses: no log and no history o
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -17,12 +17,14 @@ from models.ingest.asked import Asked
 from models.ingest.dicom.references import UID
 from models.ingest.sandbox.result import busy
 from models.ingest.spool import Spool
+from models.messages import Message
 from models.reports.as_json import finding_as_json
 from models.web.captions import caption_of
 from models.web.fields import refuse_odd_fields
 from models.web.finding_list import SENT
+from models.web.language import language_of_answer
 from models.web.pacs.client import Pacs, pacs_of
-from models.web.pacs.fetches import Fetches
+from models.web.pacs.fetches import Fetches, FetchState
 from models.web.pacs.queries import query_of
 from models.web.pacs.sending import Sent, send, send_report
 from models.web.pages import kept_finding, with_map
@@ -61,6 +63,12 @@ def add_pacs(app: "Application") -> None:
     _add_api(app, pacs)
 
 
+NO_UID = {  # by the field
+    "study": Message("The field study must be the identifier (UID) of a study."),
+    "series": Message("The field series must be the identifier (UID) of a series."),
+}
+
+
 class Places:
     """Bounds what waits for the PACS, so that a slow one does not take all threads."""
 
@@ -82,7 +90,7 @@ def asked_uid(name: str) -> str:
     """An identifier of the form; UserError ``bad_field`` for what is none."""
     uid = request.form.get(name, "").strip()
     if not UID.fullmatch(uid):
-        raise UserError("bad_field", f"The field {name} must be the identifier (UID) of a {name}.")
+        raise UserError("bad_field", NO_UID[name])
     return uid
 
 
@@ -152,7 +160,7 @@ def _add_fetching(app: "Application", fetches: Fetches) -> None:
         if state is None:
             raise NotFound()
         if is_program():
-            return jsonify(state)
+            return jsonify(_as_json(state))
         if state.state == "done":
             return redirect(state.scan, 303)
         return render_template("pacs/fetch.html", fetch=state, job=job)
@@ -161,6 +169,12 @@ def _add_fetching(app: "Application", fetches: Fetches) -> None:
     def pacs_cancel(job: str) -> ResponseReturnValue:
         fetches.cancel(job, browser())
         return redirect(f"/pacs/fetch/{job}", 303)
+
+
+def _as_json(state: FetchState) -> dict[str, Any]:
+    """How far a series is, for the script of the page."""
+    told = {name: value for name, value in vars(state).items() if name != "text"}
+    return told | {"message": language_of_answer().say(state.text or "")}
 
 
 def _add_sending(app: "Application", pacs: Pacs, places: Places) -> None:

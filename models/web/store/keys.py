@@ -74,8 +74,9 @@ def scan_gone() -> UserError:
 
 def store_full() -> UserError:
     """The answer where the disk refuses."""
-    message = "The server has no room for the scan at the moment; try again in a few minutes."
-    return UserError("store_full", message)
+    return UserError(
+        "store_full", "The server has no room for the scan at the moment; try again in a few minutes."
+    )
 
 
 @contextmanager

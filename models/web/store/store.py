@@ -21,6 +21,7 @@ from typing import Any
 from models.errors import UserError
 from models.imaging.scan import Scan
 from models.imaging.study_header import StudyHeader
+from models.messages import Message
 from models.web.store import disk
 from models.web.store.days import hidden_day
 from models.web.store.header_memory import HeaderMemory
@@ -104,7 +105,11 @@ class ScanStore:
         n_bytes = scan.slices.nbytes
         if n_bytes > self._max_bytes:
             size, most = n_bytes / 1e6, self._max_bytes / 1e6
-            message = f"The scan takes {size:.0f} MB uncompressed; this server keeps at most {most:.0f} MB."
+            message = Message(
+                "The scan takes {size:.0f} MB uncompressed; this server keeps at most {most:.0f} MB.",
+                size=size,
+                most=most,
+            )
             raise UserError("too_large", message)
         token = new_token()
         name = scan_name(token, owner)  # refuses who is nobody
@@ -141,9 +146,11 @@ class ScanStore:
         """
         if (size := sealed_size(n_bytes)) > self._max_bytes:
             takes, most = size / 1e6, self._max_bytes / 1e6
-            message = (
-                f"The upload takes {takes:.0f} MB; this server keeps at most {most:.0f} MB. Send one series "
-                "at a time."
+            message = Message(
+                "The upload takes {size:.0f} MB; this server keeps at most {most:.0f} MB. Send one series at "
+                "a time.",
+                size=takes,
+                most=most,
             )
             raise UserError("too_large", message)
         token = new_token()
