@@ -61,6 +61,35 @@ def test_a_result_leads_back_to_its_own_place_and_stays(visitor, crop):
     assert is_in_report(page, "brock")
 
 
+SAID = {
+    "en": (
+        "<strong>Category 4A</strong>: suspicious",
+        "Low-dose CT in 3 months. PET/CT may be considered:",
+        "Mean diameter (mm): 9.0;",
+        "The Fleischner guideline does not apply: it is for incidental nodules.",
+        "<strong>3.09 %</strong> estimated risk of cancer",
+    ),
+    "de": (
+        "<strong>Kategorie 4A</strong>: suspekt",
+        "Niedrigdosis-CT in 3 Monaten. PET/CT kann erwogen werden:",
+        "Mittlerer Durchmesser (mm): 9,0;",
+        "Die Fleischner-Empfehlungen sind nicht anwendbar: Sie gelten für zufällig entdeckte Rundherde.",
+        "<strong>3,09 %</strong> geschätztes Krebsrisiko",
+    ),
+}
+
+
+@pytest.mark.parametrize("order", [("de", "en", "de"), ("en", "de", "en")])
+def test_an_answer_is_said_in_the_language_of_each_page(finder, visitor, crop, order):
+    for form in (LUNG_RADS | {"diameter_mm": "9.0"}, FLEISCHNER | {"reason": "screening"}, BROCK_FORM):
+        visitor.post(crop, data=form | {"reason": "screening"})
+    finder.jinja_env.cache.clear()  # no template has been in use in another language
+    for asked in order:
+        page = visitor.get(crop, headers={"Accept-Language": asked}).text
+        said = {code: [sentence in page for sentence in SAID[code]] for code in SAID}
+        assert said == {code: [code == asked] * len(SAID[code]) for code in SAID}
+
+
 def test_an_answer_that_is_missing_keeps_the_rest(visitor, crop):
     page = visitor.post(crop, data=BROCK_FORM | {"count": ""})
     assert page.status_code == 200

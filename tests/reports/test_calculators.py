@@ -523,6 +523,29 @@ def test_each_answer_has_words_of_its_own(finding, render):
     assert len(sentences) == 9 + 13
 
 
+def test_another_language_says_each_case_in_its_own_order(finding, render):
+    of_nodule = changed(finding, measurement=replace(MEASURED, volume_mm3=1047.4, texture="ground glass"))
+    texts = [
+        Page(render(of_nodule, form, growth=growth, language="de")).text
+        for form, growth in [
+            (
+                LUNG_RADS | UNSURE | {"diameter_mm": "16"},
+                {"change": "stable", "lung_rads": "x", "fleischner": "y"},
+            ),
+            (BROCK_FORM | {"age": "17"}, {"change": "new", "lung_rads": None, "fleischner": None}),
+        ]
+    ]
+    assert "Falls Milchglas Kategorie 2: benigne. Screening mit Niedrigdosis-CT in 12 Monaten." in texts[0]
+    assert "unter 6 mm: Kategorie 3: wahrscheinlich benigne. Niedrigdosis-CT in 6 Monaten." in texts[0]
+    assert "Unten träfe „Stabil oder kleiner“ zu, sofern der Rundherd nicht" in texts[0]
+    assert "Gemessen: 12,6 mm (Volumen 1047 mm³)." in texts[0]
+    assert "Nach der Dichte: Milchglas; bitte prüfen." in texts[0]
+    assert "Bitte geben Sie eine Zahl von 18 bis 110 ein." in texts[1]
+    assert "Der Rundherd wurde dort gesucht und nicht gefunden; er kann neu sein." in texts[1]
+    sent = re.findall(r'data-take="([^"]*)"', render(of_nodule, language="de"))
+    assert sent == ["12.6", "14.2"]  # as they are sent, whatever the language
+
+
 @pytest.mark.parametrize("key", ["brock", "mayo", "fleischner", "lung_rads"])
 def test_an_empty_form_asks_for_what_is_missing(finding, key, render):
     page = Page(render(finding, {"calculator": key}))
