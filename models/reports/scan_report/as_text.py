@@ -13,6 +13,7 @@ from models.reports.calculators import hints_of
 from models.reports.comparison.as_text import days_text, decimal, signed
 from models.reports.scan_report.contents import ScanReport
 
+PRODUCT = Message("Lung nodule classifier")
 LIMITS = Message(
     "For research use only, not a medical device: sizes were measured automatically and need checking, "
     "nodules may be missed, and the probability is that radiologists would rate the nodule as suspicious, "
@@ -209,10 +210,11 @@ def table_row(finding: Finding) -> TableRow:
 def _first_line(report: ScanReport) -> Message:
     if report.scan.positions_mm is not None and len(report.scan.slices) > 1:
         return Message(
-            "Lung nodules, read with Lung nodule classifier {version}. Slices are counted from the feet.",
+            "Lung nodules, read with {product} {version}. Slices are counted from the feet.",
+            product=PRODUCT,
             version=__version__,
         )
-    return Message("Lung nodules, read with Lung nodule classifier {version}.", version=__version__)
+    return Message("Lung nodules, read with {product} {version}.", product=PRODUCT, version=__version__)
 
 
 def _heading(finding: Finding) -> Message:
