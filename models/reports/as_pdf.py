@@ -55,7 +55,7 @@ def sheet_facts(
         "nodule_probability": finding.nodule_probability,
         "probability": finding.probability,
         "threshold": finding.threshold,
-        "models": [asdict(answer) | auc_of(evaluation, answer.key) for answer in finding.models],
+        "models": [vars(answer) | auc_of(evaluation, answer.key) for answer in finding.models],
         "front_auc": auc_of(evaluation, finding.model),
         "warnings": [notice.text for notice in finding.notices],
         "similar_cases": finding.reading.similar_cases and asdict(finding.reading.similar_cases),

@@ -1,6 +1,8 @@
 """The sheet as readers of PDF see it: its one page, its text, its colours."""
 
 import ctypes
+import gettext
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,12 +18,14 @@ from models.inference.measurement.sizes import Measurement
 from models.inference.reliability import Reliability, SameVerdict
 from models.inference.similar_cases import SimilarCases
 from models.ingest.read import read_scan
+from models.messages import ENGLISH, Language
 from models.networks.scales import DESCRIPTOR_SCALES
 from models.reports.as_pdf import contours, finding_as_pdf
 from models.reports.case_context import case_of
 from tests.conftest import encode
 from tests.reports.dicom.conftest import KINDS, WHO
 from tests.reports.dicom.made_finding import make_finding, make_mass, make_nothing, saliency_of
+from training.publish.catalogue import LOCALES
 
 MADE = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 LONG = "A long warning that says what is unusual about this image, and why the answer may mean nothing. " * 3
@@ -36,6 +40,13 @@ RESULT = {"auc": 0.9, "auc_low": 0.85, "auc_high": 0.95, "n_nodules": 14, "n_mal
 EVALUATION = {"models": {"consensus": {"stack": RESULT, "middle": RESULT, "curves": CURVES}}}
 
 
+GERMAN = Language("de", gettext.translation("messages", LOCALES, ["de"]), has_comma=True)
+HEADINGS = (
+    *("The five models", "Size and density", "How this case compares"),
+    *("Characteristics, as predicted by the models", "Warnings", "Image"),
+)
+
+
 AT_SIZE = Reliability((6, 8), 103, 8, 0, SameVerdict(85, 6, 0.026, 0.147, False))
 
 
@@ -43,10 +54,10 @@ def picture_finding(**changed):
     return make_finding(read_scan([("a.png", encode(draw_phantom("smooth")))], 0.7), **changed)
 
 
-def sheet(finding, evaluation=None, saliency=None):
+def sheet(finding, evaluation=None, saliency=None, language=ENGLISH):
     """The page of a finding's sheet, and its text with single spaces."""
     evaluation = evaluation or {}
-    pdf = finding_as_pdf(finding, evaluation, saliency, case_of(finding, evaluation, {}), MADE)
+    pdf = finding_as_pdf(finding, evaluation, saliency, case_of(finding, evaluation, {}), MADE, language)
     (page,) = pypdfium2.PdfDocument(pdf)
     text = page.get_textpage().get_text_range().replace("\ufffe", "-")  # PDFium's hyphen at a line's end
     return page, " ".join(text.split())
@@ -255,7 +266,30 @@ def test_the_file_says_what_it_is_but_not_who_made_it():
         "ModDate": "D:20260304050600Z",
     }
     assert pypdfium2.raw.FPDFCatalog_IsTagged(document)
+    assert language_of(document) == "en-GB"
+    assert pdf == finding_as_pdf(picture_finding(), {}, made=MADE)
+
+
+def language_of(document):
+    """What the file says that its language is."""
     language = (ctypes.c_ushort * 16)()
     pypdfium2.raw.FPDFCatalog_GetLanguage(document, language, ctypes.sizeof(language))
-    assert bytes(language).decode("utf-16-le").rstrip("\0") == "en-GB"
-    assert pdf == finding_as_pdf(picture_finding(), {}, made=MADE)
+    return bytes(language).decode("utf-16-le").rstrip("\0")
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_in_another_language_it_is_one_page_too(name):
+    sheet(FINDINGS[name](), EVALUATION, language=GERMAN)
+
+
+def test_the_german_sheet_has_german_words_and_decimal_commas():
+    document = pypdfium2.PdfDocument(finding_as_pdf(worst(), {}, made=MADE, language=GERMAN))
+    assert pypdfium2.raw.FPDFCatalog_IsTagged(document)
+    assert language_of(document) == "de-DE"
+    assert document.get_metadata_dict()["Title"] == GERMAN.say("Lung nodule classifier: report on one nodule")
+    _, text = sheet(worst(), EVALUATION, language=GERMAN)
+    assert [heading for heading in HEADINGS if GERMAN.say(heading) not in text] == []
+    assert [heading for heading in HEADINGS if heading in text] == []
+    assert "Wahrscheinlichkeit 0,75, Schwellenwert 0,50" in text
+    assert "eine AUC von 0,90 (0,85 bis 0,95)" in text
+    assert re.findall(r"\d+\.\d+", text.replace(__version__, "")) == []

@@ -1,5 +1,6 @@
 """The report as readers of PDF see it: its pages, its text, its colours."""
 
+import gettext
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -12,15 +13,18 @@ from models.imaging.phantom import draw_phantom
 from models.imaging.scan import Notice
 from models.inference.reliability import Reliability, SameVerdict
 from models.ingest.read import read_scan
+from models.messages import ENGLISH, Language
 from models.reports.scan_report.as_pdf import report_as_pdf
 from models.reports.scan_report.as_text import LIMITS
 from tests.conftest import encode
 from tests.reports.dicom.conftest import KINDS, STUDY, WHO
 from tests.reports.dicom.made_finding import make_finding
 from tests.reports.scan_report.made_report import CATEGORY, findings_of, named, report_of, series_scan
+from training.publish.catalogue import LOCALES
 
 MADE = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 DAY = date(2024, 6, 1)
+GERMAN = Language("de", gettext.translation("messages", LOCALES, ["de"]), has_comma=True)
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +32,10 @@ def scan():
     return series_scan()
 
 
-def pages_of(report, study_date=None):
+def pages_of(report, study_date=None, language=ENGLISH):
     """The pages, and their texts with single spaces."""
-    pages = list(pypdfium2.PdfDocument(report_as_pdf(replace(report, study_date=study_date), MADE)))
+    pdf = report_as_pdf(replace(report, study_date=study_date), MADE, language)
+    pages = list(pypdfium2.PdfDocument(pdf))
     texts = (page.get_textpage().get_text_range().replace("\ufffe", "-") for page in pages)
     return pages, [" ".join(text.split()) for text in texts]
 
@@ -97,3 +102,18 @@ def test_a_name_with_characters_that_the_font_does_not_have_is_no_obstacle(scan)
     _, (text,) = pages_of(report_of([finding]))
     assert "? “Spitze” ?2, leading finding" in text
     assert "Of 103 nodules of 6 to 8 mm, 8 were rated malignant" in text
+
+
+def test_it_is_said_in_german(scan):
+    _, (text,) = pages_of(report_of(findings_of(scan)), DAY, GERMAN)
+    assert "Bericht über 4 Befunde Nur für Forschungszwecke – kein Medizinprodukt" in text
+    assert "Untersuchungsdatum: 2024-06-01" in text
+    assert "Befund Lunge Schicht z Art Größe Volumen Veränderung App F1" in text
+    assert "Warnungen zu allen Befunden" in text
+    assert "Seite 1 von 1" in text
+
+
+def test_a_text_may_begin_with_any_letter(scan, monkeypatch):
+    monkeypatch.setattr("models.reports.scan_report.as_page.paragraph", lambda finding: "über 30 mm")
+    _, (text,) = pages_of(report_of(findings_of(scan)[:1]))
+    assert "F1 Über 30 mm" in text
