@@ -6,6 +6,7 @@ import zlib
 import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
+from werkzeug.exceptions import default_exceptions
 
 from models.web.errors import STATUS
 from tests.conftest import encode, post, upload
@@ -130,3 +131,25 @@ def test_other_errors_keep_the_style_of_their_face(client, method, path, status)
     answer = getattr(client, method)(path)
     assert answer.status_code == status
     assert answer.is_json == path.startswith("/api/")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("get", "/static/style.css", {"Range": "bytes=999999999-"}, 416),
+        ("get", "/nowhere", {}, 404),
+        ("get", "/predict", {}, 405),
+    ],
+)
+def test_what_http_says_of_errors_is_not_shown_in_other_languages(client, method, path, headers, status):
+    def answer(language, **more):
+        sent = getattr(client, method)(path, headers={"Accept-Language": language, **headers, **more})
+        assert sent.status_code == status
+        return sent
+
+    script = {"X-Requested-With": "fetch"}
+    of_http = answer("en", **script).json["error"]["message"]
+    assert of_http == default_exceptions[status].description
+    assert of_http not in html.unescape(answer("de").text)
+    assert answer("de", **script).json["error"]["message"] not in ("", of_http)
+    assert answer("de", **script).json["error"]["code"] == answer("en", **script).json["error"]["code"]

@@ -11,6 +11,7 @@ TEXT = re.compile(r"[^\W\d_]{2,}\W* \W*[^\W\d_]{2,}|^[A-Z][a-z]")  # two words a
 JS_TOKEN = re.compile(
     r"//[^\n]*|/\*.*?\*/|(?P<quote>[\"'`])(?P<text>(?:\\.|(?!(?P=quote)).)*)(?P=quote)", re.S
 )
+DECIMALS = re.compile(r"\.toFixed\((?!0\))")
 JS_VALUE = re.compile(r"\$\{[^}]*\}")
 TECHNICAL = {
     "use strict",
@@ -62,6 +63,12 @@ def test_sentences_are_told_from_keys():
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
 def test_a_script_has_no_words_of_its_own(path):
     assert shown(literals_of_script(path.read_text())) == []
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_writes_decimals_for_people_in_the_language_of_the_page(path):
+    lines = [line for line in path.read_text().splitlines() if DECIMALS.search(line)]
+    assert [line for line in lines if ".value = " not in line] == [] or path.name == "words.js"
 
 
 @pytest.mark.parametrize("path", BUILDERS, ids=lambda path: path.name)

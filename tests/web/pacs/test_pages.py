@@ -185,7 +185,11 @@ def test_what_goes_wrong_is_said_on_the_page_of_the_search(visitor, path, fields
 
 def test_a_series_that_is_not_there_is_told_where_it_was_waited_for(visitor):
     address = fetch(visitor, series="1.2.3.99")
-    assert wait(visitor, address)["code"] == "pacs_not_found"
+    told = wait(visitor, address)
+    assert (told["code"], told["message"]) == (
+        "pacs_not_found",
+        "The PACS does not have this CT series, or no longer has it.",
+    )
     page = visitor.get(address)
     assert "does not have this CT series" in text_of(page)
     assert 'href="/pacs"' in page.text
