@@ -13,6 +13,7 @@ import numpy as np
 
 from models.errors import UserError
 from models.imaging.scan import Scan
+from models.messages import Message
 
 Plane = Literal["coronal", "sagittal"]
 PLANES: tuple[Plane, ...] = ("coronal", "sagittal")
@@ -124,7 +125,7 @@ def plane_values(scan: Scan, plane: Plane, index: int, slab: Slab | None = None)
     volume = _as_displayed(scan)
     axis = 1 if plane == "coronal" else 2
     if not 0 <= index < volume.shape[axis]:
-        raise UserError("roi_outside", f"There is no {plane} plane {index} in this scan.")
+        raise UserError("roi_outside", _no_plane(plane, index))
     stack = np.moveaxis(volume, axis, 0)
     values = _thick_plane(stack, index, slab, scan.orientation.shown_spacing(scan.spacing_mm)[axis - 1])
     at = geometry.top_mm - geometry.step_mm * np.arange(geometry.rows)
@@ -132,6 +133,12 @@ def plane_values(scan: Scan, plane: Plane, index: int, slab: Slab | None = None)
     share = (at - positions[above - 1]) / (positions[above] - positions[above - 1])
     share = np.clip(share, 0, 1).astype(np.float32)[:, None]
     return values[above - 1] * (1 - share) + values[above] * share
+
+
+def _no_plane(plane: Plane, index: int) -> Message:
+    if plane == "coronal":
+        return Message("There is no coronal plane {index} in this scan.", index=index)
+    return Message("There is no sagittal plane {index} in this scan.", index=index)
 
 
 def _thick_plane(stack: np.ndarray, index: int, slab: Slab | None, step_mm: float) -> np.ndarray:

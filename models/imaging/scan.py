@@ -285,22 +285,29 @@ def locate(scan: Scan, row: float | None = None, col: float | None = None, index
     if index is None:
         index = n_slices // 2
     elif not 0 <= index < n_slices:
-        raise UserError(
-            "roi_outside", f"Slice {index} is outside the scan, which has slices 0 to {n_slices - 1}."
+        message = Message(
+            "Slice {index} is outside the scan, which has slices 0 to {last}.", index=index, last=n_slices - 1
         )
+        raise UserError("roi_outside", message)
     if (row is None) != (col is None):
         raise UserError("bad_number", "Give both row and col of the nodule, or neither.")
     if row is None or col is None:
         if not scan.is_crop:
-            raise UserError(
-                "nodule_not_found",
-                f"The image is {scan.rows} x {scan.cols} pixels, a whole slice rather than a nodule crop: "
-                "say where the nodule is with row and col.",
+            message = Message(
+                "The image is {rows} x {cols} pixels, a whole slice rather than a nodule crop: say where the "
+                "nodule is with row and col.",
+                rows=scan.rows,
+                cols=scan.cols,
             )
+            raise UserError("nodule_not_found", message)
         return Roi((scan.rows - 1) / 2, (scan.cols - 1) / 2, index, "centre")
     if not (-0.5 <= row <= scan.rows - 0.5 and -0.5 <= col <= scan.cols - 0.5):
-        raise UserError(
-            "roi_outside",
-            f"Row {row:g}, column {col:g} is outside the image of {scan.rows} rows and {scan.cols} columns.",
+        message = Message(
+            "Row {row:g}, column {col:g} is outside the image of {rows} rows and {cols} columns.",
+            row=row,
+            col=col,
+            rows=scan.rows,
+            cols=scan.cols,
         )
+        raise UserError("roi_outside", message)
     return Roi(row, col, index, "given")

@@ -14,6 +14,7 @@ from models.errors import UserError
 from models.ingest.limits import Limits
 from models.ingest.source import Source
 from models.ingest.spool import Positioned
+from models.messages import Message
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -135,7 +136,8 @@ def _check_members(stream: BinaryIO, most: int) -> int:
         entries += (tail + chunk).count(CENTRAL_HEADER)
         tail = chunk[-3:]
         if entries > most:
-            raise UserError("too_large", f"The ZIP contains too many files; at most {most:,} are read.")
+            message = Message("The ZIP contains too many files; at most {most:,} are read.", most=most)
+            raise UserError("too_large", message)
     stream.seek(0)
     return size
 
@@ -150,12 +152,13 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
         )
     others = {entry.compress_type for entry in entries if entry.file_size} - set(READ)
     if others:
-        method = METHODS.get(min(others), f"method {min(others)}")
-        raise UserError(
-            "unsupported_file",
-            f"The ZIP is compressed with {method}, which is not supported; create it again with the usual "
+        number = min(others)
+        message = Message(
+            "The ZIP is compressed with {method}, which is not supported; create it again with the usual "
             "method, Deflate, or send the files unpacked.",
+            method=METHODS.get(number) or Message("method {number}", number=number),
         )
+        raise UserError("unsupported_file", message)
     ends = 0
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
         if entry.header_offset < ends or "\0" in entry.orig_filename:  # one that shares bytes is a bomb

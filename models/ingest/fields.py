@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, overload
 
 from models.errors import UserError
+from models.messages import Message
 
 WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
@@ -37,7 +38,9 @@ def number(fields: Mapping[str, str], name: str, whole: bool = False) -> float |
 
 def bad_number(name: str, whole: bool = False) -> UserError:
     """The refusal of what is not a number."""
-    return UserError("bad_number", f"The field {name} must be a {'whole ' if whole else ''}number.")
+    if whole:
+        return UserError("bad_number", Message("The field {name} must be a whole number.", name=name))
+    return UserError("bad_number", Message("The field {name} must be a number.", name=name))
 
 
 def asked_location(fields: Mapping[str, str]) -> tuple[float | None, float | None, int | None]:

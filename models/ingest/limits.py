@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from models.errors import UserError
+from models.messages import Message
 
 MOST_FRAMES = 10_000  # of any DICOM object: a header that claims more must not cost memory
 MOST_INFLATED = 2**28  # bytes of a deflated DICOM file: 500 slices
@@ -46,26 +47,39 @@ class Limits:
     def check_image(self, rows: int, cols: int) -> None:
         """Refuse one picture or slice that is too large; UserError ``too_large``."""
         if rows * cols > self.image_pixels:
-            message = f"An image of {cols} x {rows} pixels is too large; {_millions(self.image_pixels)}."
+            message = Message(
+                "An image of {cols} x {rows} pixels is too large; at most {millions:g} million pixels are "
+                "read.",
+                cols=cols,
+                rows=rows,
+                millions=self.image_pixels / 1e6,
+            )
             raise UserError("too_large", message)
 
     def check_frames(self, count: int) -> None:
         """Refuse a file of too many frames; UserError ``too_large``."""
         if count > self.frames:
-            raise UserError(
-                "too_large", f"A file contains too many images; at most {self.frames:,} are read."
-            )
+            message = Message("A file contains too many images; at most {most:,} are read.", most=self.frames)
+            raise UserError("too_large", message)
 
     def check_slices(self, count: int, rows: int, cols: int) -> None:
         """Refuse slices that together are too large; UserError ``too_large``."""
         if count * rows * cols > self.pixels:
             size = f"{cols} x {rows}" + (f" x {count}" if count > 1 else "")
-            raise UserError("too_large", f"The image has {size} pixels; {_millions(self.pixels)}.")
+            message = Message(
+                "The image has {size} pixels; at most {millions:g} million pixels are read.",
+                size=size,
+                millions=self.pixels / 1e6,
+            )
+            raise UserError("too_large", message)
 
     def check_pictures(self, pixels: int) -> None:
         """Refuse pictures that together are too large; UserError ``too_large``."""
         if pixels > self.picture_pixels:
-            message = f"The pictures together are too large; {_millions(self.picture_pixels)}."
+            message = Message(
+                "The pictures together are too large; at most {millions:g} million pixels are read.",
+                millions=self.picture_pixels / 1e6,
+            )
             raise UserError("too_large", message)
 
 
@@ -80,7 +94,7 @@ def out_of_memory() -> UserError:
 
 
 @contextmanager
-def refusing_damage(sentence: str) -> Iterator[None]:
+def refusing_damage(sentence: str | Message) -> Iterator[None]:
     """Turn whatever goes wrong within into a UserError; also a decorator of functions.
 
     Libraries raise many kinds of exceptions on damaged files: these are ``corrupt_file``, with the sentence.
@@ -93,7 +107,3 @@ def refusing_damage(sentence: str) -> Iterator[None]:
         raise out_of_memory() from None
     except Exception as error:
         raise UserError("corrupt_file", sentence) from error
-
-
-def _millions(pixels: int) -> str:
-    return f"at most {pixels / 1e6:g} million pixels are read"

@@ -12,6 +12,7 @@ from models.ingest.colour import grey_of
 from models.ingest.dicom.hounsfield import AIR_HU, PADDING_BELOW_HU
 from models.ingest.limits import DEFAULT, Limits, refusing_damage
 from models.ingest.tiff import TIFF_STARTS, TiffPages, turned
+from models.messages import Message
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # more than 8 bits a pixel
@@ -104,11 +105,11 @@ def _checked(pixels: np.ndarray) -> np.ndarray:
         raise UserError("corrupt_file", "The picture contains values that are not numbers.")
     few = pixels[::SAMPLED_ROWS]
     if len(np.unique(few)) < FEW_LEVELS and len(np.unique(pixels)) < FEW_LEVELS:
-        raise UserError(
-            "not_ct_image",
-            f"The picture has fewer than {FEW_LEVELS} grey levels: it is a drawing or a mask, not a CT "
-            "image.",
+        message = Message(
+            "The picture has fewer than {few} grey levels: it is a drawing or a mask, not a CT image.",
+            few=FEW_LEVELS,
         )
+        raise UserError("not_ct_image", message)
     return pixels
 
 

@@ -33,6 +33,7 @@ from models.ingest.source import DICOM_NAME, DISC, Source, natural_key
 from models.ingest.spacing import check_spacing, spacing_notices, spacing_of
 from models.ingest.volumes.formats import own_name, read_grid
 from models.ingest.volumes.grid import slices_of
+from models.messages import Message
 
 File = Source | tuple[str, bytes]
 Progress = Callable[[int, int], object]
@@ -46,11 +47,23 @@ PICTURE_NOTICES = (
     Notice("reduced_pages", "Smaller copies of the pages of a TIFF were left out."),
 )
 
-
-WENT_ON = "it was read because the sender stated that it is one. If it is not, the result means nothing."
 DOUBTED = {  # by why an upload was refused: what is said once somebody went on all the same
-    "not_ct_image": f"The picture does not look like a CT image of the chest; {WENT_ON}",
-    "not_chest": f"No lung was recognised: this may not be a CT image of the chest; {WENT_ON}",
+    "not_ct_image": Message(
+        "The picture does not look like a CT image of the chest; it was read because the sender stated "
+        "that it is one. If it is not, the result means nothing."
+    ),
+    "not_chest": Message(
+        "No lung was recognised: this may not be a CT image of the chest; it was read because the sender "
+        "stated that it is one. If it is not, the result means nothing."
+    ),
+}
+OF_ONE_KIND = {  # by two kinds of loose files that were sent together: what to do
+    ("dicom", "picture"): Message("The upload mixes DICOM files and pictures; send one or the other."),
+    ("dicom", "volume"): Message("The upload mixes DICOM files and volumes; send one or the other."),
+    ("picture", "volume"): Message("The upload mixes pictures and volumes; send one or the other."),
+    ("dicom", "picture", "volume"): Message(
+        "The upload mixes DICOM files and pictures and volumes; send one or the other."
+    ),
 }
 
 
@@ -104,7 +117,7 @@ def read_scan(
     if dicom:
         return _dicom_scan(dicom, asked, limits, progress or (lambda done, total: None))
     if asked.series is not None:
-        raise no_such_series("It is not DICOM and has no series; leave the field out.")
+        raise no_such_series(Message("It is not DICOM and has no series; leave the field out."))
     if "volume" in kinds.values():
         return _volume_scan(kinds, asked, limits)
     return _picture_scan(images, asked, limits)
@@ -149,29 +162,29 @@ def _of_zip(kinds: Kinds) -> tuple[list[Source], list[Source]]:
     dicom = _dicom_files(kinds)
     pictures = [source for source, kind in kinds.items() if kind == "picture"]
     if not dicom and not pictures and "volume" not in kinds.values():
-        message = "The ZIP contains no DICOM files, pictures or volume; ZIPs inside it are not opened."
-        raise UserError("unsupported_file", message)
+        raise UserError(
+            "unsupported_file",
+            "The ZIP contains no DICOM files, pictures or volume; ZIPs inside it are not opened.",
+        )
     return dicom, [] if dicom else pictures
 
 
 def _sort_out(kinds: Kinds) -> tuple[list[Source], list[Source]]:
     """DICOM files or pictures among loose files."""
     dicom = _dicom_files(kinds)
-    others = {"picture": "pictures", "volume": "volumes"}
-    mixed = ["DICOM files"] * bool(dicom) + [many for one, many in others.items() if one in kinds.values()]
+    mixed = tuple(kind for kind in ("dicom", "picture", "volume") if kind in kinds.values())
     if len(mixed) > 1:
-        message = f"The upload mixes {' and '.join(mixed)}; send one or the other."
-        raise UserError("mixed_series", message)
+        raise UserError("mixed_series", OF_ONE_KIND[mixed])
     if dicom or "volume" in kinds.values():
         return dicom, []
     if "empty" in kinds.values():
         raise UserError("corrupt_file", "The file is empty.")
     if "archive" in kinds.values():
-        message = (
+        raise UserError(
+            "unsupported_file",
             "The only archive format supported is ZIP; unpack this file and send its contents, or a ZIP "
-            "of them."
+            "of them.",
         )
-        raise UserError("unsupported_file", message)
     return [], list(kinds)
 
 
@@ -228,7 +241,8 @@ def _common(days: set[int | None]) -> int | None:
 def _volume_scan(kinds: Kinds, asked: Asked, limits: Limits) -> Scan:
     volumes = [source for source, kind in kinds.items() if kind == "volume"]
     if len(volumes) > 1:
-        raise UserError("mixed_series", f"The upload contains {len(volumes)} volumes; send one at a time.")
+        message = Message("The upload contains {n} volumes; send one at a time.", n=len(volumes))
+        raise UserError("mixed_series", message)
     others = {
         own_name(source.name): lambda source=source: source.open().read()
         for source in kinds

@@ -16,6 +16,7 @@ from models.imaging.scan import (
     SpacingSource,
 )
 from models.ingest.spacing_estimate import ERROR, LARGE_ERROR, estimated_spacing_mm
+from models.messages import Message
 
 LIDC_SPACING_MM = (0.46, 0.98)
 CODES = ("spacing_assumed", "spacing_unusual")
@@ -37,10 +38,12 @@ def check_spacing(spacing_mm: float | None, slice_spacing_mm: float | None = Non
     """Refuse (``bad_number``) a spacing of pixels or of slices that no CT has."""
     low, high = SPACING_BOUNDS_MM
     if spacing_mm is not None and not low <= spacing_mm <= high:
-        raise UserError("bad_number", f"The pixel spacing must be between {low} and {high} mm.")
+        message = Message("The pixel spacing must be between {low} and {high} mm.", low=low, high=high)
+        raise UserError("bad_number", message)
     low, high = STEP_BOUNDS_MM
     if slice_spacing_mm is not None and not low <= slice_spacing_mm <= high:
-        raise UserError("bad_number", f"The slice spacing must be between {low} and {high} mm.")
+        message = Message("The slice spacing must be between {low} and {high} mm.", low=low, high=high)
+        raise UserError("bad_number", message)
 
 
 def spacing_of(
@@ -71,23 +74,50 @@ def spacing_of(
 
 def spacing_notices(spacing: Spacing, is_odd: bool = False) -> list[Notice]:
     """What is to be said of a spacing; `is_odd` where the file has one that is not understood."""
-    so = " in a form that can be read" if is_odd else ""
     if spacing.source == "assumed":
-        message = f"The file does not give the pixel size{so}; {ASSUMED_SPACING_MM} mm was assumed."
-        return [Notice("spacing_assumed", message)]
+        return [Notice("spacing_assumed", _assumed(is_odd))]
     if spacing.source == "estimated":
-        message = (
-            f"The file does not give the pixel size{so}; {spacing.mm[0]:.2f} mm was estimated from the "
-            f"width of the lungs. Half of such estimates are off by more than {ERROR:.0%}, one in ten by "
-            f"more than {LARGE_ERROR:.0%}."
-        )
-        return [Notice("spacing_assumed", message)]
-    if not LIDC_SPACING_MM[0] <= min(spacing.mm) <= max(spacing.mm) <= LIDC_SPACING_MM[1]:
-        message = "The pixel size is {:g} x {:g} mm; the models were trained on {} to {} mm.".format(
-            *spacing.mm, *LIDC_SPACING_MM
+        return [Notice("spacing_assumed", _estimated(spacing.mm[0], is_odd))]
+    (down, across), (low, high) = spacing.mm, LIDC_SPACING_MM
+    if not low <= min(spacing.mm) <= max(spacing.mm) <= high:
+        message = Message(
+            "The pixel size is {down:g} x {across:g} mm; the models were trained on {low} to {high} mm.",
+            down=down,
+            across=across,
+            low=low,
+            high=high,
         )
         return [Notice("spacing_unusual", message)]
     return []
+
+
+def _assumed(is_odd: bool) -> Message:
+    if is_odd:
+        return Message(
+            "The file does not give the pixel size in a form that can be read; {mm} mm was assumed.",
+            mm=ASSUMED_SPACING_MM,
+        )
+    return Message("The file does not give the pixel size; {mm} mm was assumed.", mm=ASSUMED_SPACING_MM)
+
+
+def _estimated(mm: float, is_odd: bool) -> Message:
+    error, large = 100 * ERROR, 100 * LARGE_ERROR
+    if is_odd:
+        return Message(
+            "The file does not give the pixel size in a form that can be read; {mm:.2f} mm was estimated "
+            "from the width of the lungs. Half of such estimates are off by more than {error:.0f}%, one "
+            "in ten by more than {large:.0f}%.",
+            mm=mm,
+            error=error,
+            large=large,
+        )
+    return Message(
+        "The file does not give the pixel size; {mm:.2f} mm was estimated from the width of the lungs. "
+        "Half of such estimates are off by more than {error:.0f}%, one in ten by more than {large:.0f}%.",
+        mm=mm,
+        error=error,
+        large=large,
+    )
 
 
 def with_spacing(scan: Scan, spacing_mm: float) -> Scan:

@@ -40,8 +40,9 @@ def scratch(expected_bytes: int | None = None, small: int = SMALL_BYTES) -> IO[b
 
 def disk_full() -> UserError:
     """The answer where the server's disk has no room for an upload."""
-    message = "The server has no room for the upload at the moment; try again in a few minutes."
-    return UserError("store_full", message)
+    return UserError(
+        "store_full", "The server has no room for the upload at the moment; try again in a few minutes."
+    )
 
 
 class Positioned(io.RawIOBase):

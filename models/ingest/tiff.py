@@ -12,6 +12,7 @@ from tifffile import PHOTOMETRIC, TIFF, TiffPage
 from models.errors import UserError
 from models.ingest.colour import grey_of
 from models.ingest.limits import Limits
+from models.messages import Message
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the latter two of BigTIFF
 MOST_CHANNELS = 4
@@ -127,12 +128,18 @@ def _refuse_unread(page: TiffPage) -> None:
     if page.photometric == PHOTOMETRIC.YCBCR and page.compression not in (6, 7):  # of JPEG, it is converted
         is_read = False
     if not is_read or page.dtype is None or page.dtype.kind not in "biuf":
-        what = "The TIFF has a pixel type that is not supported"
+        message = Message(
+            "The TIFF has a pixel type that is not supported; save it in greyscale, uncompressed or with "
+            "LZW or Deflate."
+        )
     elif page.compression not in TIFF.DECOMPRESSORS:
-        what = "The TIFF uses a compression that is not supported"
+        message = Message(
+            "The TIFF uses a compression that is not supported; save it in greyscale, uncompressed or "
+            "with LZW or Deflate."
+        )
     else:
         return
-    raise UserError("unsupported_file", f"{what}; save it in greyscale, uncompressed or with LZW or Deflate.")
+    raise UserError("unsupported_file", message)
 
 
 def _full_size(pages: list[TiffPage], notes: set[str]) -> list[TiffPage]:

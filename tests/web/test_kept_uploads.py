@@ -3,7 +3,7 @@
 import pytest
 
 from models.errors import UserError
-from models.ingest.series.listing import ListedSeries, Listing
+from models.ingest.series.listing import AXIAL, ListedSeries, Listing
 from models.ingest.source import Source
 from models.web import kept_uploads
 from models.web.kept_uploads import KeptUploads
@@ -11,7 +11,7 @@ from models.web.store import ScanStore
 from tests.web.store.scans import OTHER, OWNER, make_scan
 
 FILES = [("a/1.dcm", b"x" * 3_000_000), ("", b""), ("ä\ud800 .dcm", b"yz"), ("a/1.dcm", bytes(range(256)))]
-LISTING = Listing(tuple(ListedSeries(n, f"1.2.{n}", n, "axial CT", description="Jane") for n in (1, 2)))
+LISTING = Listing(tuple(ListedSeries(n, f"1.2.{n}", n, AXIAL, description="Jane") for n in (1, 2)))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from models.ingest.ct_check.air import pieces_of_air
 from models.ingest.ct_check.image_features import image_features
 from models.ingest.ct_check.silhouette import shows_lungs
 from models.ingest.ct_check.trees import Classifier, ContentReport
+from models.messages import Message, counted
 from models.weights import FOLDER, WeightsError, loaded
 
 KEY = "content"
@@ -75,7 +76,8 @@ def _classifiers() -> Classifiers:
     try:
         return loaded(_tried, KEY, ContentReport)
     except WeightsError as error:
-        raise UserError("decoder_unavailable", f"This server cannot read images: {error}") from error
+        message = Message("This server cannot read images: {why}", why=error.text)
+        raise UserError("decoder_unavailable", message) from error
 
 
 def _tried(report: dict[str, Any]) -> Classifiers:
@@ -85,7 +87,7 @@ def _tried(report: dict[str, Any]) -> Classifiers:
         found.not_ct.beyond([image_features(np.zeros((LEAST_EDGE, LEAST_EDGE), np.uint8))])
         found.lung.beyond([piece.features for piece in pieces_of_air(drawn_lung(), (2.0, 2.0))])
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise WeightsError(f"{KEY}.json does not fit this version.") from error
+        raise WeightsError(Message("{name} does not fit this version.", name=WEIGHTS.name)) from error
     return found
 
 
@@ -131,8 +133,12 @@ def refuse_other_regions(
         showing += area >= some
         if area >= much or 2 * showing >= len(chosen):
             return
-    what = "slice shows" if len(slices) == 1 else "slices show"
-    raise UserError("not_chest", f"The {what} no lung; send axial slices of the chest.")
+    message = counted(
+        "The slice shows no lung; send axial slices of the chest.",
+        "The slices show no lung; send axial slices of the chest.",
+        len(slices),
+    )
+    raise UserError("not_chest", message)
 
 
 def lung_shown_mm2(hu: np.ndarray, spacing_mm: tuple[float, float]) -> float:

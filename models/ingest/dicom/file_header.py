@@ -22,11 +22,12 @@ from pydicom.uid import (
 from models.errors import UserError
 from models.ingest.dicom.numbers import mend_counts
 from models.ingest.limits import MOST_INFLATED, refusing_damage
+from models.messages import Message
 
 KEYWORDS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
 PIXEL_VRS = (b"OB", b"OW", b"OF", b"OD", b"UN")
-HEADER = "The DICOM file is damaged or incomplete: its header cannot be read."
-NOTHING_SAID = (
+HEADER = Message("The DICOM file is damaged or incomplete: its header cannot be read.")
+NOTHING_SAID = Message(
     "The DICOM file is damaged or incomplete: it has no image, and does not say what else it contains."
 )
 UNDEFINED = 0xFFFFFFFF  # length of what is read up to its delimiter

@@ -10,8 +10,9 @@ from pydicom import Dataset
 from models.errors import UserError
 from models.imaging.scan import SPACING_BOUNDS_MM
 from models.ingest.dicom.file_header import HEADER
-from models.ingest.dicom.numbers import numbers, oddity, quoted, whole_in, written
+from models.ingest.dicom.numbers import makes_no_sense, numbers, oddity, whole_in, written
 from models.ingest.limits import MOST_FRAMES, refusing_damage
+from models.messages import Message
 
 UNASSIGNED = (
     "Unassigned{}ConvertedAttributesSequence"  # where Legacy Converted CT keeps what it could not place
@@ -47,7 +48,7 @@ class Frame:
     spacing_mm: tuple[float, float] | None = None
     thickness_mm: float | None = None
     location_mm: float | None = None
-    odd: tuple[str, ...] = ()
+    odd: tuple[Message, ...] = ()
 
 
 @refusing_damage(HEADER)
@@ -72,13 +73,14 @@ def count_frames(dataset: Dataset) -> int:
     """Number of Frames (0028,0008), 1 where it is absent, empty or 0."""
     count = whole_in(dataset, "NumberOfFrames")
     if count is None and (text := written(dataset, "NumberOfFrames")):
-        said = quoted("NumberOfFrames", text)
-        raise UserError("corrupt_file", f"The DICOM file's {said}, which makes no sense.")
+        raise UserError("corrupt_file", makes_no_sense("NumberOfFrames", text))
     count = count or 1
     if count < 1:
         raise UserError("corrupt_file", "The DICOM file's number of frames is negative.")
     if count > MOST_FRAMES:
-        raise UserError("too_large", f"The DICOM file claims more than {MOST_FRAMES} frames.")
+        raise UserError(
+            "too_large", Message("The DICOM file claims more than {most} frames.", most=MOST_FRAMES)
+        )
     return count
 
 

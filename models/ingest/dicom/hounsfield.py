@@ -7,8 +7,9 @@ from models.errors import UserError
 from models.imaging.regions import touching_edge
 from models.ingest.dicom.file_header import HEADER
 from models.ingest.dicom.frames import count_frames, frame_value
-from models.ingest.dicom.numbers import number_in, numbers, oddity, quoted, written
+from models.ingest.dicom.numbers import no_units, number_in, numbers, oddity, written
 from models.ingest.limits import refusing_damage
+from models.messages import Message
 
 AIR_HU = -1024
 PADDING_BELOW_HU = -1500  # scanners fill the corners outside the round field with -2000 or -3024
@@ -32,7 +33,7 @@ def is_hounsfield(dataset: Dataset) -> bool:
     return all(_says_hu(dataset, number) for number in range(count_frames(dataset)))
 
 
-def odd_rescale(dataset: Dataset, number: int) -> tuple[str, ...]:
+def odd_rescale(dataset: Dataset, number: int) -> tuple[Message, ...]:
     """Sentences on rescale values of a frame that are not written as they should be."""
     found = (oddity(keyword, _rescale_text(dataset, number, keyword), 1) for keyword in RESCALE)
     return tuple(filter(None, found))
@@ -147,9 +148,7 @@ def _rescale(dataset: Dataset, number: int) -> tuple[float, float]:
         if text is None:
             found.append(default)
         elif values is None or keyword == "RescaleSlope" and values[0] == 0:
-            said = f"The DICOM file's {quoted(keyword, text)}, which makes no sense"
-            message = f"{said}; there are no Hounsfield units without it."
-            raise UserError("corrupt_file", message)
+            raise UserError("corrupt_file", no_units(keyword, text))
         else:
             found.append(values[0])
     return found[0], found[1]

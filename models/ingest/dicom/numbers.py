@@ -6,13 +6,16 @@ read, and quoted where it is not written as it should be.
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from pydicom import Dataset
 from pydicom.datadict import dictionary_description, dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import BaseTag, Tag
+
+from models.messages import Message
 
 PROPER = re.compile(
     r" *[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)? *"
@@ -89,7 +92,7 @@ def whole_in(dataset: Dataset, keyword: str) -> int | None:
 
 
 @functools.lru_cache(1024)
-def oddity(keyword: str, text: str | None, length: int, is_used: bool = True) -> str | None:
+def oddity(keyword: str, text: str | None, length: int, is_used: bool = True) -> Message | None:
     """A sentence that quotes what is not written as it should be, and says what was made of it.
 
     Parameters
@@ -101,8 +104,8 @@ def oddity(keyword: str, text: str | None, length: int, is_used: bool = True) ->
 
     Returns
     -------
-    str or None
-        None where nothing is written, or as it should be.
+    Message or None
+        None where nothing is written, or as it should be; what might be a name is not repeated.
     """
     if text is None:
         return None
@@ -110,14 +113,57 @@ def oddity(keyword: str, text: str | None, length: int, is_used: bool = True) ->
     parts = text.split("\\")
     if values and len(parts) == length and all(PROPER.fullmatch(part) for part in parts):
         return None
-    read = f"it was read as {', '.join(f'{value:.9g}' for value in values)}" if values else "it was not used"
-    return f"{quoted(keyword, text)}; {read}."
+    name, is_quoted = dictionary_description(Tag(keyword)), QUOTABLE.fullmatch(text)
+    if values and is_quoted:
+        return Message(
+            '{attribute} is written as "{text}"; it was read as {numbers}.',
+            attribute=name,
+            text=text,
+            numbers=_listed(values),
+        )
+    if values:
+        return Message(
+            "{attribute} is not a number; it was read as {numbers}.", attribute=name, numbers=_listed(values)
+        )
+    if is_quoted:
+        return Message('{attribute} is written as "{text}"; it was not used.', attribute=name, text=text)
+    return Message("{attribute} is not a number; it was not used.", attribute=name)
 
 
-def quoted(keyword: str, text: str) -> str:
-    """How a number is written, as the beginning of a sentence; what might be a name is not repeated."""
-    how = f'is written as "{text}"' if QUOTABLE.fullmatch(text) else "is not a number"
-    return f"{dictionary_description(Tag(keyword))} {how}"
+def makes_no_sense(keyword: str, text: str) -> Message:
+    """A sentence that refuses a number, and quotes it; what might be a name is not repeated."""
+    name = dictionary_description(Tag(keyword))
+    if QUOTABLE.fullmatch(text):
+        return Message(
+            'The DICOM file\'s {attribute} is written as "{text}", which makes no sense.',
+            attribute=name,
+            text=text,
+        )
+    return Message("The DICOM file's {attribute} is not a number, which makes no sense.", attribute=name)
+
+
+def no_units(keyword: str, text: str) -> Message:
+    """As `makes_no_sense`, of a number without which there are no Hounsfield units."""
+    name = dictionary_description(Tag(keyword))
+    if QUOTABLE.fullmatch(text):
+        return Message(
+            'The DICOM file\'s {attribute} is written as "{text}", which makes no sense; there are no '
+            "Hounsfield units without it.",
+            attribute=name,
+            text=text,
+        )
+    return Message(
+        "The DICOM file's {attribute} is not a number, which makes no sense; there are no Hounsfield units "
+        "without it.",
+        attribute=name,
+    )
+
+
+def _listed(values: Sequence[float]) -> Message:
+    """Numbers one after the other; parted by semicolons where decimals follow a comma."""
+    named: dict[str, Any] = {f"number{index}": value for index, value in enumerate(values)}
+    text = "{comma}".join(f"{{{name}:.9g}}" for name in named)
+    return Message(text, comma=Message(", "), **named)
 
 
 def keep_as_text(dataset: Dataset, tag: BaseTag) -> bool:

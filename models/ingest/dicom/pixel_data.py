@@ -21,8 +21,9 @@ from models.ingest.dicom.frames import count_frames
 from models.ingest.dicom.hounsfield import significant_bits
 from models.ingest.dicom.syntaxes import decoder_for, syntax_of
 from models.ingest.limits import DEFAULT
+from models.messages import Message
 
-PIXELS = "The DICOM file's pixel data are damaged or incomplete."
+PIXELS = Message("The DICOM file's pixel data are damaged or incomplete.")
 ITEM, DELIMITER = 0xFFFEE000, 0xFFFEE0DD
 END_OF_IMAGE = b"\xff\xd9"
 

@@ -11,6 +11,7 @@ from models.imaging.geometry import is_axial
 from models.ingest.dicom.file_header import HEADER
 from models.ingest.dicom.frames import frame_value, frames_of
 from models.ingest.limits import refusing_damage
+from models.messages import Message
 
 CT_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2",  # CT Image Storage
@@ -18,34 +19,38 @@ CT_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2.2",  # Legacy Converted Enhanced CT Image Storage
 }
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+XRAY, SEGMENTATION, REPORT = Message("X-ray picture"), Message("segmentation"), Message("structured report")
+PLAN, STATE = Message("radiotherapy plan"), Message("presentation state")
+STRUCTURES = Message("radiotherapy structure set")
 MODALITIES = {  # value of Modality (0008,0060): in words
-    "CR": "X-ray picture",
-    "DX": "X-ray picture",
-    "DOC": "document",
-    "KO": "list of key images",
-    "MG": "mammogram",
-    "MR": "magnetic resonance (MR) image",
-    "NM": "nuclear medicine image",
-    "OT": "converted picture",
-    "PR": "presentation state",
-    "PT": "positron emission (PET) image",
-    "REG": "registration",
-    "RTDOSE": "radiotherapy dose",
-    "RTIMAGE": "radiotherapy image",
-    "RTPLAN": "radiotherapy plan",
-    "RTSTRUCT": "radiotherapy structure set",
-    "SC": "secondary capture",
-    "SEG": "segmentation",
-    "SR": "structured report",
-    "US": "ultrasound image",
-    "XA": "angiogram",
+    "CR": XRAY,
+    "DX": XRAY,
+    "DOC": Message("document"),
+    "KO": Message("list of key images"),
+    "MG": Message("mammogram"),
+    "MR": Message("magnetic resonance (MR) image"),
+    "NM": Message("nuclear medicine image"),
+    "OT": Message("converted picture"),
+    "PR": STATE,
+    "PT": Message("positron emission (PET) image"),
+    "REG": Message("registration"),
+    "RTDOSE": Message("radiotherapy dose"),
+    "RTIMAGE": Message("radiotherapy image"),
+    "RTPLAN": PLAN,
+    "RTSTRUCT": STRUCTURES,
+    "SC": Message("secondary capture"),
+    "SEG": SEGMENTATION,
+    "SR": REPORT,
+    "US": Message("ultrasound image"),
+    "XA": Message("angiogram"),
 }
 HIDDEN = {  # sequence that no CT image has: the object that has it
-    "SegmentSequence": "segmentation",
-    "StructureSetROISequence": "radiotherapy structure set",
-    "GraphicAnnotationSequence": "presentation state",
-    "DoseReferenceSequence": "radiotherapy plan",
+    "SegmentSequence": SEGMENTATION,
+    "StructureSetROISequence": STRUCTURES,
+    "GraphicAnnotationSequence": STATE,
+    "DoseReferenceSequence": PLAN,
 }
+DICOMDIR = Message("DICOMDIR")
 NO_SLICES = re.compile("SCREENSAVE|^DOSE|PROT$|REPORT$|^VRT$|^SSD$|VOLUMERENDER")  # in Image Type
 SLICE_KEYWORDS = (
     "ImageOrientationPatient",
@@ -60,25 +65,33 @@ MAP = re.compile(  # in Image Type: computed from several images, and in units o
     ".*(BLOODFLOW|BLOODVOLUME|TRANSITTIME|TIMETOPEAK|PERFUSIONMAP)|PARAMETRIC(MAP)?|IODINE(MAP)?|ZEFF|RHOZ|"
     "(E|ELECTRON)DENSITY"
 )
-OTHER_PLANE = "coronal, sagittal or oblique plane"
-MAP_SENTENCE = (
+OTHER_PLANE = Message("coronal, sagittal or oblique plane")
+MAP_SENTENCE = Message(
     "This DICOM file is not a CT image: its Image Type says that it is a map computed from several "
     "images, such as a perfusion map; send the slices themselves."
 )
 LABELS = {  # values of Body Part Examined (PS3.16 annex L) that show no lung or hardly any, letters only
-    "the head": "BRAIN|CEREBELLUM|CIRCLEOFWILLIS|CRANIUM|DENTAL|EAR|EYE|FACE|FACIAL(BONES?)?|HEAD|HEADBRAIN|"
+    Message(
+        "the head"
+    ): "BRAIN|CEREBELLUM|CIRCLEOFWILLIS|CRANIUM|DENTAL|EAR|EYE|FACE|FACIAL(BONES?)?|HEAD|HEADBRAIN|"
     "HEADNECK|HEADANDNECK|IAC|INNEREAR|JAW|MANDIBLE|MASTOIDS?|MAXILLA|MAXILLOFACIAL|MOUTH|NASAL(BONES?)?|NOSE|"
     "ORBITS?|PAROTID|PITUITARY|SELLA|SINUS|SINUSES|NASALSINUS(ES)?|PARANASALSINUS(ES)?|PNS|SKULL|SKULLBASE|"
     "TEETH|TEMPORAL|TEMPORALBONES?|TMJ|ZYGOMA",
-    "the neck": "CAROTIDS?|LARYNX|NECK|PHARYNX|NASOPHARYNX|SOFTTISSUENECK|THYROID|TONGUE",
-    "the spine": "(CERVICAL|C|LUMBAR|L|LUMBO|LUMBOSACRAL|LS|SACRAL|THORACOLUMBAR)?SPINE|CSPINE|LSPINE|SSPINE|"
+    Message("the neck"): "CAROTIDS?|LARYNX|NECK|PHARYNX|NASOPHARYNX|SOFTTISSUENECK|THYROID|TONGUE",
+    Message(
+        "the spine"
+    ): "(CERVICAL|C|LUMBAR|L|LUMBO|LUMBOSACRAL|LS|SACRAL|THORACOLUMBAR)?SPINE|CSPINE|LSPINE|SSPINE|"
     "CERVICAL|LUMBAR|LUMBOSACRAL|SACRUM|COCCYX|VERTEBRA|SPINALCORD|SPINE(CERVICAL|LUMBAR)",
-    "an arm or a leg": "ANKLE|ARM|CALF|CALCANEUS|ELBOW|FEMUR|FIBULA|FINGER|FOREARM|FOOT|FEET|HANDS?|HUMERUS|"
+    Message(
+        "an arm or a leg"
+    ): "ANKLE|ARM|CALF|CALCANEUS|ELBOW|FEMUR|FIBULA|FINGER|FOREARM|FOOT|FEET|HANDS?|HUMERUS|"
     "KNEES?|LEGS?|LEGRUNOFF|RUNOFF|PATELLA|RADIUS|THIGH|THUMB|TIBIA|TOE|ULNA|WRIST|EXTREMITIES|"
     "(UPPER|LOWER)?EXTREMITY|(UPPER|LOWER)(ARM|LEG|LIMB)",
-    "a part of the abdomen": "APPENDIX|BLADDER|BOWEL|COLON|GALLBLADDER|ILEUM|INTESTINE|JEJUNUM|KIDNEYS?|KUB|"
+    Message(
+        "a part of the abdomen"
+    ): "APPENDIX|BLADDER|BOWEL|COLON|GALLBLADDER|ILEUM|INTESTINE|JEJUNUM|KIDNEYS?|KUB|"
     "PANCREAS|PROSTATE|RECTUM|RENAL|SMALLBOWEL|TESTIS|URETER|URINARYTRACT|UROGRAM|UTERUS",
-    "the pelvis": "GROIN|HIPS?|ILIUM|PELVIS|SIJOINTS?|SACROILIACJOINTS?",
+    Message("the pelvis"): "GROIN|HIPS?|ILIUM|PELVIS|SIJOINTS?|SACROILIACJOINTS?",
 }
 REGIONS = {region: re.compile(names) for region, names in LABELS.items()}
 
@@ -86,7 +99,7 @@ REGIONS = {region: re.compile(names) for region, names in LABELS.items()}
 class Objection(NamedTuple):
     """Why an object is not an axial CT slice: a noun ("localizer", "dose report", …), and the refusal."""
 
-    noun: str
+    noun: Message
     refusal: UserError
 
 
@@ -108,47 +121,49 @@ def objection_to(dataset: Dataset) -> Objection | None:
 def _other_object(dataset: Dataset) -> Objection | None:
     modality = str(dataset.get("Modality") or "").strip().upper()
     if modality and modality != "CT":
-        noun = MODALITIES.get(modality, "object of another modality")
+        noun = MODALITIES.get(modality) or Message("object of another modality")
     elif _sop_class(dataset) == MediaStorageDirectoryStorage:
-        noun = "DICOMDIR"
+        noun = DICOMDIR
     elif any(keyword in dataset for keyword in HIDDEN):
         noun = next(noun for keyword, noun in HIDDEN.items() if keyword in dataset)
     elif not ct_class(dataset):
         return _other_class(dataset)
     elif "ContentSequence" in dataset and not _has_pixels(dataset):
-        noun = "structured report"
+        noun = REPORT
     elif dataset.get("BitsAllocated") == 1:
-        noun = "segmentation"
+        noun = SEGMENTATION
     elif _is_page(dataset):
-        noun = "dose report, screen save or rendering"
+        noun = Message("dose report, screen save or rendering")
     elif _is_map(dataset):
-        return Objection("derived map", UserError("not_ct", MAP_SENTENCE))
+        return Objection(Message("derived map"), UserError("not_ct", MAP_SENTENCE))
     elif _is_colour(dataset):
-        sentence = "The DICOM file is in colour; a CT image is greyscale."
-        return Objection("colour picture", UserError("not_ct", sentence))
+        sentence = Message("The DICOM file is in colour; a CT image is greyscale.")
+        return Objection(Message("colour picture"), UserError("not_ct", sentence))
     else:
         return None
-    sentence = f"This DICOM file is not a CT image: it is {_with_article(noun)}."
-    return Objection(noun, UserError("not_ct", sentence))
+    return Objection(noun, UserError("not_ct", _no_ct(noun)))
 
 
 def _other_class(dataset: Dataset) -> Objection:
     uid = UID(str(_sop_class(dataset) or ""))
-    known = uid.name if uid.name != uid else ""  # never the value itself, which may be anything
-    noun = known.removesuffix(" Storage") or "object of an unknown class"
-    if noun == "Secondary Capture Image":
-        sentence = "The DICOM file is a secondary capture (such as a screenshot); send the original CT."
-    else:
-        sentence = f"This DICOM file is not a CT image: its class is {known or 'unknown'}."
-    return Objection(noun, UserError("not_ct", sentence))
+    if not uid or uid.name == uid:  # never the value itself, which may be anything
+        sentence = Message("This DICOM file is not a CT image: its class is unknown.")
+        return Objection(Message("object of an unknown class"), UserError("not_ct", sentence))
+    if uid.name == "Secondary Capture Image Storage":
+        sentence = Message(
+            "The DICOM file is a secondary capture (such as a screenshot); send the original CT."
+        )
+        return Objection(Message("Secondary Capture Image"), UserError("not_ct", sentence))
+    sentence = Message("This DICOM file is not a CT image: its class is {name}.", name=uid.name)
+    return Objection(Message(uid.name.removesuffix(" Storage")), UserError("not_ct", sentence))
 
 
 def _no_image(dataset: Dataset) -> Objection | None:
     if not _has_pixels(dataset):
         if "Rows" not in dataset:
             raise UserError("corrupt_file", "The DICOM file is damaged or incomplete: it has no image.")
-        sentence = "The DICOM file has no pixel data, or ends before them."
-        return Objection("header without pixel data", UserError("no_pixels", sentence))
+        sentence = Message("The DICOM file has no pixel data, or ends before them.")
+        return Objection(Message("header without pixel data"), UserError("no_pixels", sentence))
     if not all(0 < int(dataset.get(keyword) or 0) < 2**16 for keyword in ("Rows", "Columns")):
         raise UserError("corrupt_file", "The DICOM file is damaged: it does not say how large the image is.")
     if dataset.get("BitsAllocated") not in (8, 16, 32, 64):
@@ -160,12 +175,12 @@ def _no_image(dataset: Dataset) -> Objection | None:
 
 def _other_plane(dataset: Dataset) -> Objection | None:
     if any("LOCALIZER" in word or "SCOUT" in word for word in _image_type(dataset)):
-        sentence = "The image is a localizer (scout view), not an axial slice."
-        return Objection("localizer", UserError("not_axial", sentence))
+        sentence = Message("The image is a localizer (scout view), not an axial slice.")
+        return Objection(Message("localizer"), UserError("not_axial", sentence))
     orientations = [frame.orientation for frame in frames_of(dataset)]
     if any(orientation is None or is_axial(orientation) for orientation in orientations):
         return None
-    sentence = f"The image is a {OTHER_PLANE}; send an axial slice."
+    sentence = Message("The image is a coronal, sagittal or oblique plane; send an axial slice.")
     return Objection(OTHER_PLANE, UserError("not_axial", sentence))
 
 
@@ -177,7 +192,7 @@ def form_of(dataset: Dataset) -> str:
     return "derived" if "DERIVED" in words or "REFORMATTED" in words else "original"
 
 
-def labelled_region(dataset: Dataset) -> str | None:
+def labelled_region(dataset: Dataset) -> Message | None:
     """Which part of the body the header names, where that is none with lung; else None.
 
     Scanners write what the protocol was made for, and chests are labelled HEAD or EXTREMITY: what the pixels
@@ -185,7 +200,7 @@ def labelled_region(dataset: Dataset) -> str | None:
 
     Returns
     -------
-    str or None
+    Message or None
         One of `REGIONS`.
     """
     label = re.sub("[^A-Z]", "", str(dataset.get("BodyPartExamined") or "").upper())
@@ -257,5 +272,7 @@ def _image_type(dataset: Dataset) -> list[str]:
     return [re.sub("[^A-Z0-9]", "", str(word).upper()) for word in words]
 
 
-def _with_article(noun: str) -> str:
-    return f"{'an' if noun[0] in 'aeiouX' else 'a'} {noun}"
+def _no_ct(noun: Message) -> Message:
+    if noun.text[0] in "aeiouX":
+        return Message("This DICOM file is not a CT image: it is an {noun}.", noun=noun)
+    return Message("This DICOM file is not a CT image: it is a {noun}.", noun=noun)

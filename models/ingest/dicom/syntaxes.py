@@ -14,6 +14,7 @@ from pydicom.uid import (
 )
 
 from models.errors import UserError
+from models.messages import Message
 
 try:
     import gdcm
@@ -23,7 +24,6 @@ else:
     gdcm.Trace.WarningOff()  # its messages go to the log of the server, and may quote headers
     gdcm.Trace.ErrorOff()
 
-UNCOMPRESSED = "Export the image uncompressed (Explicit VR Little Endian) and send it again."
 NEEDED = {  # start of the UID: the package that reads it
     "1.2.840.10008.1.2.4.20": "pylibjpeg-openjpeg",
     "1.2.840.10008.1.2.4": "python-gdcm",
@@ -54,19 +54,30 @@ def decoder_for(syntax: UID) -> Decoder:
     try:
         decoder = get_decoder(syntax)
     except (NotImplementedError, ValueError) as error:  # ValueError: a UID that is not a transfer syntax
-        raise _missing(syntax, "which this app cannot decode") from error
+        message = Message(
+            "The pixels are compressed as {syntax}, which this app cannot decode. Export the image "
+            "uncompressed (Explicit VR Little Endian) and send it again.",
+            syntax=_named(syntax),
+        )
+        raise UserError("missing_decoder", message) from error
     if not decoder.is_available:
-        package = next(package for start, package in NEEDED.items() if syntax.startswith(start))
-        raise _missing(syntax, f"which needs the package {package}, not installed here")
+        message = Message(
+            "The pixels are compressed as {syntax}, which needs the package {package}, not installed here. "
+            "Export the image uncompressed (Explicit VR Little Endian) and send it again.",
+            syntax=_named(syntax),
+            package=next(package for start, package in NEEDED.items() if syntax.startswith(start)),
+        )
+        raise UserError("missing_decoder", message)
     return decoder
 
 
-def _missing(syntax: UID, reason: str) -> UserError:
-    name = syntax.name if syntax.name != syntax else "an unknown transfer syntax"
-    number = f" ({syntax})" if syntax.is_valid else ""  # else it may be any text
-    return UserError(
-        "missing_decoder", f"The pixels are compressed as {name}{number}, {reason}. {UNCOMPRESSED}"
-    )
+def _named(syntax: UID) -> Message:
+    """The standard's name of a transfer syntax, and its number; what may be any text is not repeated."""
+    if not syntax.is_valid:
+        return Message("an unknown transfer syntax")
+    if syntax.name == syntax:
+        return Message("an unknown transfer syntax ({uid})", uid=str(syntax))
+    return Message("{name} ({uid})", name=syntax.name, uid=str(syntax))
 
 
 def is_available(uid: str) -> bool:

@@ -164,8 +164,9 @@ class Decoder:
             except ForkServerGone:
                 continue
             except ForkServerDoesNotStart:
-                message = "This server cannot read images: the decoder does not start."
-                raise UserError("decoder_unavailable", message) from None
+                raise UserError(
+                    "decoder_unavailable", "This server cannot read images: the decoder does not start."
+                ) from None
         raise busy()
 
     def _once(self, job: Job, spool: Spool, progress: Callable[[int, int], object]) -> Scan:

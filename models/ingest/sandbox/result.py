@@ -23,9 +23,10 @@ from models.errors import CODES, ContentDoubted, SeveralSeries, UserError
 from models.imaging.scan import Scan, scan_of
 from models.imaging.study_header import StudyHeader
 from models.ingest.sandbox.job import Job
+from models.ingest.sandbox.sayable import length
 from models.ingest.series.listing import Listing, checked
 from models.ingest.spool import scratch
-from models.messages import Message
+from models.messages import Message, as_message
 
 with suppress(ImportError):  # Windows, where nothing is isolated
     import fcntl
@@ -34,7 +35,7 @@ GRACE_S = 2  # after the kernel should have ended the child
 LINE_BYTES = 1 << 24
 CHUNK_BYTES = 1 << 16
 MOST_STEPS = 1_000_000  # of progress
-SENTENCE, LOGGED = 2000, 10_000  # characters
+SENTENCE, NOTICE, LOGGED = 2000, 10_000, 10_000  # characters
 COPIED_BYTES = 1 << 20  # slices up to here are copied, larger ones mapped
 log = logging.getLogger(__name__)
 
@@ -135,9 +136,8 @@ def _told(error: object) -> UserError:
     """The child's own refusal, or another for one that says nothing of the kind."""
     try:
         code, text = msgspec.convert(error, tuple[str, Message])
-    except msgspec.ValidationError:
-        return _refusal(0)
-    if len(str(text)) > SENTENCE:
+        _check(text)
+    except ValueError:
         return _refusal(0)
     return UserError(code if code in CODES else "corrupt_file", text)
 
@@ -146,10 +146,20 @@ def _several(message: Said) -> UserError:
     """The refusal of several series, with their list; another where that is none."""
     told = _told(message.get("error"))
     try:
-        return SeveralSeries(told.text, checked(msgspec.convert(message["several"], Listing)))
-    except (msgspec.ValidationError, ValueError) as error:
+        listing = checked(msgspec.convert(message["several"], Listing))
+        for each in (*listing.series, *listing.others):
+            _check(each.what)
+            _check(each.region or each.what)
+        return SeveralSeries(told.text, listing)
+    except ValueError as error:
         log.error("A decoder gave a list that does not fit: %s.", type(error).__name__)
         return _refusal(0)
+
+
+def _check(text: Message, most: int = SENTENCE) -> None:
+    """ValueError for what is too long, or cannot be said."""
+    if length(text) > most:
+        raise ValueError("A sentence is too long.")
 
 
 def _refusal(ended: int, seconds: float = 0) -> UserError:
@@ -158,12 +168,15 @@ def _refusal(ended: int, seconds: float = 0) -> UserError:
         return busy()
     log.warning("A decoder was ended by signal %d.", ended)
     if ended == signal.SIGALRM:
-        message = (
-            f"The file takes more than {seconds:.0f} s to decode: it is damaged or compressed too heavily."
+        message = Message(
+            "The file takes more than {seconds:.0f} s to decode: it is damaged or compressed too heavily.",
+            seconds=seconds,
         )
         return UserError("corrupt_file", message)
-    message = "The file is damaged, or one file of the series is: it crashes the decoder. Export it again."
-    return UserError("corrupt_file", message)
+    return UserError(
+        "corrupt_file",
+        "The file is damaged, or one file of the series is: it crashes the decoder. Export it again.",
+    )
 
 
 def busy() -> UserError:
@@ -187,6 +200,8 @@ def scan_in(answer: Said, result: IO[bytes]) -> Scan:
         scan = replace(scan_of(answer["scan"], slices), header=header and header.trimmed())
         if len(scan.spacing_mm) != 2 or not 0 < min(scan.spacing_mm) <= max(scan.spacing_mm) < math.inf:
             raise ValueError("There is no such spacing.")
+        for notice in scan.notices:
+            _check(as_message(notice.text), NOTICE)
     except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         log.error("A decoder gave an answer that does not fit: %s.", type(error).__name__)
         raise _refusal(0) from error

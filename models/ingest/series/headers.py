@@ -17,13 +17,25 @@ from models.ingest.dicom.frames import Frame, count_frames, frames_of
 from models.ingest.dicom.hounsfield import is_hounsfield, odd_rescale
 from models.ingest.dicom.numbers import whole_in
 from models.ingest.dicom.references import contrast_given, malformed_uids, reference_of
-from models.ingest.dicom.sop_classes import OTHER_PLANE, is_text_likely, labelled_region, objection_to
+from models.ingest.dicom.sop_classes import (
+    DICOMDIR,
+    OTHER_PLANE,
+    is_text_likely,
+    labelled_region,
+    objection_to,
+)
 from models.ingest.limits import Limits
 from models.ingest.series.labels import Label, SeriesKey, label_of
 from models.ingest.source import DICOM_NAME, Source
+from models.messages import Message
 
-OTHER_FRAMES = "frame in another plane"
-NO_DICOM = "file that is not a DICOM image"
+OTHER_FRAMES = Message("frame in another plane")
+NO_DICOM = Message("file that is not a DICOM image")
+PLANES = {  # by what `plane_of` says
+    "coronal": Message("coronal plane"),
+    "sagittal": Message("sagittal plane"),
+    "oblique": Message("oblique plane"),
+}
 SETTING = (
     "PatientID",
     "StudyDate",
@@ -78,9 +90,9 @@ class SliceHeader:
     reference: Reference | None
     contrast: bool
     is_text_likely: bool
-    region: str | None = None
+    region: Message | None = None
     malformed: tuple[str, ...] = ()
-    odd: tuple[str, ...] = ()
+    odd: tuple[Message, ...] = ()
     setting: int = 0
 
     @property
@@ -97,7 +109,7 @@ class OtherObject:
     """
 
     source: Source
-    noun: str
+    noun: Message
     label: Label
     shape: tuple[int, int]
     n_frames: int
@@ -117,8 +129,8 @@ class Headers:
     """What the first pass found: slices, other objects by kind with their refusals, damaged files."""
 
     slices: list[SliceHeader] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
-    refusals: dict[str, UserError] = field(default_factory=dict)
+    left_out: Counter[Message] = field(default_factory=Counter)
+    refusals: dict[Message, UserError] = field(default_factory=dict)
     others: list[OtherObject] = field(default_factory=list)
     damaged: list[Damaged] = field(default_factory=list)
     n_files: int = 0
@@ -179,7 +191,7 @@ def _add(found: Headers, source: Source, dataset: Dataset, label: Label, limits:
         found.slices += axial
         if len(axial) < len(headers):
             found.left_out[OTHER_FRAMES] += len(headers) - len(axial)
-    elif objection.noun == "DICOMDIR":  # a CD's list of its files, no object of its own
+    elif objection.noun == DICOMDIR:  # a CD's list of its files, no object of its own
         found.n_files -= 1
     elif objection.refusal.code == "no_pixels":  # a slice without them must not vanish from its series
         raise objection.refusal
@@ -189,9 +201,9 @@ def _add(found: Headers, source: Source, dataset: Dataset, label: Label, limits:
         found.others.append(_other_object(source, dataset, label, objection.noun))
 
 
-def _other_object(source: Source, dataset: Dataset, label: Label, noun: str) -> OtherObject:
+def _other_object(source: Source, dataset: Dataset, label: Label, noun: Message) -> OtherObject:
     if noun == OTHER_PLANE and (orientation := frames_of(dataset)[0].orientation):
-        noun = f"{plane_of(orientation)} plane"
+        noun = PLANES.get(plane_of(orientation), noun)
     rows, cols = (whole_in(dataset, keyword) or 0 for keyword in ("Rows", "Columns"))
     n_frames = 1
     with suppress(UserError):  # of another kind of object, where nothing hangs on it

@@ -14,8 +14,9 @@ from models.ingest.series.headers import Headers, OtherObject
 from models.ingest.series.labels import Label, SeriesKey, is_for_lung
 from models.ingest.series.order import Slices, along_normal_of, orientation_of
 from models.ingest.series.thumbnails import EDGE, Picture, in_sequence, picture_of, shows_lung
+from models.messages import Message
 
-AXIAL = "axial CT"
+AXIAL = Message("axial CT")
 MOST_LISTED = 500  # series, and as many other objects; the rest are counted
 MOST_PICTURES = 200
 PICTURE_SECONDS = 6.0  # after which no further picture is made
@@ -65,7 +66,7 @@ class ListedSeries(msgspec.Struct, frozen=True):
     number: int | None
     uid: str | None
     slices: int
-    what: str
+    what: Message
     series_number: int | None = None
     description: str | None = None
     date: str | None = None
@@ -74,7 +75,7 @@ class ListedSeries(msgspec.Struct, frozen=True):
     extent_mm: float | None = None
     kernel: str | None = None
     form: str = "original"
-    region: str | None = None
+    region: Message | None = None
     is_hu: bool = False
     study: int = 1
     patient: int = 1
@@ -221,7 +222,7 @@ def _other_groups(objects: Iterable[OtherObject]) -> list[list[OtherObject]]:
 
     def place(group: list[OtherObject]) -> tuple[bool, int, str, str]:
         label = group[0].label
-        return label.number is None, label.number or 0, str(label.series), group[0].noun
+        return label.number is None, label.number or 0, str(label.series), str(group[0].noun)
 
     return sorted(groups.values(), key=place)
 

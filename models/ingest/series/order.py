@@ -10,13 +10,13 @@ from models.errors import UserError
 from models.imaging.geometry import SAME_POSITION_MM, along_normal
 from models.ingest.series.headers import SliceHeader
 from models.ingest.source import natural_key
+from models.messages import Message
 
 UPRIGHT = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)  # supine: rows to the patient's left, columns to the back
 OVERLAP = 0.5  # of the shorter acquisition's length: more is a second phase
 FEW = 3  # slices: fewer make no phase
 REPEATED = 0.1  # of the positions: more slices at one of them are a second phase, not a slip
 SAMPLED = 4  # pairs of slices whose pixels are compared
-HOW_TO = "Send the slices of one phase only, exported as a separate series."
 
 Slices = list[SliceHeader]
 Comparison = Callable[[SliceHeader, SliceHeader], bool]  # whether two slices hold equal pixels
@@ -165,16 +165,23 @@ def _refuse_phases(
     if n_repeated == n_positions or n_repeated > max(1, REPEATED * n_positions):
         sample = twins[:: max(1, len(twins) // SAMPLED)]
         if not all(same_contents(slices[i - 1], slices[i]) for i in sample):
-            share = f"{n_repeated} of {n_positions} positions"
-            message = f"The series contains several phases: {share} were scanned more than once. {HOW_TO}"
+            message = Message(
+                "The series contains several phases: {n} of {total} positions were scanned more than "
+                "once. Send the slices of one phase only, exported as a separate series.",
+                n=n_repeated,
+                total=n_positions,
+            )
             raise UserError("mixed_series", message)
     ranges = _ranges(slices, positions)
     for i, (low, high) in enumerate(ranges):
         for other_low, other_high in ranges[:i]:
             shared = min(high, other_high) - max(low, other_low)
             if shared > OVERLAP * min(high - low, other_high - other_low):
-                message = "The series contains several phases: acquisitions that cover the same region."
-                raise UserError("mixed_series", f"{message} {HOW_TO}")
+                raise UserError(
+                    "mixed_series",
+                    "The series contains several phases: acquisitions that cover the same region. Send the "
+                    "slices of one phase only, exported as a separate series.",
+                )
 
 
 def _ranges(slices: Slices, positions: np.ndarray) -> list[tuple[float, float]]:

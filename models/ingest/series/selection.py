@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -13,24 +13,28 @@ from models.imaging.scan import Notice
 from models.ingest.series.headers import Headers
 from models.ingest.series.listing import listing_of
 from models.ingest.series.order import Slices, along_normal_of, orientation_of
+from models.messages import Message, counted, joined
 
 LISTED = 8  # series or sizes named in one sentence, at most
 UID_END = 8  # characters of a series' identifier that tell it from others
-MERGED = (
+MERGED = Message(
     "Each slice has its own series identifier; they were read as one series, because scanner, size and "
     "positions match."
 )
-MAY_BE_MISSING = (
+MAY_BE_MISSING = Message(
     "Some files of the upload are damaged and do not say which series they belong to: slices may be missing."
 )
-OTHERS_DAMAGED = "Some files of the upload are damaged; they belong to other series."
+OTHERS_DAMAGED = Message("Some files of the upload are damaged; they belong to other series.")
 SAME_SPACING = 0.01  # relative difference
 FEW = 0.1  # of the slices: so many, or one, are left out where they fit no stack with the others
 LONGEST_NUMBER = 6  # digits of a number in the list
 LEAST_MERGED = 3  # slices that name a series each, and are taken for one
-HOW_TO = "Send one series at a time: the files of its folder, or a ZIP of them; thin slices work best."
+HOW_TO = Message(
+    "Send one series at a time: the files of its folder, or a ZIP of them; thin slices work best."
+)
 
 Value = TypeVar("Value")
+Line = tuple[Message, ...]  # what is said of a series, to be joined by commas
 
 
 def one_series(
@@ -74,7 +78,7 @@ def one_series(
         slices, said = _of_one_stack(found.slices)
         return slices, [Notice("series_merged", MERGED), *said]
     if asked is None and len(groups) > 1:
-        raise SeveralSeries(f"{_list_series(groups)} {HOW_TO}", listing_of(found, groups, pictures))
+        raise SeveralSeries(_with_how_to(_list_series(groups)), listing_of(found, groups, pictures))
     return _of_several(_chosen(groups, asked), groups, found)
 
 
@@ -100,11 +104,10 @@ def _refusal_of_others(found: Headers) -> UserError:
     return found.refusals[found.left_out.most_common(1)[0][0]]
 
 
-def no_such_series(what_there_is: str) -> UserError:
+def no_such_series(what_there_is: Message) -> UserError:
     """The refusal of a choice that is not in the list."""
-    return UserError(
-        "bad_field", f"The field series does not match any series of this upload. {what_there_is}"
-    )
+    sentence = Message("The field series does not match any series of this upload.")
+    return UserError("bad_field", joined(" ", [sentence, what_there_is]))
 
 
 def _of_several(chosen: Slices, groups: list[Slices], found: Headers) -> tuple[Slices, list[Notice]]:
@@ -160,67 +163,128 @@ def damaged(n_damaged: int, n_files: int, error: UserError) -> UserError:
     """The refusal of an upload some files of which are damaged; `error` itself where all are."""
     if n_damaged == n_files:
         return error
-    files = "file is" if n_damaged == 1 else "files are"
-    message = (
-        f"{n_damaged} of {n_files} DICOM {files} damaged or incomplete, so slices are missing; export the "
-        "series again."
+    message = counted(
+        "1 of {total} DICOM file is damaged or incomplete, so slices are missing; export the series again.",
+        "{n} of {total} DICOM files are damaged or incomplete, so slices are missing; export the series "
+        "again.",
+        n_damaged,
+        total=n_files,
     )
     return UserError("corrupt_file", message)
 
 
-def _list_series(groups: list[Slices]) -> str:
+def _with_how_to(sentence: Message) -> Message:
+    return joined(" ", [sentence, HOW_TO])
+
+
+def _list_series(groups: list[Slices]) -> Message:
     lines = _told_apart([(_describe(group), group) for group in groups])[:LISTED]
-    more = f" and {len(groups) - LISTED} more" if len(groups) > LISTED else ""
-    return f"The upload contains {len(groups)} series: {'; '.join(lines)}{more}."
+    series = joined("; ", [joined(", ", line) for line in lines])
+    if len(groups) > LISTED:
+        return Message(
+            "The upload contains {n} series: {series} and {more} more.",
+            n=len(groups),
+            series=series,
+            more=len(groups) - LISTED,
+        )
+    return counted(
+        "The upload contains 1 series: {series}.",
+        "The upload contains {n} series: {series}.",
+        len(groups),
+        series=series,
+    )
 
 
-def _describe(group: Slices) -> str:
+def _describe(group: Slices) -> Line:
     first = group[0]
-    number = first.label.number
-    text = f"series {number}" if number is not None else "a series without a number"
-    text += f" with {len(group)} {'slice' if len(group) == 1 else 'slices'}"
-    if first.frame.thickness_mm:
-        text += f" of {first.frame.thickness_mm:g} mm"
-    return f"{text}, kernel {first.kernel}" if first.kernel else text
+    slices = _numbered_slices if first.label.number is not None else _slices
+    line = [slices(len(group), first.frame.thickness_mm, first.label.number or 0)]
+    if first.kernel:
+        line.append(Message("kernel {kernel}", kernel=first.kernel))
+    return tuple(line)
 
 
-def _told_apart(lines: list[tuple[str, Slices]]) -> list[str]:
+def _numbered_slices(n: int, thickness_mm: float | None, number: int) -> Message:
+    if thickness_mm:
+        return counted(
+            "series {number} with 1 slice of {mm:g} mm",
+            "series {number} with {n} slices of {mm:g} mm",
+            n,
+            number=number,
+            mm=thickness_mm,
+        )
+    return counted("series {number} with 1 slice", "series {number} with {n} slices", n, number=number)
+
+
+def _slices(n: int, thickness_mm: float | None, _: int) -> Message:
+    if thickness_mm:
+        return counted(
+            "a series without a number with 1 slice of {mm:g} mm",
+            "a series without a number with {n} slices of {mm:g} mm",
+            n,
+            mm=thickness_mm,
+        )
+    return counted("a series without a number with 1 slice", "a series without a number with {n} slices", n)
+
+
+def _told_apart(lines: list[tuple[Line, Slices]]) -> list[Line]:
     """Lines of series; those that read alike say where the series lies, or how its identifier ends."""
     for more in (_extent, _end_of_uid):
         counts = Counter(line for line, _ in lines)
-        lines = [(line + more(group) if counts[line] > 1 else line, group) for line, group in lines]
+        lines = [((*line, *more(group)) if counts[line] > 1 else line, group) for line, group in lines]
     return [line for line, _ in lines]
 
 
-def _extent(group: Slices) -> str:
+def _extent(group: Slices) -> Line:
     if not all(header.frame.position for header in group):
-        return ""
+        return ()
     positions = along_normal_of(group, orientation_of(group))
-    return f", from {positions.min():.1f} to {positions.max():.1f} mm"
+    return (Message("from {low:.1f} to {high:.1f} mm", low=positions.min(), high=positions.max()),)
 
 
-def _end_of_uid(group: Slices) -> str:
+def _end_of_uid(group: Slices) -> Line:
     uid = re.sub("[^0-9.]", "", group[0].label.uid)
-    return f", whose identifier ends in {uid[-UID_END:]}" if uid else ""
+    return (Message("whose identifier ends in {end}", end=uid[-UID_END:]),) if uid else ()
 
 
 def _of_one_stack(slices: Slices) -> tuple[Slices, list[Notice]]:
     """The slices without a few that fit no stack with them, and notices of these; else see `one_series`."""
     notices = []
-    for fits, sentence, refuse in (
-        (_same_size, "of a different size", _refuse_sizes),
-        (_same_grid, "rotated or tilted relative to the others", _refuse_grids),
-        (_same_spacing, "with a different pixel size", _refuse_spacings),
+    for fits, left_out, refuse in (
+        (_same_size, _of_another_size, _refuse_sizes),
+        (_same_grid, _of_another_grid, _refuse_grids),
+        (_same_spacing, _of_another_spacing, _refuse_spacings),
     ):
         kept = fits(slices)
         n_others = len(slices) - len(kept)
         if n_others > max(1, FEW * len(slices)) or len(kept) <= n_others:
             refuse(slices)
         if n_others:
-            were = "1 slice was" if n_others == 1 else f"{n_others} slices were"
-            notices.append(Notice("slices_left_out", f"{were} left out: {sentence}."))
+            notices.append(Notice("slices_left_out", left_out(n_others)))
         slices = kept
     return slices, notices
+
+
+def _of_another_size(n: int) -> Message:
+    return counted(
+        "1 slice was left out: of a different size.", "{n} slices were left out: of a different size.", n
+    )
+
+
+def _of_another_grid(n: int) -> Message:
+    return counted(
+        "1 slice was left out: rotated or tilted relative to the others.",
+        "{n} slices were left out: rotated or tilted relative to the others.",
+        n,
+    )
+
+
+def _of_another_spacing(n: int) -> Message:
+    return counted(
+        "1 slice was left out: with a different pixel size.",
+        "{n} slices were left out: with a different pixel size.",
+        n,
+    )
 
 
 def _most_common(values: Iterable[Value | None]) -> Value | None:
@@ -250,18 +314,32 @@ def _same_spacing(slices: Slices) -> Slices:
 
 
 def _refuse_sizes(slices: Slices) -> NoReturn:
-    sizes = Counter(f"{cols} x {rows} pixels" for rows, cols in (header.shape for header in slices))
-    counts = " and ".join(f"{count} of {size}" for size, count in sizes.most_common(LISTED))
-    raise UserError("mixed_series", f"The slices differ in size ({counts}). {HOW_TO}")
+    shapes = Counter(header.shape for header in slices).most_common(LISTED)
+    sizes = [
+        Message("{n} of {cols} x {rows} pixels", n=count, cols=cols, rows=rows)
+        for (rows, cols), count in shapes
+    ]
+    named: dict[str, Any] = {f"size{index}": size for index, size in enumerate(sizes)}
+    text = "{and_}".join(f"{{{name}}}" for name in named)
+    sentence = Message(
+        "The slices differ in size ({sizes}).", sizes=Message(text, and_=Message(" and "), **named)
+    )
+    raise UserError("mixed_series", _with_how_to(sentence))
 
 
 def _refuse_grids(slices: Slices) -> NoReturn:
-    message = "The slices are rotated or tilted relative to one another, so they do not form one stack."
-    raise UserError("mixed_series", f"{message} {HOW_TO}")
+    sentence = Message(
+        "The slices are rotated or tilted relative to one another, so they do not form one stack."
+    )
+    raise UserError("mixed_series", _with_how_to(sentence))
 
 
 def _refuse_spacings(slices: Slices) -> NoReturn:
     edges = [mm for header in slices for mm in header.frame.spacing_mm or ()]
     low, high = min(edges), max(edges)
-    message = f"The slices differ in pixel size ({low:g} to {high:g} mm), so they belong to several series."
-    raise UserError("mixed_series", f"{message} {HOW_TO}")
+    sentence = Message(
+        "The slices differ in pixel size ({low:g} to {high:g} mm), so they belong to several series.",
+        low=low,
+        high=high,
+    )
+    raise UserError("mixed_series", _with_how_to(sentence))

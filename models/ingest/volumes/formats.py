@@ -22,6 +22,7 @@ from models.ingest.volumes.grid import (
     damaged,
     not_read,
 )
+from models.messages import Message
 
 MM = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}
 GZIP_START = b"\x1f\x8b"
@@ -98,11 +99,11 @@ def _either_order(head: bytes) -> tuple[int, int]:
 def _nifti(data: bytes, kind: type[nibabel.Nifti1Image], limits: Limits) -> StoredVolume:
     header = kind.header_class.from_fileobj(io.BytesIO(data))
     if b"ni" in (bytes(header["magic"].tobytes())[:2], data[4:6]):
-        raise not_read("The NIfTI's header and values are in two files")
+        raise not_read(Message("The NIfTI's header and values are in two files"))
     sizes = check_shape(header.get_data_shape(), limits)
     dtype = header.get_data_dtype()
     if dtype.kind not in "iuf":
-        raise not_read("The NIfTI contains colours or complex numbers")
+        raise not_read(Message("The NIfTI contains colours or complex numbers"))
     stored = array_of(data[int(header.get_data_offset()) :], dtype, sizes)
     slope, intercept = (
         default if value is None else float(value)
@@ -122,17 +123,17 @@ def _nrrd(data: bytes, others: Mapping[str, Callable[[], bytes]], limits: Limits
     name = header.get("data file", header.get("datafile"))
     values = stream.read() if name is None else _beside(name, others)
     if header.get("line skip", header.get("lineskip", 0)):
-        raise not_read("The NRRD skips lines before its values")
+        raise not_read(Message("The NRRD skips lines before its values"))
     dtype = nrrd.reader._determine_datatype(header)
     if dtype.kind not in "iuf":
-        raise not_read("The NRRD contains values that are not numbers")
+        raise not_read(Message("The NRRD contains values that are not numbers"))
     n_bytes = math.prod(sizes) * dtype.itemsize
     skip = int(header.get("byte skip", header.get("byteskip", 0)))
     encoding = str(header.get("encoding", "")).lower()
     if encoding in ("gzip", "gz") and (name is None or values.startswith(GZIP_START)):  # else it was unpacked
         values = _inflated(values, n_bytes + max(skip, 0))
     elif encoding not in ("raw", "gzip", "gz"):
-        raise not_read("The NRRD uses a compression that is not supported")
+        raise not_read(Message("The NRRD uses a compression that is not supported"))
     values = _behind(values, skip, n_bytes)
     signs = SPACES.get(str(header.get("space", "")).lower())
     directions, origin = header.get("space directions"), header.get("space origin", (0, 0, 0))
@@ -147,9 +148,9 @@ def _meta(data: bytes, others: Mapping[str, Callable[[], bytes]], limits: Limits
     fields, end = _meta_fields(data)
     sizes = check_shape(fields["dimsize"].split(), limits)
     if fields.get("elementnumberofchannels", "1") != "1":
-        raise not_read("The MetaImage has several channels")
+        raise not_read(Message("The MetaImage has several channels"))
     if fields.get("binarydata", "True").lower() == "false":
-        raise not_read("The MetaImage stores its values as text")
+        raise not_read(Message("The MetaImage stores its values as text"))
     kind = META_TYPES[fields["elementtype"].upper()]
     is_big = (
         fields.get("binarydatabyteordermsb", fields.get("elementbyteordermsb", "False")).lower() == "true"
@@ -158,7 +159,7 @@ def _meta(data: bytes, others: Mapping[str, Callable[[], bytes]], limits: Limits
     n_bytes, skip = math.prod(sizes) * dtype.itemsize, int(fields.get("headersize", "0"))
     where = fields["elementdatafile"]
     if where.upper() == "LIST" or "%" in where:
-        raise not_read("The MetaImage's values are in several files")
+        raise not_read(Message("The MetaImage's values are in several files"))
     values = data[end:] if where.upper() == "LOCAL" else _beside(where, others)
     if fields.get("compresseddata", "False").lower() == "true":
         values = _inflated(values, n_bytes)

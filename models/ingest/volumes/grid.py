@@ -13,13 +13,14 @@ from models.imaging.geometry import along_normal, is_axial, tilt_degrees
 from models.imaging.scan import Notice
 from models.ingest.dicom.hounsfield import AIR_HU, PADDING_BELOW_HU
 from models.ingest.limits import Limits
+from models.messages import Message
 
-DAMAGED = "The volume is damaged or incomplete and cannot be read."
+DAMAGED = Message("The volume is damaged or incomplete and cannot be read.")
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 LOWEST_HU, HIGHEST_HU = -(2**15), 2**15 - 1  # padding and metal reach as far
 AIR_AT_MOST_HU = -500  # some value of a CT is as low
-HU_ASSUMED = "The file does not say what its values are; they were read as Hounsfield units."
-ORIENTATION_ASSUMED = (
+HU_ASSUMED = Message("The file does not say what its values are; they were read as Hounsfield units.")
+ORIENTATION_ASSUMED = Message(
     "The file does not give the patient's position; supine, head first was assumed. Sides may be swapped."
 )
 
@@ -91,11 +92,10 @@ def damaged() -> UserError:
     return UserError("corrupt_file", DAMAGED)
 
 
-def not_read(what: str) -> UserError:
-    """The refusal of what a format allows but is not read here."""
-    return UserError(
-        "unsupported_file", f"{what}; export the CT as DICOM, or as NIfTI in one file (.nii.gz)."
-    )
+def not_read(what: Message) -> UserError:
+    """The refusal of what a format allows but is not read here; `what` is a clause that says what it is."""
+    message = Message("{what}; export the CT as DICOM, or as NIfTI in one file (.nii.gz).", what=what)
+    return UserError("unsupported_file", message)
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,7 @@ def slices_of(grid: StoredVolume) -> Slices:
     spacing = float(np.linalg.norm(row)), float(np.linalg.norm(col))
     orientation = (*(col / spacing[1]), *(row / spacing[0]))
     if not is_axial(orientation):
-        message = "The volume is oblique to the body; send one with axial slices."
-        raise UserError("not_axial", message)
+        raise UserError("not_axial", "The volume is oblique to the body; send one with axial slices.")
     positions = origin + np.arange(len(turned))[:, None] * step
     notices = [Notice("units_assumed", HU_ASSUMED)]
     if not grid.is_oriented:

@@ -38,7 +38,7 @@ def refusal(dataset):
 def noun_of(dataset):
     """What an object is called that is none of a CT; None for one of a CT."""
     objection = objection_to(dataset)
-    return objection and objection.noun
+    return objection and str(objection.noun)
 
 
 def listed(**tags):

@@ -96,6 +96,10 @@ ODD_TEXTS = (
     {"text": "{n.__class__}", "values": {"n": 1}},
     {"text": "{n:>99999999}", "values": {"n": 1}},
     {"text": "{n}" * 99, "values": {"n": "x" * 5000}},
+    {"text": "{n}" * 3000, "values": {"n": {"text": "{n}" * 3000, "values": {"n": "x" * 100_000}}}},
+    {"text": "{n:d}", "values": {"n": "x"}},
+    {"text": "{m}", "many": "{m:d}", "values": {"n": 1, "m": "x"}},
+    *({"text": "{m}", "many": "{m}", "values": {"m": 1} | other} for other in ({}, {"n": "x"}, {"n": 1e400})),
 )
 
 

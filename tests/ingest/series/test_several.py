@@ -8,7 +8,7 @@ from models.errors import SeveralSeries, UserError
 from models.ingest.asked import Asked
 from models.ingest.read import read_scan
 from models.ingest.sandbox.decoder import Decoder
-from models.ingest.series.listing import ListedSeries, Listing, checked
+from models.ingest.series.listing import AXIAL, ListedSeries, Listing, checked
 from models.ingest.series.thumbnails import EDGE
 from tests import several_series as made
 from tests.ingest.dicom_files import rewritten
@@ -54,7 +54,7 @@ def test_series_are_listed_by_their_numbers_with_all_that_tells_them_apart():
         2.0,
         6.0,
     )
-    assert (first.what, first.form, first.is_hu, first.kernel) == ("axial CT", "original", True, None)
+    assert (str(first.what), first.form, first.is_hu, first.kernel) == ("axial CT", "original", True, None)
     assert (first.picture, first.shows_lung) == (None, None)
     assert (listing.others, listing.n_more, listing.n_damaged) == ((), 0, 0)
 
@@ -124,14 +124,14 @@ def test_files_of_many_frames_are_series_too():
 
 def test_what_cannot_be_read_is_listed_beside():
     listing = listing_of(made.disc(), pictures=True)
-    assert [(s.what, s.slices, s.number) for s in listing.others] == [
+    assert [(str(s.what), s.slices, s.number) for s in listing.others] == [
         ("localizer", 1, None),
         ("coronal plane", 3, None),
         ("magnetic resonance (MR) image", 2, None),
     ]
     assert all(max(s.picture.rows, s.picture.cols) == EDGE for s in (*listing.series, *listing.others))
     sagittal = [(n, rewritten(d, ImageOrientationPatient=[0, 1, 0, 0, 0, -1])) for n, d in made.coronal()]
-    assert [s.what for s in listing_of([*two(), *sagittal]).others] == ["sagittal plane"]
+    assert [str(s.what) for s in listing_of([*two(), *sagittal]).others] == ["sagittal plane"]
 
 
 def test_a_picture_shows_the_middle_slice_upright_and_in_square_millimetres():
@@ -239,7 +239,7 @@ def test_a_few_thin_slices_are_no_series_of_the_chest():
     + [("L", True), ("B", False), ("YC", True), (None, False)],
 )
 def test_lung_kernels_are_known(kernel, is_lung):
-    assert ListedSeries(1, None, 1, "axial CT", kernel=kernel).has_lung_kernel is is_lung
+    assert ListedSeries(1, None, 1, AXIAL, kernel=kernel).has_lung_kernel is is_lung
 
 
 # Damage
@@ -334,6 +334,6 @@ def test_a_list_that_makes_no_sense_is_not_believed(change):
 
 
 def test_a_listing_of_one_entry_finds_it_by_its_number():
-    only = ListedSeries(1, generate_uid(), 3, "axial CT")
+    only = ListedSeries(1, generate_uid(), 3, AXIAL)
     assert Listing((only,)).of(1) == only
     assert Listing((only,)).of(2) is None
