@@ -21,6 +21,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+import msgspec
+
 from models.errors import UserError
 from models.imaging.display import to_png
 from models.imaging.phantom import draw_phantom
@@ -29,13 +31,14 @@ from models.ingest.read import read_scan
 from models.ingest.sandbox import restrictions
 from models.ingest.sandbox.fork_server_client import READY
 from models.ingest.sandbox.job import follow, run_job
+from models.messages import Message
 from models.weights import use
 
 MESSAGE_BYTES, DESCRIPTORS = 16, 3
 IDLE_S = 0.25  # before a child that waits warms up: not while the last one's upload is answered
 WARM_UP = [("warm-up.png", to_png(draw_phantom("spiculated")))]
 QUIET = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
-BROKEN = "This server cannot read images: the decoder does not work."
+BROKEN = Message("This server cannot read images: the decoder does not work.")
 
 
 class Child(NamedTuple):
@@ -56,16 +59,16 @@ def main() -> None:
     ForkServer(server, problem, restrictions.ruleset(weights)).serve()
 
 
-def what_is_wrong() -> str:
-    """Why no upload can be read, in a sentence; empty where a picture could be."""
+def what_is_wrong() -> Message | None:
+    """Why no upload can be read, in a sentence; None where a picture could be."""
     try:
         describe(read_scan(WARM_UP))
     except UserError as error:
-        return error.message
+        return error.text
     except Exception:
         traceback.print_exc()  # of our own picture
         return BROKEN
-    return ""
+    return None
 
 
 class ForkServer:
@@ -74,12 +77,12 @@ class ForkServer:
     Parameters
     ----------
     problem
-        Why every upload is refused; empty where none has to be.
+        Why every upload is refused; None where none has to be.
     rules
         As of `restrictions.ruleset`.
     """
 
-    def __init__(self, server: socket.socket, problem: str, rules: int | None) -> None:
+    def __init__(self, server: socket.socket, problem: Message | None, rules: int | None) -> None:
         self._server, self._problem, self._rules = server, problem, rules
         self._woken, self._wake = socket.socketpair()
         for end in (self._woken, self._wake):
@@ -116,7 +119,7 @@ class ForkServer:
             return False
         control = socket.socket(fileno=descriptors.pop(0))
         if self._problem:
-            _tell(control, {"error": ["decoder_unavailable", self._problem]})
+            _tell(control, {"error": ["decoder_unavailable", msgspec.to_builtins(self._problem)]})
         elif process := self._hand_over([control.fileno(), *descriptors]):
             self._controls[process] = control
             self._wait_for(control, 0, lambda: self._end(process))  # 0: until it is closed
