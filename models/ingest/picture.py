@@ -56,7 +56,7 @@ def read_picture(
         ``unsupported_file``, ``corrupt_file``, ``too_large`` or ``not_ct_image``.
     """
     notes = set() if notes is None else notes
-    with refusing_damage("The picture is damaged or incomplete and cannot be read."):
+    with refusing_damage(Message("The picture is damaged or incomplete and cannot be read.")):
         try:
             if data.startswith(TIFF_STARTS):
                 with TiffPages(data, limits, before, notes) as pages:

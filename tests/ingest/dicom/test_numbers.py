@@ -1,6 +1,7 @@
 """Numbers that are not written as the standard has them: read or not, but never another value unsaid."""
 
 import struct
+from gettext import NullTranslations
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 from models.errors import UserError
 from models.ingest.dicom.numbers import numbers
 from models.ingest.read import read_scan
+from models.messages import Language
 from tests.ingest.dicom_files import chest_slice, make_ct, rewritten, transcoded, with_text
 from tests.ingest.series_files import group, make_enhanced, make_series, make_slice, marked
 from tests.ingest.series_files import numbers as slices_of
@@ -83,6 +85,17 @@ def test_a_pixel_s_size_is_read_whatever_its_type_and_quoted_where_it_is_odd(vr,
         scan = read(with_text(data, vr, PixelSpacing=text))
         assert (scan.spacing_mm, scan.spacing_assumed) == (expected, False)
         assert said(scan).get("odd_numbers") == sentence
+
+
+class WithCommas(NullTranslations):
+    def gettext(self, message):
+        return {", ": "; "}.get(message, message)
+
+
+def test_numbers_that_were_read_are_told_apart_where_decimals_have_commas():
+    (notice,) = read(with_text(make_ct(CHEST), PixelSpacing="0,61\\0,62")).notices
+    said_so = Language("de", WithCommas(), has_comma=True).say(notice.text)
+    assert said_so == 'Pixel Spacing is written as "0,61\\0,62"; it was read as 0,61; 0,62.'
 
 
 def test_a_pixel_s_size_in_binary_numbers_is_read():

@@ -10,7 +10,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from models.errors import UserError
+from models.errors import SeveralSeries, UserError
 from models.imaging.scan import describe
 from models.ingest.asked import NOTHING
 from models.ingest.limits import Limits
@@ -18,7 +18,9 @@ from models.ingest.read import read_scan
 from models.ingest.sandbox import result
 from models.ingest.sandbox.job import Job
 from models.ingest.sandbox.result import ForkServerGone, converse, scan_in
+from models.ingest.sandbox.sayable import length
 from models.ingest.spool import scratch
+from models.messages import Message, counted, joined
 from tests.ingest.series_files import make_series
 
 SHAPE = (4, 512, 512)
@@ -194,3 +196,31 @@ def test_slices_that_are_still_mapped_by_the_other_side_are_copied():
 def test_a_description_that_does_not_fit_is_refused(wrong):
     with packed_scan() as file, pytest.raises(UserError, match="^The file is damaged"):
         answered(file, **wrong)
+
+
+@pytest.mark.parametrize("text", [text for text in ODD_TEXTS if "text" in text and text["text"] != 5])
+def test_a_warning_that_cannot_be_said_is_no_warning(text):
+    notices = [{"code": "left_out", "text": text | {"text": text["text"] * 3}}]
+    with packed_scan() as file, pytest.raises(UserError, match="^The file is damaged"):
+        answered(file, scan=DESCRIPTION | {"notices": notices})
+
+
+def test_a_series_that_cannot_be_said_is_no_series():
+    listing = {"series": [{"number": 1, "uid": None, "slices": 1, "what": {"text": "axial CT"}}]}
+    error = ["mixed_series", {"text": "Several."}]
+    with pytest.raises(SeveralSeries):
+        said({"error": error, "several": listing})
+    for name in ("what", "region"):
+        listing["series"][0][name] = ODD_TEXTS[-1]
+        with pytest.raises(UserError, match="^The file is damaged"):
+            said({"error": error, "several": listing})
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_how_long_a_sentence_is_is_known_without_saying_it(n):
+    inner = Message("{mm:.2f} mm", mm=1.25)
+    one = counted("{n} slice of {size}", "{n} slices of {size} and {name}", n, size=inner, name="x" * 40)
+    longest = len(str(counted("", one.many, 2, size=inner, name="x" * 40)))
+    assert length(one) == longest
+    assert length(joined(", ", [one, "abc"])) == longest + 5
+    assert length(Message("{no value}")) == 10
