@@ -6,6 +6,8 @@ import re
 
 import numpy as np
 import pytest
+from flask import render_template
+from werkzeug.exceptions import default_exceptions
 
 from models.imaging.phantom import draw_phantom
 from models.inference.pipeline import MODEL_KEYS
@@ -155,3 +157,13 @@ def test_no_header_of_a_patient_reaches_page_log_or_answer(client, caplog, chest
     ]
     for text in pages:
         assert "secret" not in text.lower()
+
+
+@pytest.mark.parametrize("status", default_exceptions)
+def test_an_error_is_told_in_the_language_of_the_page(app, status):
+    for language in ("de", "en"):
+        with app.test_request_context("/", headers={"Accept-Language": language}):
+            page = render_template("error.html", status=status, message="English of HTTP")
+        told = re.search(r'id="message">(.*?)</p>', page, re.S)[1]
+        assert told
+        assert language == "en" or told != "English of HTTP"

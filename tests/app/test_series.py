@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from models.ingest.dicom.sop_classes import HIDDEN, MODALITIES, OTHER_PLANE, REGIONS
 from models.web.store.keys import scan_name
 from tests import several_series as made
 from tests.app.conftest import new_visitor
@@ -84,6 +85,13 @@ def test_the_list_tells_the_series_apart_and_proposes_one(listed):
 def test_no_name_is_shown(listed):
     for part in (*made.NAME.split("^"), made.PATIENT_ID):
         assert part.lower() not in listed.text.lower()
+
+
+def test_the_page_has_words_for_all_kinds_of_objects_and_regions(finder):
+    words = finder.jinja_env.get_template("_series.html").module
+    nouns = {str(noun) for noun in (*MODALITIES.values(), *HIDDEN.values(), OTHER_PLANE)}
+    assert nouns | {f"{plane} plane" for plane in ("coronal", "sagittal", "oblique")} <= set(words.kinds)
+    assert {str(region) for region in REGIONS} == set(words.regions)
 
 
 def test_a_zip_is_listed_as_its_files_are(client, listed):
