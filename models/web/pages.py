@@ -27,6 +27,7 @@ from models.web.application import current_app
 from models.web.comparison_pages import compared_of, with_earlier
 from models.web.fields import asked_anyway, asked_view
 from models.web.finding_pages import rows_of
+from models.web.language import language
 from models.web.predict import asked_model, read, sent_files
 from models.web.visitor import address, browser, is_program
 
@@ -212,7 +213,12 @@ def finding_page(
     is_drawn, picture = request.args.get("overlay") != "off", None
     if current_app.maps.can_explain(finding):
         # another spacing makes another map, which the browser must not take for the one it has
-        asked = {"anyway": 1 if finding.is_anyway else None, "mm": _given_mm(finding.scan)}
+        code = language().code  # of the words of an empty one
+        asked = {
+            "anyway": 1 if finding.is_anyway else None,
+            "mm": _given_mm(finding.scan),
+            "language": None if code == "en" else code,
+        }
         query = urlencode({name: value for name, value in asked.items() if value is not None})
         picture = f"{here}/saliency/{finding.model}.png{query and '?'}{query}"
     context = result_page(finding, registry.evaluation, registry.saliency_report, case, is_drawn, picture)

@@ -41,7 +41,7 @@ def test_a_finding_as_lines():
         "  VGG16         0.91  malignant-looking",
         "  EfficientNet  unavailable",
         "Warning: The file does not give the pixel size; 0.7 mm was assumed.",
-        DISCLAIMER,
+        str(DISCLAIMER),
     ]
 
 
@@ -81,7 +81,7 @@ def test_without_a_nodule_there_are_no_scores_unless_they_are_asked_for():
         "VGG16: no nodule recognised here",
         "  Probability that there is a nodule: 0.03",
         "Warning: The file does not give the pixel size; 0.7 mm was assumed.",
-        DISCLAIMER,
+        str(DISCLAIMER),
     ]
 
 

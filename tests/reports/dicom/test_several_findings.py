@@ -143,7 +143,7 @@ def test_of_several_findings_on_frames_of_one_file_the_evidence_is_that_file(enh
 
 def test_what_is_said_of_some_findings_begins_with_their_names(findings):
     comments = comments_of(read_report(findings))
-    assert comments[0] == DISCLAIMER
+    assert comments[0] == str(DISCLAIMER)
     assert comments.count("The slices are tilted by 5°.") == 1
     grown = [text for text in comments if "between the scans" in text]
     assert grown == ["F1: Earlier scan: 123 days between the scans, from the two study dates"]

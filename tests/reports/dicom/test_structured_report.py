@@ -222,7 +222,7 @@ def test_it_says_what_the_numbers_are_and_every_warning(series):
     remarks = document.content[0].ContentSequence[-1]
     assert remarks.name.meaning == "Qualitative Evaluations"
     texts = [item.value for item in remarks.ContentSequence]
-    assert texts == [DISCLAIMER, *(n.message for n in series.notices), "The slices are tilted by 5°."]
+    assert texts == [str(DISCLAIMER), *(n.message for n in series.notices), "The slices are tilted by 5°."]
 
 
 def test_what_the_verdict_is_worth_is_the_next_remark(series):
