@@ -13,6 +13,7 @@ from models.networks.scales import DESCRIPTOR_SCALES
 from models.reports.as_text import finding_as_text, reliability_line
 from tests.conftest import encode
 from tests.reports.changed import changed
+from tests.reports.marked import MARKED, unmarked
 
 
 def finding_of_vgg16():
@@ -149,3 +150,5 @@ def test_how_far_to_rely_on_a_verdict_is_one_sentence(found, sentence):
     assert str(reliability_line(finding)) == sentence.format("VGG16")
     assert str(reliability_line(replace(finding, model="consensus"))) == sentence.format("the models")
     assert reliability_line(finding_of_vgg16()) is None
+    for model in ("vgg16", "consensus"):
+        assert unmarked(MARKED.say(reliability_line(replace(finding, model=model)))) == []

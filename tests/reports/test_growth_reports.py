@@ -18,6 +18,7 @@ from models.reports.comparison.as_text import (
     change_text,
     doubling_text,
     earlier_rows,
+    growth_lines,
     interval_text,
     rule_text,
 )
@@ -25,6 +26,7 @@ from models.reports.comparison.growth import growth_of, sizes_of
 from models.reports.dicom.structured_report import structured_report
 from tests.ingest.series_files import make_series
 from tests.reports.dicom.made_finding import make_finding
+from tests.reports.marked import MARKED, unmarked
 
 REPORT = {
     "measured": {
@@ -127,6 +129,16 @@ def test_what_was_not_found_earlier_may_be_new():
         "Earlier scan",
         "the nodule was looked for there and not found: it may be new",
     )
+
+
+def test_what_became_of_it_can_be_said_in_another_language():
+    rows = [(MARKED.say(name), MARKED.say(text)) for name, text in earlier_rows(EARLIER)]
+    assert unmarked(" ".join(text for row in rows for text in row)) == []
+    lines = list(growth_lines(GROWN, MARKED))
+    assert unmarked(" ".join(lines)) == []
+    assert "+4,0 mm (+50 %)" in lines[0]
+    starts = {line.index("«", 3) for line in lines[:3]}
+    assert starts == {2 + len("«Mean diameter»   ")}
 
 
 def test_the_text_of_a_finding_has_the_comparison(finding):

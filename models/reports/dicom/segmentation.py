@@ -94,8 +94,10 @@ def _pixels(drawn: Sequence[Masks], slices: Sequence[int], shape: tuple[int, int
     else:
         return labels
     if labels.size * len(drawn) > MOST_BYTES:
-        message = "The outlines overlap, and are too many for one segmentation. Delete those not needed."
-        raise UserError("too_large", message)
+        raise UserError(
+            "too_large",
+            "The outlines overlap, and are too many for one segmentation. Delete those not needed.",
+        )
     planes = np.zeros((len(slices), *shape, len(drawn)), np.uint8)
     for number, masks in enumerate(drawn):
         for index, mask in masks.items():

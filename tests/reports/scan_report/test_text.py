@@ -15,6 +15,7 @@ from models.reports.scan_report.as_text import LIMITS, paragraph, plain_ascii, r
 from tests.conftest import encode
 from tests.reports.changed import changed
 from tests.reports.dicom.made_finding import make_finding
+from tests.reports.marked import MARKED, unmarked
 from tests.reports.scan_report.made_report import CATEGORY, SOLID, findings_of, named, report_of, series_scan
 
 
@@ -62,6 +63,16 @@ def test_plain_ascii_is_ascii_and_says_the_same(scan):
     assert "solid nodule, 12.3 x 9.1 mm (mean 10.7 mm), volume 640 mm3" in text
     assert len(text.splitlines()) == len(report_as_text(report).splitlines())
     assert plain_ascii("z −123.5 mm ±2 °C é ł ≥ –") == "z -123.5 mm +/-2  degC e l >= -"
+    assert plain_ascii("„größer“, ‚kleiner‘") == "\"groesser\", 'kleiner'"
+
+
+def test_all_of_it_can_be_said_in_another_language(scan):
+    text = report_as_text(report_of(findings_of(scan)), MARKED)
+    assert unmarked(text) == []
+    assert [said for said in ("12,3 × 9,1 mm", "z −88,0 mm", "0,75") if said not in text] == []
+    for finding in findings_of(scan):
+        cells = {name: MARKED.say(cell) for name, cell in vars(table_row(finding)).items() if name != "name"}
+        assert {name: unmarked(cell) for name, cell in cells.items() if unmarked(cell)} == {}
 
 
 def test_what_is_not_known_is_left_out_and_no_side_is_made_up():
@@ -100,7 +111,9 @@ def test_what_is_not_known_is_left_out_and_no_side_is_made_up():
     ],
 )
 def test_what_it_is_is_said_as_far_as_it_is_known(scan, changes, said):
-    assert said in str(paragraph(make_finding(scan, **changes)))
+    found = paragraph(make_finding(scan, **changes))
+    assert said in str(found)
+    assert unmarked(MARKED.say(found)) == []
 
 
 @pytest.mark.parametrize(
@@ -125,7 +138,9 @@ def test_what_it_is_is_said_as_far_as_it_is_known(scan, changes, said):
     ],
 )
 def test_what_became_of_it_is_one_sentence(scan, earlier, said):
-    assert said in str(paragraph(replace(make_finding(scan), earlier=earlier)))
+    found = paragraph(replace(make_finding(scan), earlier=earlier))
+    assert said in str(found)
+    assert unmarked(MARKED.say(found)) == []
 
 
 @pytest.mark.parametrize(
