@@ -218,7 +218,7 @@ def _said(finding: Finding) -> Iterator[str]:
     """What is said of a finding, the disclaimer first."""
     own = str(DISCLAIMER), reliability_line(finding), _correction(finding)
     messages = (notice.message for notice in finding.notices)
-    yield from filter(None, (*own, *_compared(finding), *messages))
+    yield from map(str, filter(None, (*own, *_compared(finding), *messages)))
 
 
 def _compared(finding: Finding) -> Iterator[str]:
