@@ -239,11 +239,18 @@ class RecognitionThresholds(Struct):
     not_outlined: Share
 
 
+class RecognitionByKind(Struct):
+    """Of a stack of slices, and of one that stands alone."""
+
+    series: RecognitionThresholds
+    picture: RecognitionThresholds
+
+
 class RecognitionReport(Struct):
     """``recognition.json``; below its threshold a location shows no nodule."""
 
     sha256: Checksum
-    thresholds: RecognitionThresholds
+    thresholds: RecognitionByKind
 
 
 class VerdictAtSize(Struct):

@@ -12,6 +12,8 @@ from models.networks.recognition import build_recognition
 from training.arguments import parser_of
 from training.classifier.export import export_weights
 
+NONE_REFUSED = {"outlined": 0.0, "not_outlined": 0.0}
+
 
 def export(run: Path, weights: Path) -> dict:
     """Write the weights and the report of one run; returns the report.
@@ -25,7 +27,7 @@ def export(run: Path, weights: Path) -> dict:
         "title": "Recognition",
         "citation": "U-Net of residual blocks, as second stage; Setio et al., IEEE TMI 35, 1160, 2016",
         **export_weights(build_recognition(SHAPE), KEY, run, weights),
-        "thresholds": before.get("thresholds", {"outlined": 0.0, "not_outlined": 0.0}),
+        "thresholds": before.get("thresholds", dict.fromkeys(("series", "picture"), NONE_REFUSED)),
         "measured": before.get("measured"),
     }
     report.write_text(json.dumps(written, indent=2) + "\n")

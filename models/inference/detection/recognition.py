@@ -7,6 +7,7 @@ import numpy as np
 
 from models.imaging.scan import Roi, Scan
 from models.imaging.two_fields import SHAPE, fields_at
+from models.inference.detection.finder import kind_of
 from models.inference.reading import Recognition
 from models.inference.runtime.weights import load_answering
 from models.inference.views import VIEWS, eight_views
@@ -42,9 +43,10 @@ class Recogniser:
         """What the network says of a location, averaged over the eight mirrored and turned views.
 
         `slices` are the first and the last that show an outlined nodule. Where the localiser outlines
-        nothing (None), more is asked for: the two networks err independently.
+        nothing (None), more is asked for: the two networks err independently. A slice that stands alone says
+        less than a stack, and has thresholds of its own.
         """
         views = eight_views(fields_at(scan, roi.row, roi.col, roi.slice, slices)[None])
         probability = self._answer(views).mean()
-        kind = "outlined" if slices else "not_outlined"
-        return Recognition(float(probability), self.report["thresholds"][kind])
+        thresholds = self.report["thresholds"][kind_of(scan)]
+        return Recognition(float(probability), thresholds["outlined" if slices else "not_outlined"])

@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
@@ -36,12 +37,16 @@ def exported(outlines_file, sources, tmp_path_factory):
         patch.setattr(train, "read_sources", lambda *_: sources)
         patch.setattr(evaluate, "read_sources", lambda *_: sources)
         patch.setattr(evaluate, "Localiser", lambda _: Namespace(look_at=lambda *_: None))
+        patch.setattr(evaluate, "thicknesses_of", lambda _: defaultdict(lambda: 2.0))
         given = ["--data", str(outlines_file), "--out", str(out)]
         for fold in range(FOLDS):
             train.main([*given, *SHORT, "--fold", str(fold)])
         train.main([*given, *SHORT, "--everyone"])
         export.main(["--runs", str(out), "--weights", str(weights)])
-        evaluate.main([*given, "--weights", str(weights)])
+        measured = [*given, "--weights", str(weights), "--labels", "nodules.csv"]
+        evaluate.main([*measured, "--fold", "1"])
+        assert json.loads((weights / f"{KEY}.json").read_text())["measured"] is None
+        evaluate.main(measured)
     return weights
 
 
@@ -79,7 +84,12 @@ def test_the_application_reads_what_is_exported(exported):
     scan = Scan(np.full((1, 100, 100), -850, np.int16), (0.7, 0.7), False, True)
     found = recogniser(scan, Roi(50, 50, 0, "given"), (0, 0))
     assert 0 < found.probability < 1
-    assert found.threshold == report["thresholds"]["outlined"]
+    assert found.threshold == report["thresholds"]["picture"]["outlined"]
+    stack = replace(scan, slices=np.repeat(scan.slices, 3, axis=0))
+    assert (
+        recogniser(stack, Roi(50, 50, 1, "given"), None).threshold
+        == report["thresholds"]["series"]["not_outlined"]
+    )
     turned = replace(scan, slices=np.ascontiguousarray(scan.slices[:, ::-1]))
     assert recogniser(turned, Roi(49, 50, 0, "given"), (0, 0)).probability == pytest.approx(
         found.probability, abs=1e-5
@@ -105,24 +115,28 @@ def made_scores(n=300):
         "readers": np.full(n, 4),
     }
     locations = common | {"kind": np.full(n, "lung"), "picture": np.zeros(n, bool), "score": score / 100}
-    return nodules, locations
+    return {"series": nodules, "picture": nodules}, locations
 
 
 def test_thresholds_let_so_many_nodules_be_refused():
-    nodules, _ = made_scores(1000)
+    nodules = made_scores(1000)[0]["series"]
     found = thresholds_of(nodules, np.ones(1000, bool))
     assert found["outlined"] == pytest.approx(0.004, abs=0.0011)
-    assert found["not_outlined"] == pytest.approx(0.024, abs=0.0011)
+    assert found["not_outlined"] == pytest.approx(0.099, abs=0.0011)
 
 
 def test_each_fold_is_judged_by_the_thresholds_of_the_others():
-    nodules, locations = made_scores()
+    both, locations = made_scores()
+    nodules = both["series"]
     nodules["score"] = nodules["score"] + (nodules["fold"] == 0)
-    found = rates(nodules, locations)
-    assert found["thresholds"][0]["outlined"] == pytest.approx(0.005, abs=0.004)
-    assert found["thresholds"][1]["outlined"] == pytest.approx(0.01, abs=0.004)
+    found = rates(both, locations)
+    assert found["thresholds"]["series"][0]["outlined"] == pytest.approx(0.005, abs=0.004)
+    assert found["thresholds"]["series"][1]["outlined"] == pytest.approx(0.01, abs=0.004)
     (lung,) = found["locations"]
     assert lung["kind"] == "lung"
     assert lung["n"] == 300
     outlined = nodules | {"outlined": np.zeros(300, bool)}
-    assert rates(outlined, locations)["nodules"][0]["refused"] > found["nodules"][0]["refused"]
+    assert (
+        rates(both | {"series": outlined}, locations)["nodules"][0]["refused"]
+        > found["nodules"][0]["refused"]
+    )
