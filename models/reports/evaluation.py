@@ -257,7 +257,7 @@ def recognition_table(report: Report) -> Table | None:
     """What is refused as no nodule, from ``recognition.json``."""
     measured = part(report, "measured")
     rows = tuple(
-        Row(row["kind"][0].upper() + row["kind"][1:], _refused(row), group=group)
+        Row(Cell("capital", (row["kind"],)), _refused(row), group=group)
         for group in ("nodules", "nodules_in_pictures", "locations", "locations_in_pictures")
         for row in measured.get(group, ())
     )
