@@ -9,7 +9,7 @@ from babel.messages.pofile import read_po
 from training.publish.catalogue import LOCALES, as_mo, as_po, untranslated, updated, words
 
 PATHS = sorted(LOCALES.glob("*/LC_MESSAGES/messages.po"))
-VALUES = re.compile(r"%\(\w+\)[sd]|\{\w+(?::[^}]*)?\}|</?\w+[^>]*>|&\w+;")
+VALUES = re.compile(r"%\(\w+\)[sd]|\{\w+(?::[^}]*)?\}|</?\w+[^>]*>|&(?!shy)\w+;")
 HOW = "python -m training.publish.catalogue"
 
 

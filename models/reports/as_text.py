@@ -1,6 +1,7 @@
 """A finding as lines for a terminal, and the sentence on its reliability for every view of it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from models.inference.finding import DISCLAIMER, Finding, ModelAnswer
 from models.inference.measurement.sizes import Measurement
@@ -118,7 +119,7 @@ def _recognised(finding: Finding, n: int, of: int) -> Message:
         if n == of:
             return Message("the models recognised all of them")
         return Message("the models recognised {n} of them", n=n)
-    who = {"model": finding.title}
+    who: dict[str, Any] = {"model": finding.title}
     if of == 1:
         return (
             Message("{model} recognised it", **who) if n else Message("{model} did not recognise it", **who)
