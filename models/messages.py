@@ -52,10 +52,13 @@ class Message:
             raise ValueError("A message is too long.")
         if _levels(self) > MOST_LEVELS:
             raise ValueError(f"Messages within messages have at most {MOST_LEVELS} levels.")
-        for _, name, spec, conversion in string.Formatter().parse(self.text + self.many):
-            is_fine = name in self.values and not conversion and SPEC.fullmatch(spec or "")
-            if self.values and name is not None and not is_fine:
-                raise ValueError(f"A message has no value for {{{name}:{spec}}}.")
+        if not all(name.isidentifier() for name in self.values):  # else a part of a value can be asked for
+            raise ValueError("A message names its values as Python does.")
+        for text in (self.text, self.many) if self.values else ():
+            for _, name, spec, conversion in string.Formatter().parse(text):
+                is_fine = name in self.values and not conversion and SPEC.fullmatch(spec or "")
+                if name is not None and not is_fine:
+                    raise ValueError(f"A message has no value for {{{name}:{spec}}}.")
 
     def __str__(self) -> str:
         return ENGLISH.say(self)

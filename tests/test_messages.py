@@ -67,6 +67,11 @@ def test_what_has_no_translation_stays_english(german):
     assert german.say(as_message("100 % {sure}")) == "100 % {sure}"
 
 
+@pytest.mark.parametrize("text", ["a } b", "a { b", "{", "{x!z}", "50 % {"])
+def test_a_text_without_values_may_have_any_braces(german, text):
+    assert str(Message(text)) == german.say(as_message(text)) == UserError("busy", text).message == text
+
+
 def test_a_message_can_be_kept_and_read_again():
     kept = Message("{a} {b} {c} {d}", a=np.float32(0.5), b=np.int64(3), c="x", d=Message("y {z}", z=1))
     assert msgspec.convert(msgspec.to_builtins(kept), Message) == kept
@@ -82,6 +87,11 @@ def test_a_message_can_be_kept_and_read_again():
         {"text": "{n}", "values": {"m": 1}},
         {"text": "{n.__class__}", "values": {"n": 1}},
         {"text": "{n[0]}", "values": {"n": "ab"}},
+        {"text": "{n.__class__}", "values": {"n": 1, "n.__class__": 1}},
+        {"text": "{n[0]}", "values": {"n": "ab", "n[0]": 1}},
+        {"text": "{}", "values": {"": 1}},
+        {"text": "{0}", "values": {"0": 1}},
+        {"text": "{n", "many": "}", "values": {"n": 1}},
         {"text": "{n!r}", "values": {"n": "ab"}},
         {"text": "{n:>9999999}", "values": {"n": 1}},
         {"text": "{n:{n}}", "values": {"n": 1}},

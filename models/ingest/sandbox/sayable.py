@@ -29,5 +29,12 @@ def _form(text: str, message: Message, inner: dict[str, int]) -> int:
     for literal, name, spec, _ in Formatter().parse(text):
         found += len(literal)
         if name is not None:
-            found += inner[name] if name in inner else len(format(message.values[name], spec or ""))
+            found += inner[name] if name in inner else _written(message.values[name], spec or "")
     return found
+
+
+def _written(value: object, spec: str) -> int:
+    try:
+        return len(format(value, spec))
+    except OverflowError:  # a whole number that is larger than any with decimals
+        raise ValueError("A number cannot be written.") from None
