@@ -186,7 +186,7 @@ def write_choices(weights: Path, choices: list[Choice]) -> None:
         )
         if key != CONSENSUS:
             write_report(weights, key, patch=vars(PATCH))
-    write_report(weights, CONSENSUS, title=CONSENSUS_TITLE, slices=SLICES)
+    write_report(weights, CONSENSUS, title=str(CONSENSUS_TITLE), slices=SLICES)
 
 
 def main(argv: list[str] | None = None) -> None:
