@@ -45,7 +45,8 @@ def add_language(app: Flask) -> None:
 
 def language() -> Language:
     """The language of the page that is asked for."""
-    code = str(get_locale() or "en")
+    locale = get_locale()
+    code = locale.language if locale else "en"
     if code == "en":
         return ENGLISH
     if code not in g.setdefault("languages", {}):

@@ -230,8 +230,11 @@ def _slices(n: int, thickness_mm: float | None, _: int) -> Message:
 def _told_apart(lines: list[tuple[Line, Slices]]) -> list[Line]:
     """Lines of series; those that read alike say where the series lies, or how its identifier ends."""
     for more in (_extent, _end_of_uid):
-        counts = Counter(line for line, _ in lines)
-        lines = [((*line, *more(group)) if counts[line] > 1 else line, group) for line, group in lines]
+        texts = [str(joined(", ", line)) for line, _ in lines]
+        lines = [
+            ((*line, *more(group)) if texts.count(text) > 1 else line, group)
+            for text, (line, group) in zip(texts, lines, strict=True)
+        ]
     return [line for line, _ in lines]
 
 

@@ -51,14 +51,12 @@ def _block(each: ReportedFinding, common: list[Message | str]) -> dict[str, Any]
         "text": paragraph(finding),
         "calculated": [vars(result) for result in each.calculated],
         "reliability": reliability_line(finding),
-        "warnings": [n.text for n in finding.notices if n.text not in common],
+        "warnings": [n.text for n in finding.notices if n.message not in map(str, common)],
         "marks": marks(finding),
     }
 
 
 def _on_all(report: ScanReport) -> list[Message | str]:
-    """Warnings that hold for each finding, if there are several."""
-    said = [[notice.text for notice in each.finding.notices] for each in report.findings]
-    if len(said) == 1:
-        return []
-    return [text for text in dict.fromkeys(said[0]) if all(text in other for other in said)]
+    """Warnings that hold for each finding, if there are several: those that read alike, as rounded."""
+    first, *others = ({notice.message: notice.text for notice in each.finding.notices} for each in report.findings)
+    return [text for said, text in first.items() if others and all(said in other for other in others)]

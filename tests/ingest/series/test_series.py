@@ -198,9 +198,11 @@ def test_series_of_one_slice_each_stay_apart_where_anything_does_not_fit(tags):
 
 
 def test_series_that_read_the_same_are_told_apart():
-    def one(uid, first):
-        return [("", make_slice(i, SeriesInstanceUID=uid)) for i in range(first, first + 3)]
+    def one(uid, first, **tags):
+        return [("", make_slice(i, SeriesInstanceUID=uid, **tags)) for i in range(first, first + 3)]
 
+    message = refusal(one("1.2.3.4711", 0) + one("1.2.3.4712", 0, SliceThickness="1.2500001")).message
+    assert "identifier ends in 2.3.4711;" in message  # 1.25 mm, both are said to be
     message = refusal(one("1.2.3.4711", 0) + one("1.2.3.4712", 6)).message
     assert "series 3 with 3 slices of 1.25 mm, from -90.0 to -86.0 mm; series 3" in message
     assert "from -78.0 to -74.0 mm. Send" in message

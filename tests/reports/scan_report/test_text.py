@@ -7,10 +7,13 @@ import pytest
 from models import __version__
 from models.clinical.growth import Size, Sizes, growth
 from models.imaging.phantom import draw_phantom
+from models.imaging.scan import Notice
 from models.inference.finding import Earlier
 from models.inference.measurement.sizes import Measurement
 from models.inference.reading import Correction
 from models.ingest.read import read_scan
+from models.messages import Message
+from models.reports.scan_report.as_page import report_page
 from models.reports.scan_report.as_text import LIMITS, paragraph, plain_ascii, report_as_text, table_row
 from tests.conftest import encode
 from tests.reports.changed import changed
@@ -173,3 +176,15 @@ def test_a_row_of_the_table(scan):
     assert str(nothing.app) == "no nodule recognised here"
     assert (str(mass.kind), str(mass.app)) == ("mass", "mass, 0.25")
     assert str(table_row(changed(findings_of(scan)[0], side=None)).side) == "–"
+
+
+def test_warnings_that_read_alike_are_said_once_of_all_findings(scan):
+    def warned(finding, percent):
+        notices = Notice("a", Message("{percent:.0f} % of it", percent=percent)), Notice("b", f"of {finding.name}")
+        return replace(finding, notices=notices)
+
+    page = report_page(report_of([warned(each, 45 + 0.1 * i) for i, each in enumerate(findings_of(scan))]))
+    assert [str(text) for text in page["warnings"]] == ["45 % of it"]
+    assert [[str(text) for text in block["warnings"]] for block in page["blocks"]] == [
+        [f"of F{number}"] for number in (1, 2, 3, 4)
+    ]
