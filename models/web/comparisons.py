@@ -92,6 +92,8 @@ class Comparisons:
                 raise
             self._store.get(token, owner)  # or is it this one that is gone?
             return None
+        except msgspec.ValidationError:  # kept by another version of the app
+            return None
         before, now = (theirs, ours) if link.is_earlier else (ours, theirs)
         return Comparison(base, link.between(before, now), before, now)
 

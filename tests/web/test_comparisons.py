@@ -9,6 +9,7 @@ from models.errors import UserError
 from models.web.answers import Answers
 from models.web.comparisons import Comparisons
 from models.web.queue import Queue
+from models.web.store.keys import COMPARISON
 from tests.web.interrupted import Interrupted
 
 OWNER = "the-cookie-of-one-browser"
@@ -79,3 +80,11 @@ def test_a_scan_whose_comparison_was_ended_meanwhile_is_changed_all_the_same(sto
     comparisons.change(token, OWNER, replace(store.get(token, OWNER), spacing_mm=(0.5, 0.5)))
     assert store.get(token, OWNER).spacing_mm == (0.5, 0.5)
     assert elsewhere.of(token, OWNER) is None
+
+
+def test_a_link_that_another_version_of_the_app_kept_is_none(scan, store, elsewhere, token):
+    note = store.read(token, OWNER, COMPARISON)
+    store.write(token, OWNER, COMPARISON, note | {"notices": [{"code": "same_date", "message": "They are."}]})
+    assert elsewhere.of(token, OWNER) is None
+    elsewhere.add(token, OWNER, other_than(scan, 2), is_earlier=True)
+    assert elsewhere.needed(token, OWNER).link.is_earlier
