@@ -64,9 +64,9 @@ def test_a_refused_upload_is_read_after_all_and_the_warning_is_on_every_paper(fi
     assert page.status_code == 200
     here = page.headers["Content-Location"]
     assert here == f"{address.removesuffix('/go-on')}/finding/0"
-    assert html.escape(DOUBTED[code], quote=False) in page.text.replace("&#39;", "'")
+    assert html.escape(str(DOUBTED[code]), quote=False) in page.text.replace("&#39;", "'")
     answer = json.loads(client.get(f"{here}/download/finding.json").text)
-    assert {"code": "content_doubted", "message": DOUBTED[code]} == answer["warnings"][0]
+    assert {"code": "content_doubted", "message": str(DOUBTED[code])} == answer["warnings"][0]
     assert (answer["model"], answer["nodule"]["row"], answer["nodule"]["col"]) == ("vgg16", 60.0, 64.5)
     assert client.get(f"{here}/download/report.pdf").status_code == 200
 
