@@ -5,6 +5,8 @@ shown elsewhere, and those of Python are messages (`models.messages`), which are
 wherever a template shows them. JSON, DICOM objects and the log stay English.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask, Response, g, redirect, request
@@ -29,6 +31,11 @@ def add_language(app: Flask) -> None:
     app.jinja_env.filters["number"] = lambda written: language().number(str(written))  # of a written one
     app.jinja_env.filters["said"] = lambda message: language().say(message)  # for filters after it
     Babel(app, default_translation_directories=CATALOGUES, locale_selector=_asked)
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext=lambda text: language().say(text),
+        ngettext=lambda one, many, n: language().translations.ngettext(one, many, n),
+        newstyle=True,
+    )
 
     @app.get("/language/<any({}):code>".format(",".join(LANGUAGES)), access=Access.PUBLIC, personal=False)
     def choose_language(code: str) -> ResponseReturnValue:
@@ -44,14 +51,21 @@ def add_language(app: Flask) -> None:
 
 
 def language() -> Language:
-    """The language of the page that is asked for."""
-    locale = get_locale()
-    code = locale.language if locale else "en"
-    if code == "en":
-        return ENGLISH
-    if code not in g.setdefault("languages", {}):
-        g.languages[code] = Language(code, get_translations(), has_comma=True)
-    return g.languages[code]
+    """The language of the page that is asked for, found once: a page has thousands of words and numbers."""
+    if "language" not in g:
+        code = str(get_locale() or "en")
+        g.language = ENGLISH if code == "en" else Language(code, get_translations(), has_comma=True)
+    return g.language
+
+
+@contextmanager
+def in_english() -> Iterator[None]:
+    """What is said within is English, whatever the language of the page."""
+    before, g.language = language(), ENGLISH
+    try:
+        yield
+    finally:
+        g.language = before
 
 
 def language_of_answer() -> Language:

@@ -58,7 +58,6 @@ def _block(each: ReportedFinding, common: list[Message | str]) -> dict[str, Any]
 
 def _on_all(report: ScanReport) -> list[Message | str]:
     """Warnings that hold for each finding, if there are several: those that read alike, as rounded."""
-    first, *others = (
-        {notice.message: notice.text for notice in each.finding.notices} for each in report.findings
-    )
-    return [text for said, text in first.items() if others and all(said in other for other in others)]
+    said = ({notice.message: notice.text for notice in each.finding.notices} for each in report.findings)
+    first, *others = said
+    return [text for words, text in first.items() if others and all(words in other for other in others)]

@@ -180,11 +180,8 @@ def test_a_row_of_the_table(scan):
 
 def test_warnings_that_read_alike_are_said_once_of_all_findings(scan):
     def warned(finding, percent):
-        notices = (
-            Notice("a", Message("{percent:.0f} % of it", percent=percent)),
-            Notice("b", f"of {finding.name}"),
-        )
-        return replace(finding, notices=notices)
+        text = Message("{percent:.0f} % of it", percent=percent)
+        return replace(finding, notices=(Notice("a", text), Notice("b", f"of {finding.name}")))
 
     page = report_page(report_of([warned(each, 45 + 0.1 * i) for i, each in enumerate(findings_of(scan))]))
     assert [str(text) for text in page["warnings"]] == ["45 % of it"]
