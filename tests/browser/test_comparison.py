@@ -91,7 +91,10 @@ def test_the_whole_way_in_the_browser(browser, finder_server, files):
 
 
 def test_at_the_width_of_a_phone_nothing_overflows(phone, finder_server, files):
-    compare(phone, finder_server, files)
+    address = compare(phone, finder_server, files)
+    assert phone.execute_script("return document.documentElement.scrollWidth") <= 360
+    phone.get(f"{address}/finding/0")
+    by_id(phone, "since")
     assert phone.execute_script("return document.documentElement.scrollWidth") <= 360
     assert not complaints(phone)
 
