@@ -92,17 +92,21 @@ def test_what_is_printed_says_what_the_pdf_says(browser, finder_server, placed):
     )
     options = {"printBackground": True, "preferCSSPageSize": True}
     printed = words_of(base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", options)["data"]))
+    sheet = words_of(saved(browser, address))
+    assert "2024-06-01" in sheet
+    apart = {"Page", "1", "2", "of", "–", "—", "R", "L", "Made", "report", "on", "findings"}  # heads, feet
+    assert sheet - printed - apart == set()
+
+
+def saved(driver, address):
+    """The PDF that the button on the report's page saves."""
     fetch = """
         const [address, done] = arguments;
         const body = new URLSearchParams(new FormData(document.getElementById('dated')));
         fetch(address, {method: 'POST', body}).then((answer) => answer.arrayBuffer()).then((data) =>
             done(btoa(Array.from(new Uint8Array(data), (byte) => String.fromCharCode(byte)).join(''))));
     """
-    saved = browser.execute_async_script(fetch, f"{address}/report/report.pdf")
-    sheet = words_of(base64.b64decode(saved))
-    assert "2024-06-01" in sheet
-    apart = {"Page", "1", "2", "of", "–", "—", "R", "L", "Made", "report", "on", "findings"}  # heads, feet
-    assert sheet - printed - apart == set()
+    return base64.b64decode(driver.execute_async_script(fetch, f"{address}/report/report.pdf"))
 
 
 def words_of(data):
