@@ -5,6 +5,7 @@ shown elsewhere, and those of Python are messages (`models.messages`), which are
 wherever a template shows them. JSON, DICOM objects and the log stay English.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -74,8 +75,10 @@ def language_of_answer() -> Language:
 
 
 def _asked() -> str:
-    chosen = cookie_of(request, LANGUAGE_COOKIE)
-    return chosen if chosen in LANGUAGES else request.accept_languages.best_match(list(LANGUAGES)) or "en"
+    if (chosen := cookie_of(request, LANGUAGE_COOKIE)) in LANGUAGES:
+        return chosen
+    asked = (re.split("[-_]", tag)[0].lower() for tag, quality in request.accept_languages if quality > 0)
+    return next((code for code in asked if code in LANGUAGES), "en")
 
 
 def _shown(value: Any) -> Any:

@@ -20,7 +20,11 @@ def browser(app):
 
 @pytest.mark.parametrize(
     ("asked", "code"),
-    [("de-CH,de;q=0.9,en;q=0.5", "de"), ("en,de;q=0.9", "en"), ("fr", "en"), ("", "en"), ("*", "en")],
+    [
+        *(("de-CH,de;q=0.9,en;q=0.5", "de"), ("en,de;q=0.9", "en"), ("fr", "en"), ("", "en"), ("*", "en")),
+        *(("en-GB,de;q=0.9", "en"), ("de-AT,en;q=0.9", "de"), ("DE_de", "de"), ("de;q=0", "en")),
+        *(("fr,de-DE;q=0.5,en-US;q=0.9", "en"), ("*,de;q=0.1", "de"), ("de;q=x, ,;;", "en")),
+    ],
 )
 def test_a_page_speaks_the_language_that_the_browser_asks_for(browser, asked, code):
     assert lang(browser.get("/", headers={"Accept-Language": asked})) == code
