@@ -17,24 +17,9 @@ from training.publish.catalogue import as_mo, words
 WORD = re.compile(r"[^\W\d_]{2,}")
 SPOKEN = ("alt", "title", "aria-label", "placeholder", "aria-description", "label", "content")
 NAMES = {  # the same in all languages: names, units, codes
-    *("VGG16", "VGG19", "VGG", "ResNet", "AlexNet", "EfficientNet", "Brock", "Mayo", "PanCan"),
-    *(
-        "Lung",
-        "RADS",
-        "BTS",
-        "LIDC",
-        "IDRI",
-        "DICOM",
-        "PACS",
-        "UID",
-        "HU",
-        "AUC",
-        "MIP",
-        "CT",
-        "Esc",
-        "ASCII",
-    ),
-    *("mm", "mm³", "mm3", "kB", "MB", "PDF", "JSON", "SR", "SEG", "SC", "PNG", "ZIP", "CSV"),
+    *("VGG16", "VGG19", "VGG", "ResNet", "AlexNet", "EfficientNet", "Brock", "Mayo", "PanCan", "Fleischner"),
+    *("Lung", "RADS", "BTS", "LIDC", "IDRI", "DICOM", "PACS", "UID", "ASCII", "Esc", "HU", "AUC", "MIP"),
+    *("CT", "mm", "mm³", "mm3", "kB", "MB", "PDF", "JSON", "SR", "SEG", "SC", "PNG", "ZIP", "CSV"),
     *("Deutsch", "English"),
 }
 SCRIPTED = re.compile(r"\{\w+\}")  # what a script puts in

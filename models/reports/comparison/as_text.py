@@ -43,9 +43,9 @@ def comparison_as_text(
     say, link = language.say, comparison.link
     lines = [say(Message("Comparison: {interval}", interval=interval_text(link.days, link.are_days_typed)))]
     for each in pairs:
-        lines += ["", f"Nodule {each.number}", *pair_lines(each)]
-    lines += [f"Warning: {notice.message}" for notice in comparison.link.notices]
-    return "\n".join([*lines, str(DISCLAIMER)]) + "\n"
+        lines += ["", say(Message("Nodule {n}", n=each.number)), *pair_lines(each, language)]
+    lines += [say(Message("Warning: {text}", text=notice.text)) for notice in link.notices]
+    return "\n".join([*lines, say(DISCLAIMER)]) + "\n"
 
 
 def earlier_rows(earlier: Earlier | None) -> list[tuple[Message, Message]]:
