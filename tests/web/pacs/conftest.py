@@ -72,9 +72,9 @@ def other_series():
     ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def archive(tmp_path_factory):
-    """An Orthanc with one patient's studies."""
+    """An Orthanc with one patient's studies; each file of tests has its own, since some store results."""
     with orthanc(tmp_path_factory.mktemp("orthanc")) as server:
         server.put([*chest_series(), *other_series()])
         yield server

@@ -62,7 +62,7 @@ def make_connected(registry, tmp_path_factory):
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def connected(archive, make_connected):
     """The application with a password, and with Orthanc for its PACS."""
     return make_connected(**archive.settings)
