@@ -111,5 +111,6 @@ def test_all_of_it_works_without_javascript(plain_browser, finder_server, disc):
     by_id(driver, "open-series").click()
     wait_for_text(driver, "where", "of 3")
     by_id(driver, "other-series").click()
+    by_id(driver, "ask-remove-first").click()
     by_id(driver, "remove").click()
     assert "removed" in by_id(driver, "removed").text
