@@ -16,14 +16,11 @@ class SizeError:
     ----------
     median : float
         Of the absolute error.
-    limits : (float, float)
-        The middle 95 % of the errors.
     readers : float, optional
         Median of the absolute error of one reader, against the mean of the others.
     """
 
     median: float
-    limits: tuple[float, float]
     readers: float | None
 
 
@@ -62,5 +59,4 @@ def size_errors_of(report: Mapping[str, Any], long_axis_mm: float | None) -> Siz
 
 
 def _error(found: Mapping[str, Any], readers: Mapping[str, Any] | None) -> SizeError:
-    low, high = found["limits"]
-    return SizeError(found["median"], (low, high), readers["median"] if readers else None)
+    return SizeError(found["median"], readers["median"] if readers else None)

@@ -113,8 +113,8 @@ def test_a_rule_says_what_it_makes_of_a_change(rule, said):
 
 def test_errors_of_sizes_are_those_measured_for_the_size(finding):
     sizes = sizes_of(finding, REPORT)
-    assert sizes.long_axis.error == pytest.approx(4 / (2 * 1.959964))
-    assert sizes.mean_diameter.error == pytest.approx(2 / (2 * 1.959964))
+    assert sizes.long_axis.error == pytest.approx(1 / 0.6745, rel=1e-4)
+    assert sizes.mean_diameter.error == pytest.approx(0.8 / 0.6745, rel=1e-4)
     assert sizes_of(finding, {}).long_axis.error is None
     bare = replace(finding, reading=replace(finding.reading, measurement=None))
     assert sizes_of(bare, REPORT) == Sizes()
