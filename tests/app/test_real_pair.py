@@ -64,5 +64,5 @@ def test_the_largest_nodule_is_paired_over_http(app, folder, nodules, tmp_path):
     row, col, index = nodules["lidc-0132-b", "0"]
     assert (pair["before"]["row"], pair["before"]["col"]) == pytest.approx((row, col), abs=20)
     assert abs(pair["before"]["slice"] - index) <= 4
-    assert abs(pair["growth"]["long_axis_mm"]["percent"]) < 40
+    assert abs(pair["growth"]["long_axis_mm"]["percent"]) < 20
     real.store.close()
