@@ -187,7 +187,7 @@ class SizeAgreement(Struct):
     """How far one size is off; of a volume a share of it, of lengths in mm."""
 
     median: Number
-    limits: Pair | UnsetType = UNSET
+    limits: Annotated[list[Number], Meta(min_length=2, max_length=2)]
     median_interval: Pair | UnsetType = UNSET
     p95: Figure = UNSET
     bias: Figure = UNSET

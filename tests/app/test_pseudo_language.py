@@ -11,10 +11,10 @@ from tests.app.conftest import new_visitor
 from tests.app.made_series import NODULE_AT, NODULE_SLICE, series_files
 from tests.app.two_scans import add, before_zip, now_zip, open_now
 from tests.conftest import make_app, post, upload
+from tests.reports import marked
 from tests.several_series import disc_zip
 from training.publish.catalogue import as_mo, words
 
-WORD = re.compile(r"[^\W\d_]{2,}")
 SPOKEN = ("alt", "title", "aria-label", "placeholder", "aria-description", "label", "content")
 NAMES = {  # the same in all languages: names, units, codes
     *("VGG16", "VGG19", "VGG", "ResNet", "AlexNet", "EfficientNet", "Brock", "Mayo", "PanCan", "Fleischner"),
@@ -49,12 +49,8 @@ class Texts(HTMLParser):
 
 
 def unmarked(text):
-    """The words of a text that are in no marks, but for names."""
-    depth, outside = 0, []
-    for character in SCRIPTED.sub(" ", CITATION.sub(" ", text)):
-        depth += (character == "«") - (character == "»")
-        outside.append(character if depth == 0 and character != "»" else " ")
-    return [word for word in WORD.findall("".join(outside)) if word not in NAMES]
+    """The words of a text that are in no marks, but for names, citations and what a script puts in."""
+    return marked.unmarked(SCRIPTED.sub(" ", CITATION.sub(" ", text)), NAMES)
 
 
 def unmarked_on(page):
@@ -72,8 +68,8 @@ def reader(finder, tmp_path_factory):
     for message in catalogue:
         if message.id:
             forms = (message.id,) if isinstance(message.id, str) else message.id
-            marked = tuple(f"«{text}»" for text in forms)
-            message.string = marked if len(marked) > 1 else marked[0]
+            in_marks = tuple(f"«{text}»" for text in forms)
+            message.string = in_marks if len(in_marks) > 1 else in_marks[0]
     path = folder / "locale" / "de" / "LC_MESSAGES" / "messages.mo"
     path.parent.mkdir(parents=True)
     path.write_bytes(as_mo(catalogue))

@@ -22,10 +22,10 @@ class Marks(NullTranslations):
 MARKED = Language("xx", Marks(), has_comma=True)
 
 
-def unmarked(text):
+def unmarked(text, names=NAMES):
     """The words of a text that are in no marks, but for names."""
     depth, outside = 0, []
     for character in text:
         depth += (character == "«") - (character == "»")
         outside.append(" " if depth or character == "»" else character)
-    return [word for word in WORD.findall("".join(outside)) if word not in NAMES]
+    return [word for word in WORD.findall("".join(outside)) if word not in names]
