@@ -8,6 +8,7 @@ fields, and codes.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
@@ -30,6 +31,7 @@ from models.reports.comparison.as_text import rule_text
 
 GROWTH_RULES: tuple[RuleKey, ...] = ("lung_rads", "fleischner")
 LONGEST_TEXT = 40  # of what was typed and is shown again
+AS_LOADED = "as_loaded"  # what a form was answered with when its page was made, as a query
 Texts = Mapping[str, str]  # by the name of a field
 
 
@@ -88,6 +90,7 @@ def calculators_of(
     -------
     dict
         ``asked``: whose form was sent, or None; ``opened`` as given; ``growth`` as of `growth_hint`.
+        ``as_loaded``: what the form sends along, see `changed_in`.
         ``patient`` and ``nodule``: lists of fields that all calculators share. ``forms``: for each calculator
         a dict of ``key``, ``fields`` (that it alone has), ``asks`` (all that count for it), ``wrong`` (those
         with an error), ``is_kept`` (its result goes into the report), ``answer`` (a dict, see
@@ -98,7 +101,8 @@ def calculators_of(
     """
     asked = (form or {}).get("calculator")
     asked = asked if asked in CALCULATORS else None
-    texts = typed(form) if form else {**remembered.patient, **remembered.nodule.fields}
+    before = {**remembered.patient, **remembered.nodule.fields}
+    texts = typed(form) if form else before
     kept = {each.key: each for each in remembered.calculated}
     errors = read_fields(CALCULATORS[asked].fields, texts)[1] if asked else wrong_in(form or {})
     show = _Shown(hints_of(finding), measured_texts(finding), errors)
@@ -106,6 +110,7 @@ def calculators_of(
     return {
         "asked": asked,
         "opened": opened,
+        AS_LOADED: urlencode(before),
         "patient": show.fields(PATIENT, texts),
         "nodule": show.fields(NODULE, texts),
         "forms": forms,
@@ -133,6 +138,17 @@ def wrong_in(form: Texts) -> dict[str, str]:
 def typed(form: Texts) -> dict[str, str]:
     """The answers in a form, cut to a length."""
     return {name: text.strip()[:LONGEST_TEXT] for name, text in form.items() if name in FIELDS}
+
+
+def changed_in(form: Texts) -> dict[str, str]:
+    """A form without the answers that are as they were when its page was made.
+
+    Others may have been given meanwhile, on another page of the scan: who has not touched a question does
+    not answer it, nor takes an answer back. One that was taken back is an empty text.
+    """
+    loaded = dict(parse_qsl(form.get(AS_LOADED, "")))
+    same = {name for name, text in typed(form).items() if text == loaded.get(name, "")}
+    return {name: text for name, text in form.items() if name not in same}
 
 
 class _Shown(msgspec.Struct):
@@ -189,13 +205,15 @@ def at_present(finding: Finding, remembered: Remembered) -> Remembered:
             fields = each.fields | patient | {name: measured[name] for name in each.measured}
             if _outcome(CALCULATORS[each.key], fields):
                 calculated.append(msgspec.structs.replace(each, fields=fields))
-    nodule = {
-        name: text
-        for name, text in remembered.nodule.fields.items()
-        if name not in remembered.nodule.measured
-    }
-    nodule |= {name: measured[name] for name in remembered.nodule.measured if name in measured}
-    return Remembered(remembered.patient, OfNodule(nodule, remembered.nodule.measured), tuple(calculated))
+    return Remembered(remembered.patient, nodule_at_present(finding, remembered.nodule), tuple(calculated))
+
+
+def nodule_at_present(finding: Finding, nodule: OfNodule) -> OfNodule:
+    """What was answered of a nodule, with the sizes as they are measured now."""
+    measured = measured_texts(finding)
+    fields = {name: text for name, text in nodule.fields.items() if name not in nodule.measured}
+    fields |= {name: measured[name] for name in nodule.measured if name in measured}
+    return OfNodule(fields, nodule.measured)
 
 
 def answers_in(finding: Finding, form: Texts) -> tuple[dict[str, str], OfNodule]:

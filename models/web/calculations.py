@@ -16,6 +16,8 @@ from models.reports.calculators import (
     answers_in,
     at_present,
     kept_result,
+    nodule_at_present,
+    typed,
 )
 from models.web.finding_list import FindingList
 from models.web.store import ScanStore
@@ -38,18 +40,41 @@ class Calculations:
         )
         return at_present(finding, kept)
 
-    def keep(self, token: str, owner: str, index: int, finding: Finding, form: Mapping[str, str]) -> bool:
-        """Remember what a form answers, and the result of its calculator; whether it has one.
+    def keep(
+        self, token: str, owner: str, index: int, finding: Finding, form: Mapping[str, str]
+    ) -> tuple[dict[str, str], bool]:
+        """Remember the answers that a form changes, and the result of its calculator.
 
         Raises `FindingGone` where nothing is left of the finding meanwhile, nor then of these.
+
+        Parameters
+        ----------
+        form
+            As `changed_in` leaves it: answers that it does not have stay.
+
+        Returns
+        -------
+        form : dict
+            With all answers as they are now.
+        has_result : bool
         """
-        patient, nodule = answers_in(finding, form)
-        self._store.write(token, owner, PATIENT, patient)
-        result = kept_result(finding, form)
+        changes = typed(form)
+
+        def of_patient(kept: dict[str, str] | None) -> dict[str, str]:
+            return answers_in(finding, (kept or {}) | changes)[0]
+
+        def of_nodule(kept: dict[str, object] | None) -> dict[str, object]:
+            now = nodule_at_present(finding, msgspec.convert(kept or {}, OfNodule))
+            changed: dict[str, object] = msgspec.to_builtins(answers_in(finding, now.fields | changes)[1])
+            return changed
+
+        patient = self._store.update(token, owner, PATIENT, of_patient)
+        nodule = self._findings.update(token, owner, index, OF_NODULE, of_nodule)
+        whole = {**patient, **nodule["fields"], **form}
+        result = kept_result(finding, whole)
         if result is not None:
             self._replace(token, owner, index, result.key, [msgspec.to_builtins(result)])
-        self._findings.keep(token, owner, index, OF_NODULE, msgspec.to_builtins(nodule))
-        return result is not None
+        return whole, result is not None
 
     def take_back(self, token: str, owner: str, index: int, key: str) -> None:
         """Keep the result of a calculator no longer."""
@@ -59,4 +84,4 @@ class Calculations:
         def change(kept: list[dict[str, object]] | None) -> list[object]:
             return [each for each in kept or [] if each["key"] != key] + new
 
-        self._store.update(token, owner, f"{CALCULATED}{index}", change)
+        self._findings.update(token, owner, index, CALCULATED, change)

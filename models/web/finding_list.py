@@ -108,6 +108,15 @@ class FindingList:
     def keep(self, token: str, owner: str, index: int, kind: str, value: Any) -> None:
         """Keep what was computed on a finding (`OF_ONE`), unless nothing is left of it meanwhile."""
         self._store.write(token, owner, f"{kind}{index}", value)
+        self._drop_if_forgotten(token, owner, index)
+
+    def update(self, token: str, owner: str, index: int, kind: str, change: Callable[[Any], Any]) -> Any:
+        """As `keep`, what `change` makes of what was kept (of None, where nothing was); and return that."""
+        value = self._store.update(token, owner, f"{kind}{index}", change)
+        self._drop_if_forgotten(token, owner, index)
+        return value
+
+    def _drop_if_forgotten(self, token: str, owner: str, index: int) -> None:
         entries = self.entries(token, owner)
         if index < len(entries) and entries[index] is None:
             self._purge(token, owner)

@@ -17,7 +17,7 @@ from models.ingest.fields import number
 from models.ingest.series.listing import Listing
 from models.ingest.series.selection import MAY_BE_MISSING
 from models.reports.as_page import viewer_page
-from models.reports.calculators import calculators_of, measured_texts, wrong_in
+from models.reports.calculators import calculators_of, changed_in, measured_texts, wrong_in
 from models.reports.case_context import case_of
 from models.reports.comparison.as_text import earlier_rows
 from models.reports.result import result_page
@@ -233,15 +233,16 @@ def calculated_page(token: str, index: int, finding: Finding) -> ResponseReturnV
     """What the form of the calculators asks for; the page once more where an answer is missing or wrong.
 
     ``calculator`` asks for a result, ``take`` takes over what was measured, ``take_back`` keeps a result no
-    longer; all other presses only remember what was answered. What is wrong is said where it was typed.
+    longer; all other presses only remember what was answered. What is wrong is said where it was typed. What
+    was answered elsewhere since the page was made stays, and counts.
     """
-    form, calculations, owner = request.form.to_dict(), current_app.calculations, browser()
+    form, calculations, owner = changed_in(request.form), current_app.calculations, browser()
     if (key := form.get("take_back", "")) in CALCULATORS:
         calculations.take_back(token, owner, index, key)
         return redirect(_at(token, index, finding, f"calculator-{key}"), 303)
     if (name := form.get("take", "")) in (measured := measured_texts(finding)):
         form[name] = measured[name]
-    has_result = calculations.keep(token, owner, index, finding, form)
+    form, has_result = calculations.keep(token, owner, index, finding, form)
     if form.get("calculator") in CALCULATORS:
         if not has_result:
             return finding_page(token, index, finding, form)

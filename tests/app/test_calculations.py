@@ -1,10 +1,12 @@
 """The calculators over HTTP: answered once for a scan, kept for its report, corrected with the outline."""
 
 import re
+from html import unescape
 
 import msgspec
 import pytest
 
+from models.clinical.forms import FIELDS
 from models.imaging.phantom import draw_phantom
 from models.reports.calculators import Calculated
 from models.web import finding_list
@@ -44,6 +46,16 @@ def field_of(page, name):
     chosen = chosen and re.search(r'<option value="([^"]*)" selected', chosen[0])
     found = text or pressed or chosen
     return found and found[1]
+
+
+def form_of(page, **changed):
+    """What a browser sends of the calculators' form as the page has it, but for what its user changed."""
+    form = page.text.partition('id="calculators"')[2].partition("</form>")[0]
+    hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form)
+    fields = {name: field_of(page, name) for name in FIELDS}
+    empty = {name: "" for name in FIELDS if f'id="asked-{name}" name="{name}"' in form}  # no group of buttons
+    held = {name: text for name, text in fields.items() if text is not None}
+    return {name: unescape(text) for name, text in hidden} | empty | held | changed
 
 
 def is_in_report(page, key):
@@ -222,3 +234,82 @@ def test_nothing_is_kept_of_a_finding_that_is_forgotten_meanwhile(finder, visito
     assert visitor.post(two[1], data=BROCK_FORM).status_code == 404
     kept = [finder.store.read(token, visitor.owner, name) for name in ("answered1", "calculated1")]
     assert kept == [None, None]
+
+
+def test_a_page_loaded_earlier_takes_nothing_away_that_was_answered_since(visitor, two):
+    first, second = two
+    stale = visitor.get(second)
+    sent = form_of(visitor.get(first), save="patient", age="62", female="woman", cancer="none", count="1")
+    assert visitor.post(first, data=sent).status_code == 303
+    assert visitor.post(second, data=form_of(stale, save="nodule", upper_lobe="yes")).status_code == 303
+    page = visitor.get(second)
+    kept = [field_of(page, name) for name in ("age", "female", "cancer", "count", "upper_lobe")]
+    assert kept == ["62", "woman", "none", "1", "yes"]
+
+
+def test_a_page_loaded_earlier_brings_nothing_back_that_was_changed_since(visitor, two):
+    first, second = two
+    visitor.post(first, data=form_of(visitor.get(first), save="patient", age="62", count="1", cancer="none"))
+    stale, now = visitor.get(second), visitor.get(first)
+    visitor.post(first, data=form_of(now, save="patient", age="63", count="", cancer=""))
+    visitor.post(second, data=form_of(stale, save="nodule", nodule_type="solid"))
+    page = visitor.get(second)
+    assert [field_of(page, name) for name in ("age", "count", "cancer")] == ["63", "", None]
+    assert field_of(page, "nodule_type") == "solid"
+
+
+def test_the_later_one_of_two_changes_of_one_answer_holds(visitor, two):
+    first, second = two
+    stale = visitor.get(second)
+    visitor.post(first, data=form_of(visitor.get(first), save="patient", age="62"))
+    visitor.post(second, data=form_of(stale, save="patient", age="70"))
+    assert field_of(visitor.get(first), "age") == "70"
+
+
+def test_a_result_from_a_page_loaded_earlier_counts_what_was_answered_since(visitor, two):
+    first, second = two
+    stale = visitor.get(second)
+    visitor.post(first, data=form_of(visitor.get(first), save="patient", age="62", female="woman"))
+    rest = {name: text for name, text in BROCK_FORM.items() if name not in ("age", "female")}
+    asked = visitor.post(second, data=form_of(stale, **rest))
+    assert (asked.status_code, asked.headers["Location"].partition("#")[2]) == (303, "brock-result")
+    assert "3.09 %" in visitor.get(second).text
+
+
+def test_what_is_missing_on_a_page_loaded_earlier_is_asked_for_beside_what_was_answered_since(visitor, two):
+    first, second = two
+    stale = visitor.get(second)
+    visitor.post(first, data=form_of(visitor.get(first), save="patient", age="62"))
+    page = visitor.post(second, data=form_of(stale, calculator="mayo", count="many"))
+    assert (page.status_code, field_of(page, "age")) == (200, "62")
+    assert 'href="#asked-age"' not in page.text.partition("Please complete:")[2].partition("</ul>")[0]
+    visitor.post(second, data=form_of(page, save="patient", age="", count="2"))
+    again = visitor.get(first)
+    assert (field_of(again, "age"), field_of(again, "count")) == ("", "2")
+
+
+def test_two_pages_of_one_finding_do_not_undo_each_other(visitor, crop):
+    stale = visitor.get(crop)
+    visitor.post(crop, data=form_of(visitor.get(crop), save="nodule", take="diameter_mm"))
+    measured = field_of(visitor.get(crop), "diameter_mm")
+    visitor.post(crop, data=form_of(stale, save="nodule", nodule_type="solid"))
+    page = visitor.get(crop)
+    assert measured
+    assert (field_of(page, "diameter_mm"), field_of(page, "nodule_type")) == (measured, "solid")
+
+
+def test_a_measured_size_is_taken_over_by_a_page_that_shows_it_while_another_was_typed(visitor, crop):
+    visitor.post(crop, data=form_of(visitor.get(crop), take="diameter_mm"))
+    stale = visitor.get(crop)
+    measured = field_of(stale, "diameter_mm")
+    visitor.post(crop, data=form_of(stale, save="nodule", diameter_mm="9"))
+    assert field_of(visitor.get(crop), "diameter_mm") == "9"
+    visitor.post(crop, data=form_of(stale, take="diameter_mm"))
+    assert field_of(visitor.get(crop), "diameter_mm") == measured
+
+
+def test_an_answer_is_taken_back_where_its_field_is_emptied(visitor, crop):
+    visitor.post(crop, data=form_of(visitor.get(crop), save="patient", age="62", cancer="none", count="1"))
+    visitor.post(crop, data=form_of(visitor.get(crop), save="patient", age="", cancer=""))
+    page = visitor.get(crop)
+    assert [field_of(page, name) for name in ("age", "cancer", "count")] == ["", None, "1"]
