@@ -272,6 +272,11 @@ class Roi:
     slice: int
     source: str  # given | centre | suggested
 
+    @property
+    def location(self) -> tuple[int, str, str]:
+        """Slice, row and column to a tenth of a pixel; what has the same is at one location."""
+        return self.slice, f"{self.row:.1f}", f"{self.col:.1f}"
+
 
 def locate(scan: Scan, row: float | None = None, col: float | None = None, index: int | None = None) -> Roi:
     """The region of interest: the given one, else the centre of a crop.

@@ -44,7 +44,7 @@ class FindingSummary:
 
     Attributes
     ----------
-    name, is_leading
+    name, is_leading, duplicate
         As of `Finding`.
     index : int
         Its position among all that were asked for on the scan, by which its address and pairs name it;
@@ -59,6 +59,7 @@ class FindingSummary:
     probability: float | None
     name: str = ""
     is_leading: bool = False
+    duplicate: int = 0
     index: int = 0
 
 
@@ -128,6 +129,8 @@ class Finding:
         What it is called among the findings of a kept scan: F1, F2 ..., or as a reader named it.
     is_leading : bool
         Whether a reader marked it as the leading one of its scan: at most one is, and at first none.
+    duplicate : int
+        0 unless others of its scan were at the same location before it; then a number that none of them has.
     """
 
     scan: Scan
@@ -148,6 +151,7 @@ class Finding:
     candidates: tuple[Candidate, ...] = ()
     name: str = ""
     is_leading: bool = False
+    duplicate: int = 0
 
     @property
     def volume_mm3(self) -> float | None:

@@ -12,7 +12,7 @@ from models.inference.correction import corrected
 from models.inference.finding import Finding, FindingSummary
 from models.inference.pipeline import analyse, check_model, finding_of, read_nodule
 from models.inference.reading import Correction, Reading
-from models.web.finding_list import CORRECTED, READING, FindingGone, FindingList, KeptFinding
+from models.web.finding_list import CORRECTED, OWN, READING, FindingGone, FindingList, KeptFinding
 from models.web.queue import Queue
 from models.web.store import ScanStore
 from models.web.telemetry import stage
@@ -65,7 +65,7 @@ class Answers:
         finding = finding_of(scan, reading, model, self._registry, anyway)
         listed = self.findings.add(token, owner, finding.summary)
         self.findings.keep(token, owner, listed.index, READING, msgspec.to_builtins(reading))
-        return listed.index, replace(finding, name=listed.name)
+        return listed.index, replace(finding, name=listed.name, duplicate=listed.duplicate)
 
     def listed(self, token: str, owner: str) -> list[FindingSummary]:
         """The findings of a scan, in the order in which they were asked for; not those that are deleted."""
@@ -89,7 +89,8 @@ class Answers:
         if note and note["weights"] == self._registry.checksum:
             reading = msgspec.convert(note, Reading)
         finding = finding_of(scan, reading, model or listed.model, self._registry, anyway)
-        return replace(finding, name=listed.name, is_leading=listed.is_leading)
+        own = {name: getattr(listed, name) for name in OWN}
+        return replace(finding, **own)
 
     def every(self, token: str, owner: str) -> list[tuple[int, Finding]]:
         """All findings of a kept scan with their indices, each with the model that it was asked of.

@@ -20,6 +20,7 @@ from models.web.store.keys import CALCULATED, FINDINGS, OF_NODULE
 READING, CORRECTED, MAPS, SENT = "reading", "corrected", "saliency", "sent"
 # what is kept of one finding, under these names and its index
 OF_ONE = (READING, CORRECTED, MAPS, SENT, CALCULATED, OF_NODULE)
+OWN = ("name", "is_leading", "duplicate")  # what a finding is on the list, whatever is answered
 UNDO_SECONDS = 10.0  # for which a deleted finding can come back, as the reader is told
 GRACE_SECONDS = 3.0  # more, for the network, and for the page to be shown
 NAME_AT_MOST = 40  # characters
@@ -64,9 +65,14 @@ class FindingList:
 
     def add(self, token: str, owner: str, found: FindingSummary) -> FindingSummary:
         """Put a finding at the end of the list; as the list has it."""
-        kept = KeptFinding(**vars(found))
-        index = self._store.append(token, owner, FINDINGS, msgspec.to_builtins(kept))
-        return _shown(index, kept)
+
+        def change(entries: Entries) -> None:
+            others = {kept.roi.location for kept in entries if kept is not None}
+            duplicate = len(entries) if found.roi.location in others else 0
+            entries.append(KeptFinding(**vars(found) | {"duplicate": duplicate}))
+
+        entries = self._change(token, owner, change)
+        return _shown(len(entries) - 1, _alive(entries, len(entries) - 1))
 
     def shown(self, token: str, owner: str) -> list[FindingSummary]:
         """All that are not deleted, in the order in which they were asked for."""
@@ -100,7 +106,7 @@ class FindingList:
         def change(entries: Entries) -> None:
             for index, found in said.items():
                 if (kept := entries[index]) is not None:
-                    own = {name: getattr(kept, name) for name in ("name", "is_leading", "deleted_at")}
+                    own = {name: getattr(kept, name) for name in (*OWN, "deleted_at")}
                     entries[index] = KeptFinding(**vars(found) | own)
 
         self._change(token, owner, change)

@@ -6,6 +6,7 @@ import zipfile
 
 import pypdfium2
 import pytest
+from highdicom.sr import srread
 from pydicom import dcmread
 
 from models.reports.scan_report.exports import REPORT_EXPORTS
@@ -201,6 +202,35 @@ def test_report_and_segmentation_track_the_same_nodules(visitor, dicom):
     assert [segment.TrackingUID in written for segment in segments] == [True] * len(segments)
     single = str(dcmread(io.BytesIO(visitor.get(f"{dicom}/finding/0/download/report.sr.dcm").data)))
     assert segments[0].TrackingUID in single
+
+
+def test_two_findings_at_one_location_are_tracked_alike_whichever_leads(finder):
+    client, (row, col) = new_visitor(finder), NODULE_AT
+    files = [upload(data, name) for name, data in series_files(**PLACED)]
+    scan = found_on(client, files, (row, col, "alexnet"), (row, col, "vgg16"))
+    first, second = before = tracked_in(client, scan)
+    assert first["F1"] != first["F2"]
+    assert second == first
+    for leading in (1, 0):
+        client.post(f"{scan}/finding/{leading}/leading", data={"leading": "1"})
+        assert tracked_in(client, scan) == before
+    for index, name in enumerate(first):
+        report = client.get(f"{scan}/finding/{index}/download/report.sr.dcm").data
+        assert groups_of(report) == {name: first[name]}
+    client.post(f"{scan}/finding/0/delete")
+    assert tracked_in(client, scan) == [{"F2": first["F2"]}] * 2
+
+
+def tracked_in(client, scan):
+    """Tracking UIDs by names, in the Structured Report and in the Segmentation."""
+    report = client.get(f"{scan}/report/report.sr.dcm").data
+    segments = dcmread(io.BytesIO(client.get(f"{scan}/report/outlines.seg.dcm").data)).SegmentSequence
+    return [groups_of(report), {segment.TrackingID: segment.TrackingUID for segment in segments}]
+
+
+def groups_of(report):
+    groups = srread(io.BytesIO(report)).content.get_planar_roi_measurement_groups()
+    return {group.tracking_identifier: group.tracking_uid for group in groups}
 
 
 def test_each_finding_has_its_picture(visitor, dicom):

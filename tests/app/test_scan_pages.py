@@ -170,7 +170,7 @@ def test_what_is_noted_of_a_finding_is_no_image(finder, visitor, kept):
     visitor.post(f"{address}/findings", data=PLACE | {"model": "alexnet"})
     (note,) = finder.store.read(address[6:], visitor.owner, "findings")
     place, said = ("row", "col", "slice", "source"), ("model", "title", "verdict", "headline", "probability")
-    listed = ("name", "is_leading", "index", "deleted_at")
+    listed = ("name", "is_leading", "duplicate", "index", "deleted_at")
     assert (set(note), set(note["roi"])) == ({"roi", *said, *listed}, set(place))
 
 

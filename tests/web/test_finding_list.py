@@ -58,6 +58,22 @@ def code_of(act, *arguments):
     return refused.value.code
 
 
+def test_those_at_one_location_are_told_apart_for_good(findings, token, hurried):
+    twins = [findings.add(token, OWNER, said(1)).index for _ in range(2)]
+    findings.lead(token, OWNER, twins[1], True)
+    findings.say_anew(token, OWNER, {twins[0]: said(1)})
+    numbers = {found.index: found.duplicate for found in findings.shown(token, OWNER)}
+    assert numbers == {0: 0, 1: 0, 2: 0, 3: 3, 4: 4}
+    for gone in (1, 3):
+        findings.delete(token, OWNER, gone)
+    time.sleep(0.3)
+    later = findings.add(token, OWNER, said(1))
+    assert [(found.index, found.duplicate) for found in findings.shown(token, OWNER)] == [
+        *((0, 0), (2, 0), (4, 4), (5, 5))
+    ]
+    assert later.duplicate == 5
+
+
 def test_findings_are_named_in_the_order_of_asking_and_none_leads(findings, token):
     assert names(findings, token) == ["F1", "F2", "F3"]
     assert indices(findings, token) == [0, 1, 2]

@@ -10,7 +10,7 @@ from pydicom.uid import UID, generate_uid
 
 from models import __version__
 from models.errors import UserError
-from models.imaging.scan import Reference
+from models.imaging.scan import Reference, Roi, Scan
 from models.inference.finding import Finding
 
 PRODUCT = "Lung nodule classifier"
@@ -29,13 +29,16 @@ def source_of(finding: Finding) -> Reference:
     UserError
         ``not_dicom``, for pictures and for files that do not name themselves.
     """
-    references = finding.scan.references
-    if references is None:
+    return _image(finding.scan, finding.reading.roi)
+
+
+def _image(scan: Scan, roi: Roi) -> Reference:
+    if scan.references is None:
         raise UserError(
             "not_dicom",
             "DICOM reports need DICOM images with valid identifiers (UIDs) to refer to; the upload has none.",
         )
-    return references[finding.reading.roi.slice]
+    return scan.references[roi.slice]
 
 
 def version_of(finding: Finding) -> str:
@@ -49,10 +52,18 @@ def new_uid() -> UID:
 
 
 def tracking_uid(finding: Finding) -> UID:
-    """What names the nodule in each file about it: the same for one location of one image."""
-    source, given = source_of(finding), finding.given
-    named = f"{source.sop_instance_uid}/{source.frame}/{given.row:.1f}/{given.col:.1f}"
-    return UID(f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, named).int}")
+    """What names the nodule in each file about it: the same for one location of one image.
+
+    It follows from where the finding was asked for, not from what is read there, which may change. Who asked
+    for one location twice has two findings, each with its own.
+    """
+    image, (_, row, col) = _image(finding.scan, finding.given), finding.given.location
+    uid = _uid_of(f"{image.sop_instance_uid}/{image.frame}/{row}/{col}")
+    return _uid_of(f"{uid}/{finding.duplicate}") if finding.duplicate else uid
+
+
+def _uid_of(name: str) -> UID:
+    return UID(f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, name).int}")
 
 
 class Tracked(NamedTuple):
@@ -64,21 +75,12 @@ class Tracked(NamedTuple):
 
 
 def tracked(findings: Sequence[Finding]) -> list[Tracked]:
-    """The findings of one scan with their tracking identifiers, none of which is given twice.
-
-    The identifier is the finding's name, or else what it is. Who asked for one location twice has two
-    findings: the second one gets another UID, the same in each file that has both in this order.
-    """
-    found: list[Tracked] = []
-    for finding in findings:
-        usual = uid = tracking_uid(finding)
-        again = 1
-        while uid in (each.uid for each in found):
-            again += 1
-            uid = UID(f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, f'{usual}/{again}').int}")
-        kind = "Location" if finding.verdict == "no_nodule" else "Nodule"
-        found.append(Tracked(finding, uid, finding.name or kind))
-    return found
+    """Findings of one scan with their tracking identifiers: the name of each, or else what it is."""
+    kinds = ("Location" if finding.verdict == "no_nodule" else "Nodule" for finding in findings)
+    return [
+        Tracked(finding, tracking_uid(finding), finding.name or kind)
+        for finding, kind in zip(findings, kinds, strict=True)
+    ]
 
 
 def header(

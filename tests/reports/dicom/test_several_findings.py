@@ -14,6 +14,7 @@ from pydicom import dcmread
 from pydicom.sr.codedict import codes
 
 from models.errors import UserError
+from models.imaging.scan import Roi
 from models.inference.finding import DISCLAIMER
 from models.inference.measurement.outline import within
 from models.ingest.read import read_scan
@@ -182,12 +183,22 @@ def test_outlines_that_overlap_stay_whole(scan):
 
 
 def test_one_location_asked_for_twice_is_tracked_twice(scan):
-    twice = [named("F1", make_finding(scan)), named("F2", make_finding(scan))]
+    twice = [named("F1", make_finding(scan)), named("F2", make_finding(scan), duplicate=1)]
     tracked = tracked_in(read_report(twice))
     assert len({uid for _, uid in tracked}) == 2
     segments = read_outlines(twice).SegmentSequence
     assert [(s.TrackingID, s.TrackingUID) for s in segments] == tracked
-    assert tracked_in(read_report(twice[:1])) == tracked[:1]
+    assert tracked_in(read_report(twice[::-1])) == tracked[::-1]
+    for finding, its_own in zip(twice, tracked, strict=True):
+        assert tracked_in(read_report([finding])) == [its_own]
+
+
+def test_a_finding_is_tracked_by_where_it_was_asked_for_whatever_is_read_there(scan):
+    one = changed(make_finding(scan, 12, 16, index=1), given=Roi(10.0, 15.0, 0, "given"))
+    read_elsewhere = changed(make_finding(scan, 13, 17, index=2), given=Roi(10.04, 15.0, 0, "given"))
+    asked_elsewhere = changed(make_finding(scan, 12, 16, index=1), given=Roi(10.0, 15.0, 1, "given"))
+    uids = [tracked_in(read_report([each]))[0][1] for each in (one, read_elsewhere, asked_elsewhere)]
+    assert uids[0] == uids[1] != uids[2]
 
 
 def test_without_any_outline_there_is_no_segmentation(scan):
