@@ -80,7 +80,7 @@ SETTINGS = (
         "DICOMWEB",
         "",
         "Address of the PACS's DICOMweb service, which `/studies` follows, such as "
-        "https://pacs.example/dicom-web. Empty: none.",
+        "https://pacs.example/dicom-web; an IPv6 address is in brackets. Empty: none.",
     ),
     Setting(
         "DICOMWEB_USER", "", "User name by which this server is known to the PACS (basic authentication)."

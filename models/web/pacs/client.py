@@ -3,6 +3,7 @@
 Nothing heavy is imported before the first question.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ PATIENT_FIELDS = (  # what files an object under a patient and a study
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "IssuerOfPatientID"),
     *("StudyID", "StudyDate", "StudyTime", "StudyDescription", "ReferringPhysicianName"),
 )
+HOST = re.compile(r"(\[[^]]+\]|[^][:@\s]+)(:\d*)?")  # of an address: with a port, and no user
 Progress = Callable[[int, int], object]  # how many files have come, and of how many
 
 
@@ -213,16 +215,26 @@ def _count(client: "Client", study: str, series: str) -> int:
     return int(said) if said else len(entries(client.search_for_instances(study, series)))
 
 
+def _is_service(address: str) -> bool:
+    """Whether an address can be that of a service; an IPv6 address needs brackets."""
+    try:
+        parts = urlsplit(address)
+        has_port = parts.port is None or parts.port > 0
+    except ValueError:  # in the brackets is no address, or the port is none
+        return False
+    is_web, more = parts.scheme in ("http", "https"), parts.query or parts.fragment
+    return is_web and has_port and not more and bool(HOST.fullmatch(parts.netloc))
+
+
 def pacs_of(settings: Mapping[str, Any]) -> Pacs | None:
     """The PACS of `SETTINGS`, None where there is none; ValueError for settings that cannot be."""
     address = settings["DICOMWEB"].rstrip("/")
     if not address:
         return None
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
+    if not _is_service(address):
         raise ValueError(
-            "NODULE_DICOMWEB must be an address like https://pacs.example/dicom-web; user name and password "
-            "have settings of their own."
+            "NODULE_DICOMWEB must be an address like https://pacs.example/dicom-web or "
+            "http://[fd00::1]:8042/dicom-web; user name and password have settings of their own."
         )
     if (ca_file := settings["DICOMWEB_CA_FILE"]) and not Path(ca_file).is_file():
         raise ValueError(f"NODULE_DICOMWEB_CA_FILE must name a file. Received: {ca_file!r}")

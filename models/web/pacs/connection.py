@@ -119,6 +119,16 @@ class LimitedAdapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _watched_pools(self._limits)
 
+    def build_connection_pool_key_attributes(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """As of requests, but for the brackets of IPv6: urllib3 reads no zone (``%25eth0``) without them."""
+        where, tls = super().build_connection_pool_key_attributes(*args, **kwargs)
+        host = where["host"]
+        return {**where, "host": f"[{host}]" if ":" in host else host}, tls
+
+    def add_headers(self, request: requests.PreparedRequest, **kwargs: Any) -> None:
+        """Leave Host to http.client: dicomweb-client's own has no port, and of IPv6 a bracket alone."""
+        request.headers.pop("Host", None)
+
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
         response = super().build_response(req, resp)
         response.raw = BoundedBody(response.raw, self._limits)

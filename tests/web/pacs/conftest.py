@@ -1,9 +1,11 @@
 """An Orthanc with studies in it, and what else may stand where a PACS should: slow, broken, or nothing."""
 
+import ipaddress
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -91,9 +93,9 @@ def pacs_at(address, **settings):
 
 
 @contextmanager
-def odd_server(behave, reads=True):
+def odd_server(behave, reads=True, host="127.0.0.1"):
     """A server that does to each connection what a function says, after it `reads` a request; its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listener_at(host) as listener:
 
         def serve():
             while True:
@@ -104,7 +106,27 @@ def odd_server(behave, reads=True):
                 threading.Thread(target=_answer, args=(connection, behave, reads), daemon=True).start()
 
         threading.Thread(target=serve, daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        name = f"[{host.replace('%', '%25')}]" if ":" in host else host
+        yield f"http://{name}:{listener.getsockname()[1]}"
+
+
+def listener_at(host):
+    """A socket that listens at an address; where the machine does not have it, the test is skipped."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address, family=family)
+    except OSError as error:
+        pytest.skip(f"{host}: {error}")
+
+
+def link_local():
+    """An IPv6 address that holds on one of the machine's links, with the name of that; or none."""
+    try:
+        rows = [row.split() for row in Path("/proc/net/if_inet6").read_text().splitlines()]
+    except OSError:
+        rows = []
+    found = [f"{ipaddress.IPv6Address(int(row[0], 16))}%{row[5]}" for row in rows if row[3] == "20"]
+    return found[0] if found else "fe80::1%none"
 
 
 def _answer(connection, behave, reads):
@@ -114,6 +136,27 @@ def _answer(connection, behave, reads):
             behave(connection, request)
         except OSError:
             return
+
+
+def relayed(port, seen):
+    """Hands everything on to a port of this machine; what was asked goes into a list, too."""
+
+    def behave(connection, request):
+        with socket.create_connection(("127.0.0.1", port)) as other:
+            seen.append(request)
+            other.sendall(request)
+            threading.Thread(target=_pump, args=(connection, other, seen), daemon=True).start()
+            _pump(other, connection, [])
+
+    return behave
+
+
+def _pump(source, target, seen):
+    with suppress(OSError):
+        while data := source.recv(65536):
+            seen.append(data)
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
 
 
 def silent(connection, request):

@@ -1,6 +1,7 @@
 """Search, fetch and store against a real Orthanc, and what is said where the PACS fails."""
 
 import io
+import re
 import shutil
 import ssl
 import subprocess
@@ -23,8 +24,10 @@ from tests.web.pacs.conftest import (
     WHO,
     XRAY_STUDY,
     chest_series,
+    link_local,
     odd_server,
     pacs_at,
+    relayed,
     says,
     silent,
     trickling,
@@ -136,6 +139,22 @@ def test_whose_a_study_is_comes_from_the_pacs(pacs):
     assert person_name(patient, "ReferringPhysicianName") == "Referrer^Rita"
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", link_local()], ids=["IPv4", "IPv6", "link-local"])
+def test_any_address_leads_to_it_and_is_named_in_each_request(archive, host):
+    seen = []
+    with odd_server(relayed(archive.port, seen), host=host) as address:
+        pacs = pacs_at(f"{address}/dicom-web")
+        studies, _ = pacs.studies(ASKED)
+        _, series = pacs.series(STUDY)
+        files = fetched(pacs)
+        pacs.store(STUDY, files[:1])
+    assert [study.uid for study in studies] == [STUDY, XRAY_STUDY]
+    assert (len(series), len(files)) == (3, N_SLICES)
+    named = re.findall(rb"\r\nHost: (.*?)\r\n", b"".join(seen))
+    assert len(named) >= 6
+    assert {name.decode() for name in named} == {re.sub("%25.*]", "]", address.removeprefix("http://"))}
+
+
 def test_bounds_on_files_and_bytes(archive):
     few = pacs_at(archive.dicomweb, most_files=N_SLICES - 1)
     assert refused(lambda: fetched(few))[:2] == (
@@ -217,9 +236,10 @@ def test_where_nothing_listens_that_is_told():
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
-def test_a_certificate_that_nobody_vouches_for_is_refused_unless_its_file_is_given(tmp_path):
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_certificate_that_nobody_vouches_for_is_refused_unless_its_file_is_given(tmp_path, host):
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=pacs"
-    command += " -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out certificate.pem"
+    command += f" -addext subjectAltName=IP:{host} -keyout key.pem -out certificate.pem"
     subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
@@ -231,7 +251,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_unless_its_file_is_giv
         except ssl.SSLError:  # the client hangs up
             return
 
-    with odd_server(behave, reads=False) as address:
+    with odd_server(behave, reads=False, host=host) as address:
         address = address.replace("http:", "https:")
         code, message, _ = refused(lambda: pacs_at(address).studies(ASKED))
         assert (code, "certificate" in message) == ("pacs_unavailable", True)

@@ -17,6 +17,8 @@ from pydicom import dcmread
 from app import ROOT
 from models.web.access.cookies import BROWSER_COOKIE
 from models.web.openapi import contract
+from models.web.pacs import pacs_of
+from models.web.settings import SETTINGS
 from models.web.store import new_token
 from tests.app.made_series import NODULE_AT, NODULE_SLICE, BrightSpots, WithLocaliser
 from tests.app.test_openapi import schema_of
@@ -440,12 +442,26 @@ def test_without_a_pacs_there_are_no_such_pages(client):
 
 
 @pytest.mark.parametrize(
-    "address", ["pacs", "ftp://pacs/x", "http://user:s3cret@pacs/x", "http://pacs/x?y=1"]
+    "address",
+    [
+        *("pacs", "ftp://pacs/x", "http://pacs/x?y=1", "http://pacs/x#y", "http://pacs:port/x"),
+        *("http://user:s3cret@pacs/x", "http://:s3cret@pacs/x", "http://pacs:70000/x", "http://pacs:0/x"),
+        *("http://[::1/x", "http://[pacs]/x", "http://[::1]8042/x", "http://::1:8042/x", "http://fd00::1/x"),
+    ],
 )
 def test_an_address_that_is_none_is_refused_at_the_start(make_connected, address):
     with pytest.raises(ValueError, match="NODULE_DICOMWEB must be an address") as refused:
         make_connected(DICOMWEB=address)
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "host", ["[::1]", "[fd00::1]:8042", "[fe80::1%25eth0]:8042", "10.0.0.1:8042", "pacs"]
+)
+def test_an_address_may_have_any_host(host):
+    settings = {setting.name: setting.default for setting in SETTINGS}
+    address = f"http://{host}/dicom-web"
+    assert pacs_of(settings | {"DICOMWEB": f"{address}/"}).address == address
 
 
 def test_a_file_of_certificates_that_is_not_there_is_refused_at_the_start(make_connected):
