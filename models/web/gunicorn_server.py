@@ -105,7 +105,8 @@ class Log(Logger):
 
 
 chdir = str(ROOT)
-bind = f"{settings['HOST']}:{settings['PORT']}"
+host = f"[{settings['HOST']}]" if ":" in settings["HOST"] else settings["HOST"]  # as in a URL
+bind = f"{host}:{settings['PORT']}"
 worker_class = DeadlineWorker
 workers = int(os.environ.get("WEB_CONCURRENCY", 1))
 preload_app = False  # TensorFlow's threads and locks do not outlive a fork: each process loads the models
