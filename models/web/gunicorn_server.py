@@ -23,7 +23,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from models.inference.runtime.process import settle, tune_for_serving
 from models.web.access import refuse_open_door
 from models.web.access.request_timeouts import DeadlineSocket, OpenConnections
-from models.web.settings import SETTINGS, read_settings
+from models.web.settings import SETTINGS, in_url, read_settings
 from models.web.store import disk
 from models.web.store.header_memory import share
 from models.web.store.process_lock import ProcessLock, default_folder
@@ -105,8 +105,7 @@ class Log(Logger):
 
 
 chdir = str(ROOT)
-host = f"[{settings['HOST']}]" if ":" in settings["HOST"] else settings["HOST"]  # as in a URL
-bind = f"{host}:{settings['PORT']}"
+bind = f"{in_url(settings['HOST'])}:{settings['PORT']}"
 worker_class = DeadlineWorker
 workers = int(os.environ.get("WEB_CONCURRENCY", 1))
 preload_app = False  # TensorFlow's threads and locks do not outlive a fork: each process loads the models

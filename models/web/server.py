@@ -19,7 +19,7 @@ from flask import Flask
 
 from models.web.access import refuse_open_door
 from models.web.access.request_timeouts import IDLE_SECONDS
-from models.web.settings import SETTINGS, read_settings
+from models.web.settings import SETTINGS, in_url, read_settings
 from models.web.terminal import StartLines
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def address_of(listener: socket.socket) -> str:
     """The address of a listening socket for a browser on this machine."""
     host, port = listener.getsockname()[:2]
     name = {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "localhost"}.get(host, host)
-    return f"http://{f'[{name}]' if ':' in name else name}:{port}"
+    return f"http://{in_url(name)}:{port}"
 
 
 def serve_with_gunicorn(create: CREATE, listener: socket.socket) -> None:

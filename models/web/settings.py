@@ -112,6 +112,11 @@ SETTINGS = (
 )
 
 
+def in_url(host: str) -> str:
+    """A host as a URL has it: an IPv6 address is in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def read_settings(settings: Iterable[Setting], environ: Mapping[str, str]) -> dict[str, Any]:
     """Values by name of a table of settings; ValueError names a variable that does not fit."""
     values = {}

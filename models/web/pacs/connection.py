@@ -25,6 +25,7 @@ from models.errors import UserError
 from models.inference.detection.search import Cancelled
 from models.messages import Message
 from models.web.pacs.multipart import boundary_of, parts
+from models.web.settings import in_url
 
 LOOK_EVERY_S = 0.4  # whether the time is up, or somebody has cancelled
 CHUNK_BYTES = 1 << 18
@@ -122,8 +123,7 @@ class LimitedAdapter(HTTPAdapter):
     def build_connection_pool_key_attributes(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
         """As of requests, but for the brackets of IPv6: urllib3 reads no zone (``%25eth0``) without them."""
         where, tls = super().build_connection_pool_key_attributes(*args, **kwargs)
-        host = where["host"]
-        return {**where, "host": f"[{host}]" if ":" in host else host}, tls
+        return {**where, "host": in_url(where["host"])}, tls
 
     def add_headers(self, request: requests.PreparedRequest, **kwargs: Any) -> None:
         """Leave Host to http.client: dicomweb-client's own has no port, and of IPv6 a bracket alone."""
