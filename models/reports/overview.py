@@ -9,7 +9,6 @@ from models.inference.finding import DISCLAIMER
 from models.inference.pipeline import MODEL_KEYS, citation_of, title_of
 from models.messages import Message
 from models.networks.registry import ARCHITECTURES
-from models.reports.as_json import Model, Models, SharedEvaluation
 from models.reports.evaluation import (
     auc_of,
     by_size,
@@ -21,6 +20,7 @@ from models.reports.evaluation import (
     tables_of,
 )
 from models.reports.facts import cases, descriptors, figure_facts, in_short, nodules_measured, saliency
+from models.reports.json_types import Model, Models, SharedEvaluation
 
 
 def model_rows(registry: ModelRegistry) -> list[dict[str, Any]]:

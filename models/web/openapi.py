@@ -1,6 +1,6 @@
 """The contract with programs as an OpenAPI 3.1.0 document (https://spec.openapis.org/oas/v3.1.0).
 
-Answers are those of `models.reports.as_json`, errors those of `models.errors`.
+Answers are those of `models.reports.json_types`, errors those of `models.errors`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from models.imaging.scan import ASSUMED_SPACING_MM, CROP_AT_MOST, SPACING_BOUNDS
 from models.inference.classifier import CONSENSUS
 from models.inference.finding import DISCLAIMER
 from models.networks.registry import ARCHITECTURES
-from models.reports import as_json
+from models.reports import json_types
 from models.web.errors import STATUS
 from models.web.fields import UID_AT_MOST
 
@@ -56,17 +56,17 @@ HEADERS = {
     },
 }
 OF_STATUS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
-EXAMPLE = as_json.Finding(  # made up
+EXAMPLE = json_types.Finding(  # made up
     verdict="malignant",
     model=CONSENSUS,
     probability=0.88,
     nodule_probability=0.98,
     threshold=0.21,
     models=[
-        as_json.ModelAnswer(key, "malignant", probability, 0.22)
+        json_types.ModelAnswer(key, "malignant", probability, 0.22)
         for key, probability in zip(ARCHITECTURES, (0.87, 0.9, 0.82, 0.91, 0.85), strict=True)
     ],
-    nodule=as_json.Nodule(
+    nodule=json_types.Nodule(
         row=281.0,
         col=299.0,
         slice=21,
@@ -87,19 +87,19 @@ EXAMPLE = as_json.Finding(  # made up
         corrected=False,
         outline=[[272.1, 299.0], [281.0, 307.9], [290.2, 299.0], [281.0, 290.4]],
     ),
-    characteristics=as_json.Characteristics(2.1, 1.8, 4.9, 4.2, 3.9, 5.8, 4.6),
-    image=as_json.Image(512, 512, 133, 0.78, True, False, "file", thickness_mm=2.5, slice_spacing_mm=2.5),
-    warnings=[as_json.Warning("contrast", "A sentence for people.")],
+    characteristics=json_types.Characteristics(2.1, 1.8, 4.9, 4.2, 3.9, 5.8, 4.6),
+    image=json_types.Image(512, 512, 133, 0.78, True, False, "file", thickness_mm=2.5, slice_spacing_mm=2.5),
+    warnings=[json_types.Warning("contrast", "A sentence for people.")],
     disclaimer=str(DISCLAIMER),
-    version=as_json.Version(__version__, "0123456789ab"),
-    similar=as_json.Similar([0, 1, 2, 4, 3], [13.1, 15.8, 11.2], 0.94, 0.41, is_unlike=False),
-    reliability=as_json.Reliability(
+    version=json_types.Version(__version__, "0123456789ab"),
+    similar=json_types.Similar([0, 1, 2, 4, 3], [13.1, 15.8, 11.2], 0.94, 0.41, is_unlike=False),
+    reliability=json_types.Reliability(
         adds=True,
         nodules=62,
         malignant=35,
         recognised=29,
         size_mm=[10, 15],
-        same_verdict=as_json.SameVerdict(38, 29, 0.6, 0.89),
+        same_verdict=json_types.SameVerdict(38, 29, 0.6, 0.89),
     ),
     candidates=[],
 )
@@ -116,9 +116,9 @@ def contract(settings: Mapping[str, Any]) -> Schema:
     """
     ways: list[dict[str, list[str]]] = [{name: []} for name in PASSWORD]
     answers: tuple[type[msgspec.Struct], ...]
-    answers = (as_json.Finding, as_json.Models, as_json.Health, as_json.Series)
+    answers = (json_types.Finding, json_types.Models, json_types.Health, json_types.Series)
     has_pacs = bool(settings["DICOMWEB"])
-    answers += (as_json.PacsReading,) if has_pacs else ()
+    answers += (json_types.PacsReading,) if has_pacs else ()
     _, schemas = msgspec.json.schema_components(answers, ref_template="#/components/schemas/{name}")
     return {
         "openapi": "3.1.0",
@@ -149,7 +149,7 @@ def _predict(settings: Mapping[str, Any]) -> Schema:
         "schema": _form(settings["MAX_FILES"]),
         "encoding": {"image": {"contentType": f"{FILES}, application/octet-stream"}},
     }
-    content = _json_of(as_json.Finding) | {"example": msgspec.to_builtins(EXAMPLE)}
+    content = _json_of(json_types.Finding) | {"example": msgspec.to_builtins(EXAMPLE)}
     return {
         "operationId": "predict",
         "summary": "Read one nodule.",
@@ -191,7 +191,7 @@ def _form(most_files: int) -> Schema:
             "model": {
                 "type": "string",
                 "description": "Whose answer comes first.",
-                "enum": list(as_json.MODEL_KEYS),
+                "enum": list(json_types.MODEL_KEYS),
                 "default": CONSENSUS,
             },
             "row": {"type": "number", "description": f"Row {where}"},
@@ -235,12 +235,12 @@ def _read_from_pacs() -> Schema:
         "properties": {
             "study": uid | {"description": "Study Instance UID."},
             "series": uid | {"description": "Series Instance UID of a CT series in it."},
-            "model": {"type": "string", "enum": list(as_json.MODEL_KEYS), "default": CONSENSUS},
+            "model": {"type": "string", "enum": list(json_types.MODEL_KEYS), "default": CONSENSUS},
         },
         "additionalProperties": False,
     }
     codes = [code for code in STATUS if code not in PAGES_ONLY or code in PACS or code == "not_dicom"]
-    content = {"application/json": _json_of(as_json.PacsReading)}
+    content = {"application/json": _json_of(json_types.PacsReading)}
     return {
         "operationId": "read_from_pacs",
         "summary": "Read the most suspicious nodule of a series in the PACS, and store the results there.",
@@ -253,7 +253,7 @@ def _read_from_pacs() -> Schema:
 
 def _models() -> Schema:
     about = "What each model is, what it was trained on, and its measured results."
-    found = {"200": _answer(200, about, {"application/json": _json_of(as_json.Models)})}
+    found = {"200": _answer(200, about, {"application/json": _json_of(json_types.Models)})}
     return {"operationId": "models", "summary": "The models.", "responses": found | _refusals(READ)}
 
 
@@ -264,7 +264,7 @@ def _openapi() -> Schema:
 
 
 def _healthz() -> Schema:
-    health = {"application/json": _json_of(as_json.Health)}
+    health = {"application/json": _json_of(json_types.Health)}
     return {
         "operationId": "healthz",
         "summary": "Whether all models answer, and uploads can be decoded. Needs no password.",

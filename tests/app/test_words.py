@@ -27,7 +27,7 @@ TECHNICAL = {
 }
 SCRIPTS = sorted((ROOT / "static").glob("*.js"))
 # A terminal has no template, the words of DICOM objects are the standard's, and a contract is no page.
-OTHERS = {"as_text.py", "as_json.py", "dicom"}
+OTHERS = {"as_text.py", "as_json.py", "json_types.py", "dicom"}
 BUILDERS = [
     path
     for path in sorted((ROOT / "models" / "reports").rglob("*.py"))

@@ -11,7 +11,9 @@ from models.clinical.growth import Growth as MeasuredGrowth
 from models.inference.comparison.comparison import Comparison as ComparedScans
 from models.inference.finding import DISCLAIMER, Verdict
 from models.inference.finding import Finding as InferredFinding
-from models.reports.as_json import (
+from models.reports.comparison.as_text import SOURCES
+from models.reports.comparison.growth import PairedFindings
+from models.reports.json_types import (
     AtLeastZero,
     Coordinate,
     Count,
@@ -23,8 +25,6 @@ from models.reports.as_json import (
     Warning,
     about,
 )
-from models.reports.comparison.as_text import SOURCES
-from models.reports.comparison.growth import PairedFindings
 
 End = Annotated[float | None, about("End of the 95 % interval; null where the error is not known.")]
 
