@@ -160,12 +160,16 @@ def reliability(nodules: Nodules, indices: np.ndarray, scores: dict[str, np.ndar
 def measured_elsewhere(weights: Path, choices: list[Choice]) -> dict:
     """What other commands wrote into ``evaluation.json`` and is still true with these choices."""
     try:
-        before, unchanged = read_report(weights, "evaluation"), _numbers(read_choices(weights))
-    except (WeightsError, KeyError):
+        before = read_report(weights, "evaluation")
+    except WeightsError:
         return {}
     names = ["texture"]
-    if np.allclose(unchanged, _numbers(choices), atol=1e-6):
-        names.append("robustness")
+    try:
+        unchanged = np.allclose(_numbers(read_choices(weights)), _numbers(choices), atol=1e-6)
+    except (WeightsError, KeyError):  # networks that were exported anew have none
+        unchanged = False
+    if unchanged:
+        names += ["robustness"]
     return {name: before[name] for name in names if name in before}
 
 

@@ -220,6 +220,8 @@ def test_what_others_measured_stays_as_long_as_it_is_true(case, tmp_path):
     assert measured_elsewhere(tmp_path, choices) == kept
     others = [replace(choices[0], balanced=choices[0].balanced + 0.01), *choices[1:]]
     assert measured_elsewhere(tmp_path, others) == {"texture": {"n": 1}}
+    (tmp_path / "vgg16.json").write_text('{"sha256": "ab"}')  # as it is after an export
+    assert measured_elsewhere(tmp_path, choices) == {"texture": {"n": 1}}
     assert measured_elsewhere(tmp_path / "none", choices) == {}
 
 
