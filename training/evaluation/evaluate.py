@@ -163,14 +163,16 @@ def measured_elsewhere(weights: Path, choices: list[Choice]) -> dict:
         before = read_report(weights, "evaluation")
     except WeightsError:
         return {}
-    names = ["texture"]
-    try:
-        unchanged = np.allclose(_numbers(read_choices(weights)), _numbers(choices), atol=1e-6)
-    except (WeightsError, KeyError):  # networks that were exported anew have none
-        unchanged = False
-    if unchanged:
-        names += ["robustness"]
+    names = ("texture", "robustness") if _are_in(weights, choices) else ("texture",)
     return {name: before[name] for name in names if name in before}
+
+
+def _are_in(weights: Path, choices: list[Choice]) -> bool:
+    """Whether the reports hold these choices; networks that were exported anew have none."""
+    try:
+        return np.allclose(_numbers(read_choices(weights)), _numbers(choices), atol=1e-6)
+    except (WeightsError, KeyError):
+        return False
 
 
 def _numbers(choices: list[Choice]) -> np.ndarray:
