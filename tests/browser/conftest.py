@@ -8,7 +8,7 @@ from PIL import Image
 from app import create_app
 from models.imaging.phantom import draw_phantom
 from tests.app.made_series import BrightSpots, WithLocaliser, as_zip, chest_volume, series_files
-from tests.browser.driving import CHROMIUM, DRIVER, start_browser
+from tests.browser.driving import CHROMIUM, DRIVER, forget_cookies, start_browser
 from tests.conftest import served
 
 
@@ -47,18 +47,31 @@ def strict_server(app):
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory):
+def chromium(tmp_path_factory):
     driver = start_browser(tmp_path_factory.mktemp("profile"))
     yield driver
     driver.quit()
 
 
 @pytest.fixture(scope="session")
-def plain_browser(tmp_path_factory):
-    """The browser of someone who has switched JavaScript off."""
+def plain_chromium(tmp_path_factory):
     driver = start_browser(tmp_path_factory.mktemp("profile"), javascript=False)
     yield driver
     driver.quit()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """A browser that has no cookies of other modules' tests."""
+    forget_cookies(chromium)
+    return chromium
+
+
+@pytest.fixture(scope="module")
+def plain_browser(plain_chromium):
+    """The browser of someone who has switched JavaScript off."""
+    forget_cookies(plain_chromium)
+    return plain_chromium
 
 
 @pytest.fixture

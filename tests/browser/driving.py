@@ -39,6 +39,15 @@ def start_browser(profile, javascript=True):
     return driver
 
 
+def forget_cookies(driver):
+    """Have the browser be nobody whom a server knows.
+
+    Cookies hold for all ports of a host: a log-in at one server counts at every other with the same password.
+    """
+    driver.get("about:blank")  # the answer to what a page still asks for could bring one back
+    driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+
+
 def by_id(driver, name):
     """The element of that id, as soon as the page has it."""
     from selenium.webdriver.support.ui import WebDriverWait

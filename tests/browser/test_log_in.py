@@ -3,7 +3,7 @@
 import pytest
 
 from app import create_app
-from tests.browser.driving import by_id, complaints, read_result
+from tests.browser.driving import by_id, complaints, forget_cookies, read_result
 from tests.browser.test_axe import check, prefer
 from tests.conftest import served
 
@@ -56,3 +56,13 @@ def test_a_person_logs_in_reads_an_answer_and_logs_out(browser, locked):
 
 def test_it_goes_without_javascript(plain_browser, locked):
     visit(plain_browser, locked)
+
+
+def test_a_browser_without_its_cookies_is_asked_again(browser, locked):
+    browser.get(locked + "/models")
+    enter(browser, PASSWORD)
+    by_id(browser, "log-out")
+    forget_cookies(browser)
+    browser.get(locked + "/models")
+    by_id(browser, "password")
+    browser.get_log("browser")
