@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 SHARED: dict[str, dict[str, dict[str, Any]]] = {  # arguments that several commands take, by kind
-    "patches": {"--data": {"required": True, "help": "patches.npz from training.data.prepare"}},
-    "outlines": {"--data": {"required": True, "help": "outlines.npz from training.data.outlines"}},
+    "nodules": {"--data": {"required": True, "help": "nodules.npz from training.data.prepare"}},
     "lidc-slices": {
         "--slices": {"required": True, "help": "folder or tar file of LIDC-IDRI-slices"},
         "--labels": {"required": True, "help": "nodules.csv"},

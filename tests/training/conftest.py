@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 from models.imaging.phantom import draw_phantom
 from models.networks.scales import DESCRIPTOR_SCALES
 from training.data import outlines
+from training.data.dataset import load
 from training.data.prepare import Slices, build
 from training.intervals import bootstrap_by_patient
 
@@ -97,26 +98,8 @@ def lidc(tmp_path, make_lidc):
 
 
 @pytest.fixture(scope="session")
-def patches_file(tmp_path_factory, make_lidc):
-    """patches.npz of 14 patients, half of them benign, with two slices each."""
-    rows = [label_row(f"P{n:02}", "1|2" if n % 2 else "5|4", 2) for n in range(14)]
-    source = make_lidc(tmp_path_factory.mktemp("lidc"), rows)
-    path = source.folder.parent / "patches.npz"
-    np.savez(path, **build(Slices(source.folder), source.rows, progress=False)[0])
-    return path
-
-
-@pytest.fixture(scope="module")
-def few_draws():
-    """Intervals from 40 bootstrap draws instead of 2000, for tests that look at other figures."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(bootstrap_by_patient.__kwdefaults__, "repeats", 40)
-        yield
-
-
-@pytest.fixture(scope="session")
-def outlines_file(tmp_path_factory, make_lidc):
-    """outlines.npz of 14 patients, two slices and two readers each; the second marks half of each disc."""
+def nodules_file(tmp_path_factory, make_lidc):
+    """nodules.npz of 14 patients, half of them benign, two slices each; a second reader marks half a disc."""
     rows = [label_row(f"P{n:02}", "1|2" if n % 2 else "5|4", 2) for n in range(14)]
     lidc = make_lidc(tmp_path_factory.mktemp("lidc"), rows)
     for row in rows:
@@ -126,12 +109,26 @@ def outlines_file(tmp_path_factory, make_lidc):
         (nodule / "mask-1").mkdir()
         Image.fromarray(disc).save(nodule / "mask-0" / "slice-1.png")
         Image.fromarray(half).save(nodule / "mask-1" / "slice-1.png")
-    path = lidc.folder.parent / "outlines.npz"
-    outlines.main(["--slices", str(lidc.folder), "--labels", str(lidc.labels), "--out", str(path)])
+    path = lidc.folder.parent / "nodules.npz"
+    np.savez(path, **build(Slices(lidc.folder), rows, progress=False)[0])
     return path
 
 
 @pytest.fixture(scope="session")
-def made(outlines_file):
-    """The same outlines in memory."""
-    return outlines.load(outlines_file)
+def made(nodules_file):
+    """Their outlines in memory."""
+    return outlines.load(nodules_file)
+
+
+@pytest.fixture(scope="session")
+def nodules(nodules_file):
+    """What the readers said of them, in memory."""
+    return load(nodules_file)
+
+
+@pytest.fixture(scope="module")
+def few_draws():
+    """Intervals from 40 bootstrap draws instead of 2000, for tests that look at other figures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(bootstrap_by_patient.__kwdefaults__, "repeats", 40)
+        yield

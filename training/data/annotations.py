@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 from scipy.spatial.distance import pdist
+from skimage.draw import polygon2mask
 
 from training.data import PrepareError
-from training.data.clusters import Reading, cluster
+from training.data.clusters import Outline, Reading, cluster
 
 SHAPE = (512, 512)  # of every slice of LIDC-IDRI
 EDGE = 128  # pixels of a crop of LIDC-IDRI-slices, each way
@@ -34,7 +35,7 @@ RATINGS = {  # column of nodules.csv: column of the database
 }
 OUTLINES = f"""
     SELECT scans.id AS scan, patient_id, series_instance_uid, slice_thickness, pixel_spacing, contrast_used,
-           annotations.id AS annotation, {", ".join(RATINGS.values())}, image_z_position, coords
+           annotations.id AS annotation, {", ".join(RATINGS.values())}, image_z_position, inclusion, coords
     FROM scans JOIN annotations ON scan_id = scans.id JOIN contours ON annotation_id = annotations.id
     ORDER BY patient_id, scans.id, annotations.id, contours.id
 """
@@ -48,6 +49,29 @@ class Nodule:
     series_uid: str  # SeriesInstanceUID of its CT series
     slices_mm: tuple[float, ...]  # z of its slices (third value of ImagePositionPatient), ascending
     corner: tuple[int, int]  # first row and column of the crop of `EDGE` x `EDGE` pixels
+    first: int  # number of the first slice in its series
+    readings: tuple[Reading, ...]
+
+    def masks(self) -> np.ndarray:
+        """Who outlined what in the crop: (slices, EDGE, EDGE) uint8, of which bit r is reader r's."""
+        bits = np.zeros((len(self.slices_mm), EDGE, EDGE), np.uint8)
+        for number, reading in enumerate(self.readings):
+            for outline in sorted(reading.outlines, key=lambda outline: outline.is_hole):
+                if 0 <= (index := outline.slice - self.first) < len(bits):
+                    inside = _filled(outline.points - self.corner, outline.is_hole)
+                    if outline.is_hole:
+                        bits[index][inside] &= ~np.uint8(1 << number)
+                    else:
+                        bits[index][inside] |= np.uint8(1 << number)
+        return bits
+
+
+def _filled(points: np.ndarray, is_hole: bool) -> np.ndarray:
+    """The pixels of a crop within an outline, bool; those of the outline itself are no part of the nodule."""
+    inside = polygon2mask((EDGE, EDGE), points)
+    rows, cols = points[((points >= 0) & (points < EDGE)).all(axis=1)].T
+    inside[rows, cols] = is_hole
+    return inside
 
 
 def read_nodules(database: str | Path | None = None) -> list[Nodule]:
@@ -118,25 +142,30 @@ def _scan(rows: list[sqlite3.Row], heights: dict[int, np.ndarray]) -> list[Nodul
 def _reading(rows: list[sqlite3.Row], z_mm: np.ndarray) -> Reading:
     first = rows[0]
     try:
-        outlines = [_outline(row["coords"]) for row in rows]
-        slices = [np.abs(z_mm - row["image_z_position"]).argmin() for row in rows]
-        longest = max(pdist(points * first["pixel_spacing"]).max() for points in outlines if len(points) > 1)
+        outlines = tuple(
+            Outline(
+                int(np.abs(z_mm - row["image_z_position"]).argmin()),
+                _points(row["coords"]),
+                not row["inclusion"],
+            )
+            for row in rows
+        )
+        longest = max(pdist(o.points * first["pixel_spacing"]).max() for o in outlines if len(o.points) > 1)
     except (AttributeError, TypeError, ValueError) as error:
         raise PrepareError(
             f"{first['patient_id']}: the outlines of annotation {first['annotation']} cannot be read."
         ) from error
-    points = [np.column_stack([o, np.full(len(o), k)]) for o, k in zip(outlines, slices, strict=True)]
     ratings = {name: first[column] for name, column in RATINGS.items()}
-    return Reading(ratings, float(longest), np.concatenate(points), len(outlines))
+    return Reading(ratings, float(longest), outlines)
 
 
-def _outline(text: str) -> np.ndarray:
+def _points(text: str) -> np.ndarray:
     """Lines of ``column,row`` as an array of shape (points, 2), row first."""
     return np.array(text.replace("\n", ",").split(","), dtype=int).reshape(-1, 2)[:, ::-1]
 
 
 def _nodule(scan: sqlite3.Row, number: int, members: list[Reading], z_mm: np.ndarray) -> Nodule:
-    slices_mm, corner = _crop(members, z_mm)
+    first, slices_mm, corner = _crop(members, z_mm)
     row = {
         "patient_id": scan["patient_id"],
         "nodule": f"nodule-{number}",
@@ -149,20 +178,21 @@ def _nodule(scan: sqlite3.Row, number: int, members: list[Reading], z_mm: np.nda
     }
     row |= {name: _joined(reading.ratings[name] for reading in members) for name in RATINGS}
     row["diameter_mm"] = _joined(round(reading.diameter_mm, 2) for reading in members)
-    return Nodule(row, scan["series_instance_uid"], slices_mm, corner)
+    return Nodule(row, scan["series_instance_uid"], slices_mm, corner, first, tuple(members))
 
 
-def _crop(members: list[Reading], z_mm: np.ndarray) -> tuple[tuple[float, ...], tuple[int, int]]:
-    """Slices and corner of a nodule's crop; the rule was found from the masks of LIDC-IDRI-slices.
+def _crop(members: list[Reading], z_mm: np.ndarray) -> tuple[int, tuple[float, ...], tuple[int, int]]:
+    """First slice, slices and corner of a crop; the rule was found from the masks of LIDC-IDRI-slices.
 
     The reader with the most outlines, the first of equals, decides alone: the crop spans the range of that
     reader's slices, and that centroid is its pixel (64, 64). A crop that would leave the slice is moved
     inwards, and never reaches the slice's last row or column.
     """
-    reference = max(members, key=lambda reading: reading.n_outlines)
+    reference = max(members, key=lambda reading: len(reading.outlines))
     slices = reference.points[:, 2]
     corner = np.clip(reference.centroid[:2].astype(int) - EDGE // 2, 0, np.array(SHAPE) - 1 - EDGE)
-    return tuple(z_mm[slices.min() : slices.max() + 1].tolist()), tuple(corner.tolist())
+    first, last = int(slices.min()), int(slices.max())
+    return first, tuple(z_mm[first : last + 1].tolist()), tuple(corner.tolist())
 
 
 def _joined(values: Iterable[object]) -> str:

@@ -1,6 +1,7 @@
 """Which radiologists' readings are of one nodule, as pylidc's ``Scan.cluster_annotations`` has it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
@@ -10,13 +11,27 @@ MOST_READERS, SHRINK, LEAST_TOLERANCE = 4, 0.9, 0.1  # pylidc's defaults
 
 
 @dataclass(frozen=True)
+class Outline:
+    """A closed line in one slice, around a part of a nodule or around a hole in it."""
+
+    slice: int
+    points: np.ndarray  # row, column; int, (n, 2)
+    is_hole: bool
+
+
+@dataclass(frozen=True)
 class Reading:
     """What one radiologist drew and rated."""
 
     ratings: dict[str, int]  # by the columns of nodules.csv
     diameter_mm: float  # longest distance of two points of one outline, as pylidc's ``Annotation.diameter``
-    points: np.ndarray  # row, column, slice number of all outlines' points, around holes too; int, (n, 3)
-    n_outlines: int
+    outlines: tuple[Outline, ...]
+
+    @cached_property
+    def points(self) -> np.ndarray:
+        """Row, column, slice number of all outlines' points, around holes too; int, (n, 3)."""
+        parts = [np.column_stack([o.points, np.full(len(o.points), o.slice)]) for o in self.outlines]
+        return np.concatenate(parts)
 
     @property
     def centroid(self) -> np.ndarray:

@@ -1,11 +1,9 @@
-"""patches.npz in memory: stacks of slices, readers' ratings, and what the networks are to learn from them."""
+"""The readers' ratings of nodules.npz, and what the networks are to learn from them."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from models.networks.scales import DESCRIPTOR_SCALES, RATINGS, scale_descriptors
 
@@ -14,12 +12,11 @@ BENIGN_AT_MOST, MALIGNANT_AT_LEAST = 2.5, 3.5  # mean rating; between them a nod
 
 @dataclass(frozen=True)
 class Nodules:
-    """All n nodules of a patches file."""
+    """All n nodules of a file; their slices are `training.data.outlines.Outlines`."""
 
     patient: np.ndarray  # str, (n,)
     nodule: np.ndarray  # str, (n,)
     spacing_mm: np.ndarray  # (n,)
-    stacks: list[np.ndarray]  # n uint8 arrays of shape (slices, rows, cols)
     malignancy: np.ndarray  # ratings 1 to 5, (n, readers); NaN where there is no such reader
     diameter_mm: np.ndarray  # mean of the readers, (n,)
     descriptors: np.ndarray  # their mean, scaled to [0, 1], in the order of `DESCRIPTOR_SCALES`, (n, 7)
@@ -56,32 +53,19 @@ def label_of(mean_rating: float | np.ndarray) -> np.ndarray:
 
 
 def load(path: str | Path) -> Nodules:
-    """Read the file that `training.data.prepare` wrote."""
+    """Read the file that `training.data.prepare` wrote, but for the slices."""
     with np.load(path) as file:
-        arrays = dict(file)
-    ends = np.cumsum(arrays["blob_bytes"])
-    stacks = [
-        _decode(arrays["blobs"][end - size : end], n_slices)
-        for end, size, n_slices in zip(ends, arrays["blob_bytes"], arrays["n_slices"], strict=True)
-    ]
-    descriptors = np.stack([np.nanmean(arrays[name], axis=1) for name in DESCRIPTOR_SCALES], axis=1)
-    return Nodules(
-        arrays["patient"],
-        arrays["nodule"],
-        arrays["spacing_mm"],
-        stacks,
-        arrays["malignancy"],
-        np.nanmean(arrays["diameter_mm"], axis=1),
-        scale_descriptors(descriptors),
-        arrays["slice_thickness_mm"],
-        arrays["contrast"],
-    )
-
-
-def _decode(blob: np.ndarray, n_slices: int) -> np.ndarray:
-    with Image.open(io.BytesIO(blob.tobytes())) as image:
-        pixels = np.asarray(image.convert("L"))
-    return pixels.reshape(n_slices, -1, pixels.shape[1])
+        descriptors = np.stack([np.nanmean(file[name], axis=1) for name in DESCRIPTOR_SCALES], axis=1)
+        return Nodules(
+            file["patient"],
+            file["nodule"],
+            file["spacing_mm"],
+            file["malignancy"],
+            np.nanmean(file["diameter_mm"], axis=1),
+            scale_descriptors(descriptors),
+            file["slice_thickness_mm"],
+            file["contrast"],
+        )
 
 
 def find(nodules: Nodules, rows: list[dict[str, str]]) -> np.ndarray:
@@ -90,8 +74,3 @@ def find(nodules: Nodules, rows: list[dict[str, str]]) -> np.ndarray:
         key: i for i, key in enumerate(zip(nodules.patient.tolist(), nodules.nodule.tolist(), strict=True))
     }
     return np.array([index[row["patient"], row["nodule"]] for row in rows])
-
-
-def centre(stack: np.ndarray) -> tuple[float, float]:
-    """(row, col) of the middle of the slices of a stack, where a crop has its nodule."""
-    return (stack.shape[1] - 1) / 2, (stack.shape[2] - 1) / 2

@@ -1,28 +1,13 @@
-"""LIDC-IDRI-slices -> all crops with every reader's outline, in one file.
+"""The slices of nodules.npz, and what each reader outlined in them."""
 
-    python -m training.data.outlines --slices DIR_OR_TAR --labels nodules.csv --out outlines.npz
-
-For each slice of each usable nodule: the crop as it is (8 bit), the map from its grey values to HU
-(`models.imaging.grey.estimate_hu`), and a byte a pixel whose bit r says that reader r counts it to the
-nodule. 693 patients take 380 MB.
-"""
-
-import csv
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from models.imaging.grey import estimate_hu
-from models.imaging.patch import adjacent_slices
+from models.imaging.field import adjacent_slices
 from models.imaging.scan import Scan
-from training.arguments import parser_of
-from training.data import PrepareError, save_arrays
 from training.data.dataset import label_of
-from training.data.pictures import Slices
-from training.data.prepare import read_labels
 
 READERS = 4  # outlines a nodule in LIDC-IDRI-slices
 
@@ -34,6 +19,7 @@ class Outlines:
     patient: np.ndarray  # str, (n,)
     nodule: np.ndarray  # str, (n,)
     spacing_mm: np.ndarray  # (n,)
+    slice_thickness_mm: np.ndarray  # (n,)
     malignancy: np.ndarray  # (n, readers)
     diameter_mm: np.ndarray  # mean of the readers, (n,)
     texture: np.ndarray  # mean of the readers, (n,)
@@ -79,78 +65,38 @@ class Outlines:
 
 
 def load(path: str | Path) -> Outlines:
-    """Read the file that this module wrote."""
+    """Read the file that `training.data.prepare` wrote."""
     with np.load(path) as file:
-        return Outlines(**file)
+        return Outlines(
+            file["patient"],
+            file["nodule"],
+            file["spacing_mm"],
+            file["slice_thickness_mm"],
+            file["malignancy"],
+            np.nanmean(file["diameter_mm"], axis=1),
+            np.nanmean(file["texture"], axis=1),
+            np.isfinite(file["malignancy"]).sum(axis=1),
+            file["first"],
+            file["n_slices"],
+            file["grey"],
+            file["hu"],
+            file["readers"],
+        )
 
 
-def thicknesses_of(labels: str | Path) -> dict[tuple[str, str], float]:
-    """Slice thickness (mm) by patient and nodule, of ``nodules.csv``."""
-    with open(labels, newline="") as file:
-        return {
-            (row["patient_id"], row["nodule"]): float(row["slice_thickness_mm"])
-            for row in csv.DictReader(file)
-        }
-
-
-def scan_of(outlines: Outlines, nodule: int, step_mm: float) -> Scan:
+def scan_of(outlines: Outlines, nodule: int) -> Scan:
     """A nodule's crops as a scan in estimated HU."""
     first, n = outlines.first[nodule], outlines.n_slices[nodule]
     slices = np.stack([outlines.slice_hu(first + i) for i in range(n)])
-    spacing = float(outlines.spacing_mm[nodule])
+    spacing, step_mm = float(outlines.spacing_mm[nodule]), float(outlines.slice_thickness_mm[nodule])
     positions = tuple(step_mm * i for i in range(n))
     return Scan(slices, (spacing, spacing), False, True, (), positions_mm=positions, thickness_mm=step_mm)
 
 
-def build(slices: Slices, rows: list[dict[str, str]], progress: bool = True) -> dict[str, np.ndarray]:
-    """The arrays of `Outlines` for the usable rows of nodules.csv; PrepareError where a file is missing."""
-    usable = [row for row in rows if row["masks_match"] == "1"]
-    stacks, marks = [], []
-    for row in tqdm(usable, desc="nodules", disable=not progress, file=sys.stderr):
-        key = (row["patient_id"], row["nodule"])
-        stacks.append(slices.read(key))
-        marks.append(slices.read_outlines(key))
-    grey = np.concatenate(stacks)
-    lengths = np.array([len(stack) for stack in stacks])
-    return {
-        "patient": np.array([row["patient_id"] for row in usable]),
-        "nodule": np.array([row["nodule"] for row in usable]),
-        "spacing_mm": np.array([float(row["pixel_spacing_mm"]) for row in usable]),
-        "malignancy": _ragged([_numbers(row, "malignancy") for row in usable]),
-        "diameter_mm": np.array([_numbers(row, "diameter_mm").mean() for row in usable]),
-        "texture": np.array([_numbers(row, "texture").mean() for row in usable]),
-        "n_readers": np.array([len(_numbers(row, "malignancy")) for row in usable]),
-        "first": np.concatenate([[0], lengths.cumsum()[:-1]]),
-        "n_slices": lengths,
-        "grey": grey,
-        "hu": np.array([estimate_hu(pixels) for pixels in grey], np.float32),
-        "readers": np.concatenate(marks),
-    }
-
-
-def _numbers(row: dict[str, str], name: str) -> np.ndarray:
-    """One value a reader."""
-    return np.array(row[name].split("|"), np.float32)
-
-
-def _ragged(rows: list[np.ndarray]) -> np.ndarray:
-    table = np.full((len(rows), max(map(len, rows))), np.nan, np.float32)
-    for line, values in zip(table, rows, strict=True):
-        line[: len(values)] = values
-    return table
-
-
-def main(argv: list[str] | None = None) -> None:
-    parser = parser_of(__doc__, "lidc-slices")
-    parser.add_argument("--out", required=True, help="file to write, e.g. outlines.npz")
-    args = parser.parse_args(argv)
-    try:
-        arrays = build(Slices(args.slices), read_labels(args.labels))
-    except PrepareError as error:
-        sys.exit(f"error: {error}")
-    save_arrays(args.out, arrays)
-    print(f"{args.out}: {len(arrays['patient'])} nodules, {len(arrays['grey'])} slices")
-
-
-if __name__ == "__main__":
-    main()
+def largest_section(outlines: Outlines, nodule: int) -> tuple[int, float, float]:
+    """The slice in which the readers' outlines are largest, and their middle (row, col)."""
+    first = outlines.first[nodule]
+    area = np.count_nonzero(outlines.readers[first : first + outlines.n_slices[nodule]], axis=(1, 2))
+    index = int(first + area.argmax())
+    row, col = np.argwhere(outlines.readers[index]).mean(axis=0)
+    return index, float(row), float(col)

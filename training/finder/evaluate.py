@@ -1,6 +1,6 @@
 r"""Calibrate the finder, and measure what it marks in whole scans and pictures that trained nothing.
 
-    python -m training.finder.evaluate --data outlines.npz --labels nodules.csv --series SERIES.zip@FOLD ... \
+    python -m training.finder.evaluate --data nodules.npz --series SERIES.zip@FOLD ... \
         --leave-out LIDC-IDRI-0001 ... --nodules whole/nodules.csv --pictures DIR --runs runs
 
 No series here trained the first network. Each is judged by the second network of ``runs/judge-FOLD``, which
@@ -35,9 +35,8 @@ from models.inference.detection.search import MOST, Proposal, as_candidates, as_
 from models.ingest.read import read_scan
 from models.networks.recognition import build_recognition
 from training.arguments import parser_of
-from training.classifier.export import export_weights
 from training.data.outlines import load
-from training.data.splits import SEED, side_of
+from training.data.splits import FOLDS, SEED, side_of
 from training.finder.calibrate import (
     Features,
     Seen,
@@ -49,7 +48,7 @@ from training.finder.calibrate import (
     series_threshold,
 )
 from training.intervals import clopper_pearson
-from training.recognition.sources import FOLDS
+from training.publish.export import export_weights
 
 AXES = ("row", "col", "slice")
 LEAST_MM, MARGIN_MM = 6.0, 2.0
@@ -250,8 +249,7 @@ def finder_of(weights: Path, run: Path, folder: Path) -> Finder:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = parser_of(__doc__, "outlines", "weights", "runs")
-    parser.add_argument("--labels", type=Path, required=True, help="nodules.csv of LIDC-IDRI-slices")
+    parser = parser_of(__doc__, "nodules", "weights", "runs")
     parser.add_argument("--series", nargs="+", required=True, help="PATH@FOLD")
     parser.add_argument("--nodules", type=Path, required=True, help="nodules.csv of the series")
     parser.add_argument("--pictures", type=Path, help="folder of normal-NNN.jpg and malignant-NNN.jpg")
@@ -263,7 +261,7 @@ def main(argv: list[str] | None = None) -> None:
     chosen = side_of(outlines, "validation", SEED)
     chosen = chosen[~np.isin(outlines.patient[chosen], args.leave_out)]
     n_patients = len(set(outlines.patient[chosen]))
-    nodules = nodules_in_crops(Finder(args.weights, report), outlines, chosen, args.labels)
+    nodules = nodules_in_crops(Finder(args.weights, report), outlines, chosen)
     print(f"{len(nodules['finder'])} of {len(chosen)} nodules in crops are proposed", flush=True)
     series: list[Searched] = []
     of_fold: dict[int, Finder] = {}
@@ -280,7 +278,7 @@ def main(argv: list[str] | None = None) -> None:
     report["measured"] = {"series": in_series(series, nodules, n_patients)}
     if args.pictures:
         judge = of_fold[args.picture_fold]
-        alone = nodules_in_crops(judge, outlines, chosen, args.labels, single=True)
+        alone = nodules_in_crops(judge, outlines, chosen, single=True)
         normal = pictures_of(judge, args.pictures, "normal", args.picture_fold)
         malignant = pictures_of(judge, args.pictures, "malignant")
         report["calibration"]["picture"], report["thresholds"]["picture"] = of_pictures(alone, normal)

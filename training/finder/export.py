@@ -14,7 +14,7 @@ from models.inference.detection.finder import FEATURES, JUDGE, KEY
 from models.networks.finder import build_finder
 from models.networks.recognition import build_recognition
 from training.arguments import parser_of
-from training.classifier.export import export_weights
+from training.publish.export import export_weights
 
 UNFITTED = {"intercept": 0.0} | dict.fromkeys(FEATURES, 0.0) | {"judge": 1.0}
 

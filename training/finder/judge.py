@@ -1,6 +1,6 @@
 r"""Train the network that judges what the finder proposes (false-positive reduction).
 
-    python -m training.finder.judge --data outlines.npz --proposals proposals.npz --labels nodules.csv \
+    python -m training.finder.judge --data nodules.npz --proposals proposals.npz \
         --leave-out LIDC-IDRI-0001 ...
 
 Setio et al. (IEEE Trans. Med. Imaging 35, 1160, 2016) describe the two stages. Half of the views show
@@ -198,13 +198,12 @@ def train(args: Namespace, pool: Pool, out: Path) -> list[loop.Row]:
 
 def parse(argv: list[str] | None = None) -> Namespace:
     """The command line; its defaults are the recipe of the shipped weights."""
-    parser = parser_of(__doc__, "outlines")
+    parser = parser_of(__doc__, "nodules")
     loop.add_options(parser, epochs=EPOCHS, average=AVERAGE, batch=BATCH, rate=RATE, seed=0, quiet=True)
     parser.add_argument("--steps", type=int, default=STEPS, help="batches an epoch")
     parser.add_argument("--split-seed", type=int, default=SEED)
     parser.add_argument("--leave-out", nargs="*", default=[], help="patients who do not take part")
     parser.add_argument("--proposals", required=True, help="proposals.npz from training.finder.proposals")
-    parser.add_argument("--labels", required=True, help="nodules.csv")
     parser.add_argument("--start", help="weights to begin with")
     parser.add_argument("--name", default="finder-judge", help="of the run's folder")
     add_healthy(parser)
@@ -222,7 +221,7 @@ def main(argv: list[str] | None = None) -> None:
     whole, number = proposals["source"] < 0, proposals["source"]
     folds = np.array([source.fold for source in sources] or [-1])
     own = np.where(whole, folds[np.where(whole, -1 - number, 0)] != args.fold, kept[np.maximum(number, 0)])
-    pool = Pool(outlines, sources, proposals[own], steps_of(outlines, args.labels))
+    pool = Pool(outlines, sources, proposals[own], steps_of(outlines))
     print(f"{len(pool.nodules)} nodules, {len(pool.others)} others", flush=True)
     train(args, pool, loop.open_run(args, args.name))
 

@@ -1,6 +1,6 @@
 r"""What the finder proposes in the crops of LIDC-IDRI-slices and in whole slices, and what of it is a nodule.
 
-    python -m training.finder.proposals --data outlines.npz --labels nodules.csv \
+    python -m training.finder.proposals --data nodules.npz \
         --weights-file runs/finder/final.weights.h5 --out proposals.npz
 
 The proposals are made and linked as the app makes them. One that lies in what any reader outlined is a
@@ -8,7 +8,6 @@ nodule; one that lies well away from any outline is none; what lies between is l
 """
 
 from argparse import Namespace
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -21,7 +20,7 @@ from models.inference.detection.search import propose, slices_to_search, within_
 from models.networks.finder import build_finder
 from training.arguments import parser_of
 from training.data import save_arrays
-from training.data.outlines import Outlines, load, thicknesses_of
+from training.data.outlines import Outlines, load
 from training.finder.train import AWAY_MM, add_healthy, crop_answers
 from training.localiser.healthy import Untrained
 from training.recognition.sources import Source, read_sources
@@ -123,23 +122,20 @@ def label_of(outlines: Outlines, nodule: int, chain: list[Blob]) -> int | None:
     return NONE if min(apart) >= AWAY_MM else None
 
 
-def steps_of(outlines: Outlines, labels: str | Path) -> dict[int, int]:
-    """How many slices make a step in each nodule's crop, by the slice thickness in nodules.csv."""
-    thickness = thicknesses_of(labels)
-    keys = zip(outlines.patient.tolist(), outlines.nodule.tolist(), strict=True)
-    return {number: step_of(thickness[key]) for number, key in enumerate(keys)}
+def steps_of(outlines: Outlines) -> dict[int, int]:
+    """How many slices make a step in each nodule's crop, by the slice thickness."""
+    return {number: step_of(mm) for number, mm in enumerate(outlines.slice_thickness_mm.tolist())}
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = parser_of(__doc__, "outlines")
-    parser.add_argument("--labels", required=True, help="nodules.csv")
+    parser = parser_of(__doc__, "nodules")
     parser.add_argument("--weights-file", required=True, help="of the finder's first network")
     add_healthy(parser)
     parser.add_argument("--out", required=True, help="file to write, e.g. proposals.npz")
     args: Namespace = parser.parse_args(argv)
     outlines, model = load(args.data), build_finder()
     model.load_weights(args.weights_file)
-    crops = in_crops(model, outlines, np.arange(len(outlines)), steps_of(outlines, args.labels))
+    crops = in_crops(model, outlines, np.arange(len(outlines)), steps_of(outlines))
     found = np.concatenate([crops, in_sources(model, without_nodules(args))])
     save_arrays(args.out, {"proposals": found})
     print(f"{args.out}: {len(found)} proposals, {int(found['is_nodule'].sum())} of them nodules")

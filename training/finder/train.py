@@ -1,6 +1,6 @@
 r"""Train the finder: the network that proposes.
 
-    python -m training.finder.train --data outlines.npz --leave-out LIDC-IDRI-0001 ... \
+    python -m training.finder.train --data nodules.npz --leave-out LIDC-IDRI-0001 ... \
         [--series ... --pictures DIR --fold 2]
 
 Writes to ``runs/finder/`` what `training.classifier.loop` says. Patients of the validation side, and those
@@ -185,7 +185,7 @@ def train(args: Namespace, outlines: Outlines, out: Path) -> list[loop.Row]:
 
 def parse(argv: list[str] | None = None) -> Namespace:
     """The command line; its defaults are the recipe of the shipped weights."""
-    parser = parser_of(__doc__, "outlines")
+    parser = parser_of(__doc__, "nodules")
     loop.add_options(parser, epochs=EPOCHS, average=AVERAGE, batch=BATCH, rate=RATE, seed=0, quiet=True)
     parser.add_argument("--steps", type=int, default=STEPS, help="batches an epoch")
     parser.add_argument("--split-seed", type=int, default=SEED)

@@ -11,8 +11,7 @@ import keras
 import numpy as np
 from numpy.random import Generator
 
-from models.imaging.field import FINDER_REDUCTION, GRID_MM, Box, cut_field
-from models.imaging.patch import adjacent_slices
+from models.imaging.field import FINDER_REDUCTION, GRID_MM, Box, adjacent_slices, cut_field
 from training.data.outlines import Outlines
 from training.localiser.views import other_view, random_slices, times
 from training.recognition.sources import Source

@@ -1,6 +1,6 @@
 """How well the localiser finds and outlines the nodules of patients who did not train.
 
-    python -m training.localiser.evaluate --data outlines.npz [--side validation] [--weights weights]
+    python -m training.localiser.evaluate --data nodules.npz [--side validation] [--weights weights]
 
 Each nodule is looked for in a window of its crop that is shifted at random (the nodule lies anywhere in it,
 at its edge too), through the same code as an upload, in its middle slice. Then it is outlined from a click
@@ -13,7 +13,7 @@ import json
 import numpy as np
 from numpy.random import Generator
 
-from models.imaging.patch import adjacent_slices
+from models.imaging.field import adjacent_slices
 from models.imaging.scan import Roi, Scan
 from models.inference.detection.localiser import Localiser
 from models.inference.measurement.outline import contour, within
@@ -115,7 +115,7 @@ def evaluate(
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = parser_of(__doc__, "outlines", "weights")
+    parser = parser_of(__doc__, "nodules", "weights")
     parser.add_argument("--side", choices=("validation", "test"), default="test")
     args = parser.parse_args(argv)
     localiser = Localiser(args.weights)

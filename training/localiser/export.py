@@ -8,7 +8,7 @@ from pathlib import Path
 
 from models.networks.localiser import build_localiser
 from training.arguments import parser_of
-from training.classifier.export import export_weights
+from training.publish.export import export_weights
 
 
 def export(run: Path, weights: Path, measured: str | None = None) -> dict:

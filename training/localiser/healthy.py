@@ -12,9 +12,8 @@ import keras
 import numpy as np
 from numpy.random import Generator
 
-from models.imaging.field import FINDER_REDUCTION, Grid, cut_field
+from models.imaging.field import FINDER_REDUCTION, Grid, adjacent_slices, cut_field
 from models.imaging.lung import lung_mask
-from models.imaging.patch import adjacent_slices
 from models.imaging.scan import Scan
 from models.inference.detection.candidates import Blob
 from models.inference.detection.search import search_all

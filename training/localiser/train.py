@@ -1,6 +1,6 @@
 """Train the localiser.
 
-    python -m training.localiser.train --data outlines.npz [--start WEIGHTS --healthy SERIES] [--resume]
+    python -m training.localiser.train --data nodules.npz [--start WEIGHTS --healthy SERIES] [--resume]
 
 Writes to ``runs/localiser/`` what `training.classifier.loop` says. Patients are divided as for the
 classifiers; validation patients are watched, and choose nothing here.
@@ -87,7 +87,7 @@ def train(args: Namespace, outlines: Outlines, out: Path) -> list[loop.Row]:
 
 def parse(argv: list[str] | None = None) -> Namespace:
     """The command line; its defaults are the recipe of the shipped weights."""
-    parser = parser_of(__doc__, "outlines")
+    parser = parser_of(__doc__, "nodules")
     loop.add_options(parser, batch=BATCH, quiet=True)
     loop.add_cycle_options(parser)
     parser.set_defaults(views=VIEWS)

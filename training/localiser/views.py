@@ -10,8 +10,7 @@ import keras
 import numpy as np
 from numpy.random import Generator
 
-from models.imaging.field import GRID_MM, cut_field, to_unit
-from models.imaging.patch import adjacent_slices
+from models.imaging.field import GRID_MM, adjacent_slices, cut_field, to_unit
 from training.data.outlines import Outlines
 from training.localiser.healthy import HealthySlices
 

@@ -1,6 +1,6 @@
 """How far long axis and volume of outlined nodules lie from the readers', and how they hang on the click.
 
-    python -m training.localiser.volumes --data outlines.npz --labels nodules.csv [--at-most 300]
+    python -m training.localiser.volumes --data nodules.npz [--at-most 300]
         [--measured FOLDER] [--weights weights] [--out weights/volumes.json]
 
 Each nodule of a side of the split is clicked in several of the slices that at least half of its readers
@@ -32,7 +32,7 @@ from models.inference.measurement.sizes import Measurement, measure
 from models.inference.measurement.volume import volume_mm3
 from models.inference.size_errors import SIZES_MM
 from training.arguments import parser_of
-from training.data.outlines import READERS, Outlines, load, scan_of, thicknesses_of
+from training.data.outlines import READERS, Outlines, load, scan_of
 from training.data.splits import side_of
 from training.intervals import bootstrap_by_patient
 from training.localiser.outlining import agreed
@@ -55,9 +55,9 @@ class Measured:
     clicks: tuple[Measurement | None, ...]
 
 
-def measure_case(outlines: Outlines, nodule: int, step_mm: float, localiser: Localiser) -> Measured | None:
+def measure_case(outlines: Outlines, nodule: int, localiser: Localiser) -> Measured | None:
     """One nodule; None where its readers agree on no pixel. Clicks do not hang on the other nodules."""
-    scan = scan_of(outlines, nodule, step_mm)
+    scan = scan_of(outlines, nodule)
     rng = np.random.default_rng(zlib.crc32(f"{outlines.patient[nodule]} {outlines.nodule[nodule]}".encode()))
     clicks = list(_clicks(outlines, nodule, rng))
     if not clicks:
@@ -187,8 +187,7 @@ def groups_of(rows: list[Measured]) -> dict:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = parser_of(__doc__, "outlines", "weights")
-    parser.add_argument("--labels", required=True, type=Path, help="nodules.csv")
+    parser = parser_of(__doc__, "nodules", "weights")
     parser.add_argument("--measured", type=Path, help="folder of a localiser that left the test patients out")
     parser.add_argument("--side", choices=("validation", "test"), default="test")
     parser.add_argument("--at-most", type=int, default=1000, help="nodules that are measured")
@@ -196,15 +195,10 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     localiser = Localiser(args.measured or args.weights)
     recipe = localiser.report["training"]
-    outlines, steps = load(args.data), thicknesses_of(args.labels)
+    outlines = load(args.data)
     chosen = side_of(outlines, args.side, recipe["split_seed"])
     chosen = np.random.default_rng(0).permutation(chosen)[: args.at_most]
-    rows = [
-        measure_case(
-            outlines, nodule, steps[str(outlines.patient[nodule]), str(outlines.nodule[nodule])], localiser
-        )
-        for nodule in tqdm(chosen, file=sys.stderr)
-    ]
+    rows = [measure_case(outlines, nodule, localiser) for nodule in tqdm(chosen, file=sys.stderr)]
     report = {
         "localiser": localiser.report["sha256"],
         "unseen": not recipe["everyone"],

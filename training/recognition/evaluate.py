@@ -1,6 +1,6 @@
 """What the recognition network says of patients, series and pictures that it has never seen.
 
-    python -m training.recognition.evaluate --data outlines.npz --labels nodules.csv --series ...
+    python -m training.recognition.evaluate --data nodules.npz --series ...
         --pictures DIR [--out runs] [--fold 0]
 
 Each fold's network (`training.recognition.train`) answers for what that fold held out, as the app asks: where
@@ -34,13 +34,12 @@ from models.inference.detection.section import largest_section
 from models.inference.views import eight_views
 from models.networks.recognition import build_recognition
 from training.arguments import parser_of
-from training.data.outlines import load, scan_of, thicknesses_of
+from training.data.outlines import load, scan_of
+from training.data.splits import FOLDS, fold_of_patients
 from training.intervals import bootstrap_by_patient
 from training.recognition.locations import KINDS
 from training.recognition.sources import (
-    FOLDS,
     Source,
-    fold_of_patients,
     locations_in_crops,
     locations_in_sources,
     read_sources,
@@ -64,7 +63,6 @@ class Material:
 
     def __init__(self, args: Namespace) -> None:
         self.outlines = load(args.data)
-        self._thickness_mm = thicknesses_of(args.labels)
         patients = fold_of_patients(self.outlines)
         self.sources = read_sources(args.series, args.pictures, patients)
         self.in_crops = locations_in_crops(self.outlines)[::EVERY]
@@ -92,17 +90,13 @@ class Material:
         outlined = self.outlines.readers[first : first + n] > 0
         index = int(outlined.sum(axis=(1, 2)).argmax())
         row, col = np.argwhere(outlined[index]).mean(axis=0)
-        scan = self._crops(nodule)
+        scan = scan_of(self.outlines, nodule)
         if is_alone:
             scan, index = replace(scan, slices=scan.slices[[index]], positions_mm=None), 0
         return scan, Roi(float(row), float(col), index, "given")
 
-    def _crops(self, nodule: int) -> Scan:
-        key = str(self.outlines.patient[nodule]), str(self.outlines.nodule[nodule])
-        return scan_of(self.outlines, nodule, self._thickness_mm[key])
-
     def _in_crop(self, location: np.void) -> Click:
-        return self._crops(location["source"]), _roi(location)
+        return scan_of(self.outlines, location["source"]), _roi(location)
 
     def _in_source(self, location: np.void) -> Click:
         return scan_of_source(self.sources[location["source"]]), _roi(location)
@@ -263,9 +257,8 @@ def _rates(rows: Columns, thresholds: list[dict[str, float]], groups: dict[str, 
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = parser_of(__doc__, "outlines", "weights")
+    parser = parser_of(__doc__, "nodules", "weights")
     add_sources(parser)
-    parser.add_argument("--labels", required=True, type=Path, help="nodules.csv")
     parser.add_argument("--out", default="runs", help="folder of the runs (default: runs)")
     parser.add_argument("--fold", type=int, choices=range(FOLDS), help="ask for this fold alone, and end")
     args = parser.parse_args(argv)

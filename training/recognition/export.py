@@ -10,7 +10,7 @@ from models.imaging.two_fields import SHAPE
 from models.inference.detection.recognition import KEY
 from models.networks.recognition import build_recognition
 from training.arguments import parser_of
-from training.classifier.export import export_weights
+from training.publish.export import export_weights
 
 NONE_REFUSED = {"outlined": 0.0, "not_outlined": 0.0}
 

@@ -15,15 +15,13 @@ from typing import NamedTuple
 import numpy as np
 
 from models.errors import UserError
-from models.imaging.field import slice_in_hu
-from models.imaging.patch import adjacent_slices
+from models.imaging.field import adjacent_slices, slice_in_hu
 from models.imaging.scan import Scan
 from models.ingest.read import read_scan
 from training.data.outlines import Outlines
-from training.data.splits import SEED, strata
+from training.data.splits import FOLDS
 from training.recognition.locations import EACH, KINDS, OUTSIDE_LUNG, Location, beside_nodules, in_slice
 
-FOLDS = 3
 NEAR_MM = 15.0  # around a marked nodule, and so many slices in mm, nothing counts as free of nodules
 STEP_MM = 4.0  # between the slices of a series whose locations are listed
 
@@ -66,15 +64,6 @@ class Source:
         return near
 
 
-def fold_of_patients(outlines: Outlines) -> dict[str, int]:
-    """The fold of each patient, stratified by the most suspicious nodule."""
-    rng, folds = np.random.default_rng(SEED), {}
-    for members in strata(outlines.patient, outlines.label):
-        for position, number in enumerate(rng.permutation(len(members))):
-            folds[members[number]] = position % FOLDS
-    return folds
-
-
 def read_sources(series: list[str], pictures: str | None, patients: dict[str, int]) -> list[Source]:
     """Series and pictures; see the module.
 
@@ -85,7 +74,7 @@ def read_sources(series: list[str], pictures: str | None, patients: dict[str, in
     pictures : str, optional
         Folder of JPEG files ``normal-NNN.jpg`` and ``malignant-NNN.jpg``: neighbours are one patient's.
     patients : dict of str to int
-        As `fold_of_patients` gives it.
+        As `training.data.splits.fold_of_patients` gives it.
     """
     sources = [_series(entry, patients) for entry in series]
     return sources + (_pictures(Path(pictures)) if pictures else [])

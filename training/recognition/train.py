@@ -1,6 +1,6 @@
 """Train the recognition network: once without each fold's patients, and once with everyone.
 
-    python -m training.recognition.train --data outlines.npz --series SERIES.zip@0 ... --pictures DIR --fold 0
+    python -m training.recognition.train --data nodules.npz --series SERIES.zip@0 ... --pictures DIR --fold 0
     python -m training.recognition.train ... --everyone [--resume]
 
 Writes to ``runs/recognition/fold-0`` (or ``everyone``) what `training.classifier.loop` says. From half-way
@@ -22,11 +22,10 @@ from models.networks.recognition import build_recognition
 from training.arguments import parser_of
 from training.classifier import loop
 from training.data.outlines import load
+from training.data.splits import FOLDS, fold_of_patients
 from training.localiser.train import overlap_loss
 from training.recognition.data import Data, Views
 from training.recognition.sources import (
-    FOLDS,
-    fold_of_patients,
     locations_in_crops,
     locations_in_sources,
     read_sources,
@@ -89,7 +88,7 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line; its defaults are the recipe of the shipped weights."""
-    parser = parser_of(__doc__, "outlines")
+    parser = parser_of(__doc__, "nodules")
     add_sources(parser)
     who = parser.add_mutually_exclusive_group(required=True)
     who.add_argument("--fold", type=int, choices=range(FOLDS), help="whose patients are held out")

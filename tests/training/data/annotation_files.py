@@ -24,7 +24,13 @@ def rectangle(row, col, rows, cols):
 
 def reading(outline, heights, malignancy=3, **ratings):
     """A radiologist's annotation: one outline in the slices at these z."""
-    return {"outlines": [(z, outline) for z in heights], "ratings": ratings | {"malignancy": malignancy}}
+    outlines = [(z, outline, True) for z in heights]
+    return {"outlines": outlines, "ratings": ratings | {"malignancy": malignancy}}
+
+
+def with_hole(one, outline, height):
+    """The same annotation with a hole in a slice."""
+    return one | {"outlines": [*one["outlines"], (height, outline, False)]}
 
 
 def scan(patient, readings, heights, series="1.2.3", spacing=0.5, thickness=2.5):
@@ -70,10 +76,10 @@ def _write_reading(connection, scan_id, one):
     annotation = _insert(
         connection, "annotations", ", ".join(["scan_id", *ratings]), (scan_id, *ratings.values())
     )
-    for height, outline in one["outlines"]:
+    for height, outline, inclusion in one["outlines"]:
         coords = "\n".join(f"{col},{row}" for row, col in outline)  # LIDC has x before y
         columns = "annotation_id, inclusion, image_z_position, coords"
-        _insert(connection, "contours", columns, (annotation, 1, height, coords))
+        _insert(connection, "contours", columns, (annotation, inclusion, height, coords))
 
 
 def _insert(connection, table, columns, values):

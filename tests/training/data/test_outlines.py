@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 
 from tests.training.conftest import disc
-from training.data.outlines import build, main
-from training.data.pictures import Slices
-from training.data.prepare import read_labels
+from training.data.outlines import scan_of
 
 
 def test_slices_of_a_nodule_are_neighbours(made):
@@ -45,21 +43,7 @@ def test_hu_are_estimated_slice_by_slice(made):
     assert hu[disc(11)].mean() > hu[~disc(14)].mean() + 300
 
 
-def test_a_tar_file_gives_the_same(lidc):
-    rows = read_labels(lidc.labels)
-    folder, tar = (build(Slices(source), rows, progress=False) for source in (lidc.folder, lidc.tar))
-    assert sorted(folder) == sorted(tar)
-    for name, array in folder.items():
-        np.testing.assert_array_equal(array, tar[name])
-
-
-def test_rows_whose_masks_do_not_match_are_left_out(lidc):
-    arrays = build(Slices(lidc.folder), read_labels(lidc.labels), progress=False)
-    assert arrays["patient"].tolist() == ["LIDC-IDRI-0001", "LIDC-IDRI-0001", "LIDC-IDRI-0007"]
-    assert arrays["n_readers"].tolist() == [4, 1, 2]
-
-
-def test_missing_slices_are_named(lidc, tmp_path):
-    with pytest.raises(SystemExit) as caught:
-        main(["--slices", str(tmp_path / "none"), "--labels", str(lidc.labels), "--out", str(tmp_path / "x")])
-    assert caught.value.code == f"error: {tmp_path / 'none'} does not exist."
+def test_a_nodules_crops_are_a_scan_with_the_distance_of_its_slices(made):
+    scan = scan_of(made, 3)
+    assert (scan.spacing_mm, scan.positions_mm, scan.is_hu) == ((0.7, 0.7), (0.0, 2.5), True)
+    np.testing.assert_array_equal(scan.slices, [made.slice_hu(6), made.slice_hu(7)])

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.inference.views import patch_at
-from tests.training.conftest import write_labels
-from training.data.dataset import centre, load
-from training.data.prepare import PrepareError, Slices, build, crop, encode, main, read_labels
+from tests.training.conftest import disc, write_labels
+from training.data.dataset import load
+from training.data.outlines import load as load_outlines
+from training.data.prepare import PrepareError, Slices, build, main, read_labels
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -32,34 +32,21 @@ def failure(lidc, out, **changed):
 
 @pytest.fixture
 def out(tmp_path):
-    return tmp_path / "patches.npz"
+    return tmp_path / "nodules.npz"
 
 
-@pytest.mark.parametrize(
-    ("spacing_mm", "edge"),
-    [(0.7, 86), (0.5, 120), (0.9, 68), (0.46, 128), (0.3, 128), (60.0, 2)],
-)
-def test_a_crop_is_the_middle_60_mm_or_all(spacing_mm, edge):
-    stack = np.arange(2 * 128 * 128).reshape(2, 128, 128)
-    first = 64 - edge // 2
-    expected = stack[:, first : first + edge, first : first + edge]
-    np.testing.assert_array_equal(crop(stack, spacing_mm), expected)
-
-
-def test_what_is_loaded_is_the_middle_of_the_png_files_without_loss(lidc, out):
+def test_what_is_loaded_are_the_png_files_and_who_outlined_what_in_them(lidc, out):
     run(lidc, out)
-    nodules = load(out)
-    assert len(nodules) == 3
-    for stack, edge, key in zip(
-        nodules.stacks,
-        (86, 120, 68),
-        zip(nodules.patient, nodules.nodule, strict=True),
-        strict=True,
-    ):
-        first = 64 - edge // 2
-        window = slice(first, first + edge)
-        assert stack.dtype == np.uint8
-        np.testing.assert_array_equal(stack, lidc.stacks[key][:, window, window])
+    outlines = load_outlines(out)
+    assert len(outlines) == 3
+    assert (outlines.first.tolist(), outlines.n_slices.tolist()) == ([0, 11, 12], [11, 1, 2])
+    for i, key in enumerate(zip(outlines.patient, outlines.nodule, strict=True)):
+        first, n = outlines.first[i], outlines.n_slices[i]
+        np.testing.assert_array_equal(outlines.grey[first : first + n], lidc.stacks[key])
+        np.testing.assert_array_equal(outlines.readers[first], disc((12, 5, 5)[i]))  # one reader, one slice
+        assert not outlines.readers[first + 1 : first + n].any()
+    assert outlines.n_readers.tolist() == [4, 1, 2]
+    assert outlines.diameter_mm.tolist() == [31.5, 8.5, 8.5]
 
 
 def test_slices_are_in_the_order_of_their_numbers(lidc):
@@ -75,13 +62,6 @@ def test_masks_are_no_slices(lidc):
         ("LIDC-IDRI-0007", "nodule-0"): 2,
         ("LIDC-IDRI-0009", "nodule-0"): 1,
     }
-
-
-def test_the_stored_bytes_are_lossless_webp():
-    pixels = np.random.default_rng(0).integers(0, 256, (3, 20, 30), dtype=np.uint8)
-    blob = encode(pixels)
-    assert blob[:4] == b"RIFF"
-    assert blob[8:16] == b"WEBPVP8L"
 
 
 def test_ratings_are_kept_reader_by_reader(lidc, out):
@@ -118,16 +98,6 @@ def test_folder_and_tar_give_equal_arrays(lidc):
     assert from_folder.keys() == from_tar.keys()
     for name, values in from_folder.items():
         np.testing.assert_array_equal(values, from_tar[name])
-
-
-def test_a_patch_does_not_depend_on_the_crop(lidc, out):
-    run(lidc, out)
-    full = lidc.stacks["LIDC-IDRI-0001", "nodule-0"]
-    cropped = load(out).stacks[0]
-    for index in (0, 5, 10):
-        of_full = patch_at(full, 0.7, *centre(full), index)
-        of_cropped = patch_at(cropped, 0.7, *centre(cropped), index)
-        np.testing.assert_allclose(of_cropped, of_full, atol=1e-6)
 
 
 def test_a_folder_that_is_not_there_is_named(lidc, out, tmp_path):
@@ -204,6 +174,11 @@ def test_an_empty_label_file_is_refused(lidc):
     lidc.labels.write_text("")
     with pytest.raises(PrepareError, match="lacks the columns calcification, contrast, diameter_mm"):
         read_labels(lidc.labels)
+
+
+def test_labels_without_a_usable_row_are_refused(lidc, out):
+    write_labels(lidc.labels, [{**row, "masks_match": "0"} for row in lidc.rows])
+    assert failure(lidc, out) == "error: The labels have no usable row."
 
 
 def test_main_ends_with_status_1_and_one_sentence_on_stderr(lidc, out, tmp_path):

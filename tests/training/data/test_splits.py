@@ -3,7 +3,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from training.data.splits import side_of, split_patients
+from training.data.splits import (
+    FOLDS,
+    fold_of_nodules,
+    fold_of_patients,
+    side_of,
+    sides_of_fold,
+    split_patients,
+)
 
 SIDES = ("train", "validation", "test")
 
@@ -78,3 +85,54 @@ def test_the_nodules_of_the_sides_are_all_nodules_once():
     np.testing.assert_array_equal(np.sort(np.concatenate(list(indices.values()))), np.arange(len(patients)))
     for side, members in split_patients(patients, labels).items():
         assert set(data.patient[indices[side]]) == members
+
+
+def data(*numbers):
+    """The same as `nodules`, as the folds take it."""
+    patients, labels = nodules(*numbers)
+    return SimpleNamespace(patient=np.array(patients), label=np.array(labels))
+
+
+def of_each_stratum(patients):
+    """How many of these patients of `nodules(40, 100, 20)` are malignant, benign, indeterminate."""
+    return np.histogram([int(patient[1:]) for patient in patients], [0, 40, 140, 160])[0].tolist()
+
+
+def test_each_patient_is_held_out_in_one_fold_as_many_of_each_stratum():
+    given = data(40, 100, 20)
+    folds = fold_of_patients(given)
+    assert set(folds) == set(given.patient)
+    held_out = [[patient for patient, fold in folds.items() if fold == each] for each in range(FOLDS)]
+    assert [of_each_stratum(patients) for patients in held_out] == [[14, 34, 7], [13, 33, 7], [13, 33, 6]]
+
+
+def test_the_nodules_of_a_patient_are_held_out_together():
+    given = data(30, 40, 10)
+    folds = fold_of_patients(given)
+    assert fold_of_nodules(given).tolist() == [folds[patient] for patient in given.patient]
+
+
+def test_the_folds_are_drawn_and_do_not_depend_on_the_order_of_the_nodules():
+    given = data(30, 40, 10)
+    backwards = SimpleNamespace(patient=given.patient[::-1], label=given.label[::-1])
+    folds = fold_of_patients(given)
+    assert fold_of_patients(backwards) == folds
+    assert [folds[f"P{n:03}"] for n in range(30)] != [n % FOLDS for n in range(30)]
+
+
+@pytest.mark.parametrize("fold", range(FOLDS))
+def test_the_sides_of_a_fold_have_each_nodule_once_and_share_no_patient(fold):
+    given = data(30, 40, 10)
+    sides = sides_of_fold(given, fold)
+    assert tuple(sides) == SIDES
+    assert np.sort(np.concatenate(list(sides.values()))).tolist() == list(range(len(given.patient)))
+    patients = [set(given.patient[indices]) for indices in sides.values()]
+    assert sum(map(len, patients)) == len(set().union(*patients)) == 80
+    np.testing.assert_array_equal(sides["train"], np.flatnonzero(fold_of_nodules(given) != fold))
+
+
+def test_the_halves_of_a_fold_have_as_many_patients_of_each_stratum():
+    given = data(40, 100, 20)
+    sides = sides_of_fold(given, 0)
+    halves = [of_each_stratum(set(given.patient[sides[side]])) for side in ("validation", "test")]
+    assert halves == [[7, 17, 4], [7, 17, 3]]

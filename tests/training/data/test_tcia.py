@@ -12,6 +12,7 @@ from tests.training.conftest import write_labels
 from tests.training.data.annotation_files import reading, rectangle, scan, write_database
 from training.data.annotations import read_nodules
 from training.data.dataset import load
+from training.data.outlines import load as load_outlines
 from training.data.prepare import main
 from training.data.tcia import DicomSlices, to_grey
 
@@ -89,7 +90,7 @@ def run(source, out):
 
 def failure(source, tmp_path):
     """The exit status's sentence of a run that must fail, and that nothing was written."""
-    out = tmp_path / "patches.npz"
+    out = tmp_path / "nodules.npz"
     with pytest.raises(SystemExit) as caught:
         run(source, out)
     assert not out.exists()
@@ -99,6 +100,16 @@ def failure(source, tmp_path):
 def crops(corner, numbers):
     window = slice(corner[0], corner[0] + 128), slice(corner[1], corner[1] + 128)
     return np.stack([grey(slice_hu(number)[window]) for number in numbers])
+
+
+def box(top, bottom, left, right, corner):
+    """What an outline of four corners has within it, in a crop: all but these corners; uint8."""
+    rows, cols = np.indices((128, 128))
+    inside = (rows + corner[0] >= top) & (rows + corner[0] <= bottom)
+    inside &= (cols + corner[1] >= left) & (cols + corner[1] <= right)
+    for row, col in ((top, left), (top, right), (bottom, right), (bottom, left)):
+        inside[row - corner[0], col - corner[1]] = False
+    return inside.astype(np.uint8)
 
 
 EXPECTED = {
@@ -124,19 +135,22 @@ def test_the_files_of_the_annotated_series_alone_are_used(archive):
 
 def test_patients_who_are_not_there_are_left_out_and_counted(archive, tmp_path, capsys):
     assert slices_of(archive).absent == {"LIDC-IDRI-0002"}
-    run(archive, tmp_path / "patches.npz")
+    run(archive, tmp_path / "nodules.npz")
     printed = capsys.readouterr().out
     assert "2 nodules of 1 patients, 5 slices" in printed
     assert f"1 annotated patients are not in {archive.folder}" in printed
 
 
-def test_what_is_loaded_is_the_middle_60_mm_and_the_readers_values(archive, tmp_path):
-    run(archive, tmp_path / "patches.npz")
-    nodules = load(tmp_path / "patches.npz")
+def test_what_is_loaded_are_the_crops_the_outlines_and_the_readers_values(archive, tmp_path):
+    run(archive, tmp_path / "nodules.npz")
+    nodules, outlines = load(tmp_path / "nodules.npz"), load_outlines(tmp_path / "nodules.npz")
     assert nodules.patient.tolist() == [PATIENT, PATIENT]
     assert nodules.nodule.tolist() == ["nodule-0", "nodule-1"]
-    for stack, expected in zip(nodules.stacks, EXPECTED.values(), strict=True):
-        np.testing.assert_array_equal(stack, expected[:, 21:107, 21:107])
+    np.testing.assert_array_equal(outlines.grey, np.concatenate(list(EXPECTED.values())))
+    first, second = box(196, 204, 297, 303, FIRST), box(197, 205, 298, 304, FIRST)
+    third = box(440, 480, 15, 45, SECOND)
+    expected = [first, first + 2 * second, first + 2 * second, third, third]
+    np.testing.assert_array_equal(outlines.readers, expected)
     nan = np.nan
     np.testing.assert_array_equal(nodules.malignancy, [[5, 4] + [nan] * 6, [2] + [nan] * 7])
     np.testing.assert_allclose(nodules.diameter_mm, [7.0, 35.0])
@@ -145,10 +159,15 @@ def test_what_is_loaded_is_the_middle_60_mm_and_the_readers_values(archive, tmp_
 
 def test_pictures_of_the_same_slices_give_the_same_file(archive, tmp_path):
     for (patient, nodule), stack in EXPECTED.items():
-        images = tmp_path / "LIDC-IDRI-slices" / patient / nodule / "images"
-        images.mkdir(parents=True)
-        for number, pixels in enumerate(stack):
-            Image.fromarray(pixels).save(images / f"slice-{number}.png")
+        folder = tmp_path / "LIDC-IDRI-slices" / patient / nodule
+        for name in ("images", "mask-0", "mask-1"):
+            (folder / name).mkdir(parents=True)
+        bits = slices_of(archive).read_outlines((patient, nodule))
+        for number, (pixels, readers) in enumerate(zip(stack, bits, strict=True)):
+            Image.fromarray(pixels).save(folder / "images" / f"slice-{number}.png")
+            for reader in (0, 1):
+                mask = (readers >> reader & 1) * np.uint8(255)
+                Image.fromarray(mask).save(folder / f"mask-{reader}" / f"slice-{number}.png")
     write_labels(tmp_path / "nodules.csv", slices_of(archive).rows)
     run(archive, tmp_path / "dicom.npz")
     pictures = ["--slices", tmp_path / "LIDC-IDRI-slices", "--labels", tmp_path / "nodules.csv"]
@@ -227,7 +246,7 @@ def test_a_folder_that_is_not_there_is_named(archive, tmp_path):
 )
 def test_sources_are_not_mixed(options, sentence, capsys):
     with pytest.raises(SystemExit) as caught:
-        main([*options, "--out", "patches.npz"])
+        main([*options, "--out", "nodules.npz"])
     assert caught.value.code == 2
     assert sentence in capsys.readouterr().err
 

@@ -226,17 +226,14 @@ SHORT = ["--epochs", "1", "--steps", "2", "--batch", "8", "--average", "1"]
 
 
 @pytest.mark.slow
-def test_from_crops_to_weights_that_the_application_reads(outlines_file, made, tmp_path, make_lidc):
-    given = ["--data", str(outlines_file)]
+def test_from_crops_to_weights_that_the_application_reads(nodules_file, made, tmp_path, make_lidc):
+    given = ["--data", str(nodules_file)]
     train_finder([*given, *SHORT, "--mined", "0", "--out", str(tmp_path / "runs")])
-    labels = tmp_path / "nodules.csv"
-    lines = [f"{p},{n},2.0" for p, n in zip(made.patient, made.nodule, strict=True)]
-    labels.write_text("\n".join(["patient_id,nodule,slice_thickness_mm", *lines]) + "\n")
     bright = np.array([(i, 0, 0, 0, 64, 64, 0.9, 8, 1, 1) for i in range(len(made))], PROPOSAL)
     others = bright.copy()
     others["row"], others["is_nodule"] = 30, 0
     np.savez(tmp_path / "proposals.npz", proposals=np.concatenate([bright, others]))
-    data = [*given, "--labels", str(labels), "--proposals", str(tmp_path / "proposals.npz")]
+    data = [*given, "--proposals", str(tmp_path / "proposals.npz")]
     judge.main([*data, *SHORT, "--epochs", "2", "--out", str(tmp_path / "runs")])
     (tmp_path / "weights").mkdir()
     export.main(["--runs", str(tmp_path / "runs"), "--weights", str(tmp_path / "weights")])

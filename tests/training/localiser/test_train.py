@@ -16,10 +16,10 @@ SHORT = ["--views", "1", "--batch", "4", "--epochs", "2", "--average", "1", "--f
 
 
 @pytest.fixture(scope="module")
-def runs(outlines_file, tmp_path_factory):
+def runs(nodules_file, tmp_path_factory):
     """A run stopped after one epoch and resumed, and one straight through."""
     out = tmp_path_factory.mktemp("runs")
-    data = ["--data", str(outlines_file), *SHORT]
+    data = ["--data", str(nodules_file), *SHORT]
     train.main([*data, "--out", str(out / "straight")])
     train.main([*data, "--out", str(out / "stopped"), "--epochs", "1"])
     train.main([*data, "--out", str(out / "stopped"), "--resume"])
@@ -52,9 +52,9 @@ def test_a_run_leaves_its_history_recipe_and_weights(runs):
     assert (run / "history.csv").read_text().startswith("epoch,loss,seconds,validation_dice")
 
 
-def test_a_run_is_not_overwritten(runs, outlines_file):
+def test_a_run_is_not_overwritten(runs, nodules_file):
     with pytest.raises(SystemExit, match="give --resume"):
-        train.main(["--data", str(outlines_file), *SHORT, "--out", str(runs / "straight")])
+        train.main(["--data", str(nodules_file), *SHORT, "--out", str(runs / "straight")])
 
 
 def test_a_resumed_run_goes_on(runs):
@@ -86,8 +86,8 @@ def test_damaged_weights_are_refused(exported, tmp_path):
         Localiser(tmp_path)
 
 
-def test_the_evaluation_is_written_into_the_report(exported, outlines_file, few_draws, capsys):
-    evaluate.main(["--data", str(outlines_file), "--weights", str(exported)])
+def test_the_evaluation_is_written_into_the_report(exported, nodules_file, few_draws, capsys):
+    evaluate.main(["--data", str(nodules_file), "--weights", str(exported)])
     measured = json.loads((exported / "localiser.json").read_text())["measured"]
     assert measured == json.loads(capsys.readouterr().out)
     assert measured["all"]["nodules"] == measured["all"]["patients"] == 2

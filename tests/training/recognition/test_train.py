@@ -2,7 +2,6 @@
 
 import json
 from argparse import Namespace
-from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
@@ -13,10 +12,11 @@ from models.imaging.two_fields import SHAPE
 from models.inference.detection.recognition import KEY, Recogniser
 from models.inference.weights_reports import RecognitionReport
 from models.weights import as_report
+from training.data.splits import FOLDS, fold_of_patients
 from training.recognition import evaluate, export, train
 from training.recognition.data import Data, Views
 from training.recognition.evaluate import rates, thresholds_of
-from training.recognition.sources import FOLDS, fold_of_patients, locations_in_crops, locations_in_sources
+from training.recognition.sources import locations_in_crops, locations_in_sources
 from training.recognition.views import OUTLINE
 
 pytestmark = pytest.mark.slow
@@ -30,20 +30,19 @@ def data(made, sources):
 
 
 @pytest.fixture(scope="module")
-def exported(outlines_file, sources, tmp_path_factory):
+def exported(nodules_file, sources, tmp_path_factory):
     """Weights and report of runs without the series, which a test does not write as DICOM."""
     out, weights = tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("weights")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "read_sources", lambda *_: sources)
         patch.setattr(evaluate, "read_sources", lambda *_: sources)
         patch.setattr(evaluate, "Localiser", lambda _: Namespace(look_at=lambda *_: None))
-        patch.setattr(evaluate, "thicknesses_of", lambda _: defaultdict(lambda: 2.0))
-        given = ["--data", str(outlines_file), "--out", str(out)]
+        given = ["--data", str(nodules_file), "--out", str(out)]
         for fold in range(FOLDS):
             train.main([*given, *SHORT, "--fold", str(fold)])
         train.main([*given, *SHORT, "--everyone"])
         export.main(["--runs", str(out), "--weights", str(weights)])
-        measured = [*given, "--weights", str(weights), "--labels", "nodules.csv"]
+        measured = [*given, "--weights", str(weights)]
         evaluate.main([*measured, "--fold", "1"])
         assert json.loads((weights / f"{KEY}.json").read_text())["measured"] is None
         evaluate.main(measured)
