@@ -21,17 +21,17 @@ class Remembering:
         """A plain registry, which forgets: what is changed in it changes its answers."""
         return copy.copy(self._registry)
 
-    def begin(self, patches, chosen=slice(None)):
+    def begin(self, patches):
         """As of `ModelRegistry`."""
-        return self._begin(patches, chosen)
+        return self._begin(patches)
 
     def explain(self, keys, patch):
         """As of `ModelRegistry`."""
         return self._explain(patch, list(keys))
 
-    def predict_all(self, patches, chosen=slice(None)):
+    def predict_all(self, patches):
         """As of `ModelRegistry`."""
-        return self.begin(patches, chosen)()
+        return self.begin(patches)()
 
 
 def remembered(function):

@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from models.imaging.grey import picture_as_hu
-from models.imaging.patch import adjacent_slices
 from models.imaging.scan import Coordinate, Scan
 
 GRID_MM = 0.75
@@ -127,6 +126,14 @@ def _mirrored(indices: np.ndarray, length: int) -> np.ndarray:
     """Indices beyond either end of an axis, reflected back to it; the last pixel is repeated."""
     indices = indices % (2 * length)
     return np.where(indices < length, indices, 2 * length - 1 - indices)
+
+
+def adjacent_slices(n_slices: int, index: int) -> tuple[int, int, int]:
+    """Indices of a slice and its neighbours, the three channels of a field.
+
+    At either end of a stack, and in a stack of one, the slice itself stands in for the missing one.
+    """
+    return max(index - 1, 0), index, min(index + 1, n_slices - 1)
 
 
 def slice_in_hu(scan: Scan, index: int) -> np.ndarray:

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.imaging.field import Box, cut_field, slice_in_hu, to_unit
-from models.imaging.patch import adjacent_slices
+from models.imaging.field import Box, adjacent_slices, cut_field, slice_in_hu, to_unit
 from models.imaging.scan import Scan
 
 FIELDS_MM = (32.0, 80.0)
@@ -20,25 +19,33 @@ SHAPE = (PIXELS, PIXELS, 3 * len(FIELDS_MM))
 
 
 def cut_fields(
-    slices: Sequence[np.ndarray], spacing_mm: tuple[float, float], row: float, col: float
+    slices: Sequence[np.ndarray],
+    spacing_mm: tuple[float, float],
+    row: float,
+    col: float,
+    fields_mm: tuple[float, ...] = FIELDS_MM,
+    n: int = PIXELS,
 ) -> np.ndarray:
-    """Cut both fields from three slices in HU.
+    """Cut fields from slices, by default both from three slices in HU.
 
     Parameters
     ----------
-    slices : sequence of three ndarrays of shape (rows, cols)
-        The slice below, the slice, and the slice above.
+    slices : sequence of ndarrays of shape (rows, cols)
+        Adjacent ones from below.
     row, col
         In pixels; (0, 0) is the centre of the top left pixel.
+    fields_mm, n
+        Edges of the fields in mm, and in pixels of the result.
 
     Returns
     -------
-    ndarray of shape (PIXELS, PIXELS, channels), float32
-        In HU; first the channels of the close field. What lies beyond the slice is its mirror image.
+    ndarray of shape (n, n, channels), float32
+        In the slices' grey scale; first the channels of the first field. What lies beyond the slice is its
+        mirror image.
     """
     fields = [
-        cut_field(pixels, _box(spacing_mm, row, col, field_mm), (PIXELS, PIXELS))
-        for field_mm in FIELDS_MM
+        cut_field(pixels, _box(spacing_mm, row, col, field_mm), (n, n))
+        for field_mm in fields_mm
         for pixels in slices
     ]
     return np.stack(fields, axis=-1)

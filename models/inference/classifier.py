@@ -42,7 +42,6 @@ CONSENSUS = "consensus"
 CONSENSUS_TITLE = Message("Consensus of the five")
 T = TypeVar("T")
 Progress = Callable[[str, float | None, int], None]
-EVERY = slice(None)
 log = logging.getLogger(__name__)
 
 
@@ -265,15 +264,13 @@ class ModelRegistry:
         """Whether a model can answer; the consensus, whether it is calibrated and any model can."""
         return bool(self._runner) and key in self.reports if key == CONSENSUS else key in self._runner
 
-    def predict(self, key: str, patches: np.ndarray, chosen: slice = EVERY) -> Prediction:
+    def predict(self, key: str, patches: np.ndarray) -> Prediction:
         """One model's answer, averaged over patches.
 
         Parameters
         ----------
         key : str
-        patches : ndarray of shape (n, rows, cols, 3)
-        chosen : slice
-            The patches whose features are averaged; see `models.inference.views.views_of_chosen`.
+        patches : ndarray of shape (n, rows, cols, fields)
 
         Raises
         ------
@@ -282,9 +279,9 @@ class ModelRegistry:
         """
         if key not in self._runner:
             raise unavailable(ARCHITECTURES[key].title, self.problems[key])
-        return self._prediction(key, self._runner.one(key, patches), chosen)
+        return self._prediction(key, self._runner.one(key, patches))
 
-    def begin(self, patches: np.ndarray, chosen: slice = EVERY) -> Callable[[], dict[str, Prediction]]:
+    def begin(self, patches: np.ndarray) -> Callable[[], dict[str, Prediction]]:
         """Begin to ask all models that are available; what is begun later waits until cores are free.
 
         Returns
@@ -293,32 +290,32 @@ class ModelRegistry:
             Waits, and gives the answers by key; see `predict`.
         """
         waiting = self._runner.begin(patches)
-        return lambda: {key: self._prediction(key, output, chosen) for key, output in waiting().items()}
+        return lambda: {key: self._prediction(key, output) for key, output in waiting().items()}
 
     def explained_by(self, key: str) -> list[str]:
         """The models whose maps explain the answer of a model or of the consensus; none where none can."""
         return [one for one in self._runner.explained if key in (one, CONSENSUS)]
 
     def explain(self, keys: Sequence[str], patch: np.ndarray) -> dict[str, Saliency]:
-        """What some models' answers on a patch (rows, cols, 3) rest on; models of `explained_by` only."""
+        """What some models' answers on a patch rest on; models of `explained_by` only."""
         return self._runner.explain(keys, eight_views(patch[None]))
 
-    def predict_all(self, patches: np.ndarray, chosen: slice = EVERY) -> dict[str, Prediction]:
+    def predict_all(self, patches: np.ndarray) -> dict[str, Prediction]:
         """The answers of all models that are available, by key; see `predict`."""
-        return self.begin(patches, chosen)()
+        return self.begin(patches)()
 
     def forward(self, key: str) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
         """The bare forward pass of a model that is available, for measurements; see `BatchRunner.one`."""
         return partial(self._runner.one, key)
 
-    def _prediction(self, key: str, output: Mapping[str, np.ndarray], chosen: slice) -> Prediction:
+    def _prediction(self, key: str, output: Mapping[str, np.ndarray]) -> Prediction:
         score = float(malignancy_score(output["rating"].mean(axis=0)))
         descriptors = unscale_descriptors(output["descriptors"].mean(axis=0))
         return Prediction(
             score,
             float(_calibration(self.reports[key]["calibration"])(score)),
             dict(zip(DESCRIPTOR_SCALES, descriptors.tolist(), strict=True)),
-            output["features"][chosen].mean(axis=0),
+            output["features"].mean(axis=0),
         )
 
 

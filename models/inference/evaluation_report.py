@@ -18,6 +18,22 @@ class Auc(Struct):
     specificity: Figure = UNSET
 
 
+class Difference(Struct):
+    """A difference of AUCs on the same nodules, and its 95 % interval."""
+
+    value: Number
+    low: Number
+    high: Number
+    n_nodules: Count
+
+
+class Ahead(Struct):
+    """By how much a model is ahead of what it is held against."""
+
+    diameter: Difference | UnsetType = UNSET
+    version_0_5: Difference | UnsetType = UNSET
+
+
 class AnswerResults(Struct):
     """The nodules that got a verdict, or those that did not."""
 
@@ -39,21 +55,6 @@ class AbstentionResults(Struct):
     deferred: AnswerResults
 
 
-class InputResults(Auc, kw_only=True):
-    """A model's results on one kind of input."""
-
-    n_nodules: Count
-    n_malignant: Count
-    n_patients: Count
-    brier: Figure = UNSET
-    calibration_error: Figure = UNSET
-    three_readers: Auc | UnsetType = UNSET
-    test_half: Auc | UnsetType = UNSET
-    balanced: Numbers | UnsetType = UNSET
-    high_sensitivity: Numbers | UnsetType = UNSET
-    abstention: AbstentionResults | UnsetType = UNSET
-
-
 class Histogram(Struct):
     """Counts of probabilities in bins."""
 
@@ -69,11 +70,19 @@ class Curves(Struct):
     probabilities: dict[str, Annotated[list[Share], Meta(min_length=1)]] | UnsetType = UNSET
 
 
-class ModelResults(Struct):
+class ModelResults(Auc, kw_only=True):
     """All results of a model."""
 
-    stack: InputResults | UnsetType = UNSET
-    middle: InputResults | UnsetType = UNSET
+    n_nodules: Count
+    n_malignant: Count
+    n_patients: Count
+    brier: Figure = UNSET
+    calibration_error: Figure = UNSET
+    three_readers: Auc | UnsetType = UNSET
+    ahead: Ahead | UnsetType = UNSET
+    balanced: Numbers | UnsetType = UNSET
+    high_sensitivity: Numbers | UnsetType = UNSET
+    abstention: AbstentionResults | UnsetType = UNSET
     curves: Curves | UnsetType = UNSET
 
 
@@ -96,7 +105,7 @@ class DataSummary(Struct):
 
     n_indeterminate: Count
     n_patients_in_all: Count
-    splits: list[int]
+    folds: Count
     diameter_mm: Range | None | UnsetType = UNSET
     contrast: ContrastAgent | None | UnsetType = UNSET
 
@@ -189,7 +198,41 @@ class RobustnessResults(Struct):
 
     rows: list[PerturbationResults]
     n_nodules: Count | UnsetType = UNSET
-    input: str | UnsetType = UNSET
+
+
+class OtherVerdicts(Struct):
+    """How many verdicts differ when a nodule is asked for in one other way."""
+
+    name: str
+    other: Count
+    share: Share
+    share_low: Share
+    share_high: Share
+
+
+class EnlargedVerdicts(Struct):
+    """Verdicts on malignant-rated lesions that are shown at one size."""
+
+    mm: Number
+    benign: Count
+    malignant: Count
+    indeterminate: Count
+    no_nodule: Count
+
+
+class EnlargedResults(Struct):
+    """Verdicts on malignant-rated lesions, shown larger than they are."""
+
+    n_nodules: Count
+    rows: list[EnlargedVerdicts]
+
+
+class ClickResults(Struct):
+    """How far verdicts depend on the click and on the spacing, with the whole app."""
+
+    n_nodules: Count
+    rows: list[OtherVerdicts]
+    enlarged: EnlargedResults
 
 
 class ClassAgreement(Struct):
@@ -224,4 +267,5 @@ class EvaluationReport(Struct):
     diagnoses: DiagnosisResults | UnsetType = UNSET
     descriptors: DescriptorResults | UnsetType = UNSET
     robustness: RobustnessResults | UnsetType = UNSET
+    clicks: ClickResults | UnsetType = UNSET
     texture: TextureResults | UnsetType = UNSET

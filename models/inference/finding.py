@@ -1,20 +1,19 @@
 """What the product has to say about one nodule; pages, JSON and the command line are views of it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from models.clinical.growth import Growth
 from models.clinical.mass import is_mass
-from models.imaging.patch import PATCH
+from models.imaging.patch import cut_patch
 from models.imaging.scan import Notice, Reference, Roi, Scan
 from models.inference.detection.candidates import Candidate
 from models.inference.reading import Reading
 from models.inference.reliability import Reliability
 from models.inference.saliency.saliency import Saliency
 from models.inference.size_errors import SizeErrors
-from models.inference.views import patch_at
 from models.messages import Message
 
 DISCLAIMER = Message(
@@ -179,10 +178,9 @@ class Finding:
 
     @property
     def patch(self) -> np.ndarray:
-        """What the networks saw of the slice that was read: (pixels, pixels, 3), float32, in [0, 1]."""
-        roi, (first, last) = self.reading.roi, self.reading.slices or (0, len(self.scan.slices) - 1)
-        slices, spec = self.scan.slices[first : last + 1], replace(PATCH, field_mm=self.reading.field_mm)
-        return patch_at(slices, self.scan.spacing_mm, roi.row, roi.col, roi.slice - first, spec)
+        """What the networks saw: (pixels, pixels, fields), float32, in [0, 1]."""
+        roi = self.reading.roi
+        return cut_patch(self.scan.slices[roi.slice], self.scan.spacing_mm, roi.row, roi.col)
 
     @property
     def summary(self) -> FindingSummary:
@@ -196,11 +194,6 @@ class Finding:
         """That there is a nodule at all; None where that cannot be told."""
         found = self.reading.recognition
         return None if found is None else found.probability
-
-    @property
-    def input_kind(self) -> Literal["stack", "middle"]:
-        """How the nodule was read, as the evaluation calls it: a stack of slices, or a single one."""
-        return "stack" if len(self.scan.slices) > 1 else "middle"
 
     @property
     def is_anyway(self) -> bool:

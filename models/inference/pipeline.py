@@ -7,7 +7,6 @@ import numpy as np
 
 from models.clinical.mass import is_mass
 from models.errors import UserError
-from models.imaging.patch import patch_of
 from models.imaging.scan import Notice, Roi, Scan
 from models.imaging.side import side_of
 from models.inference.calibration import disagreement
@@ -15,7 +14,7 @@ from models.inference.classifier import CONSENSUS, CONSENSUS_TITLE, ModelRegistr
 from models.inference.detection.section import largest_section
 from models.inference.finding import Finding, ModelAnswer, Verdict
 from models.inference.measurement.nodule import measure_nodule
-from models.inference.measurement.sizes import Measurement, axes
+from models.inference.measurement.sizes import Measurement
 from models.inference.nodule_warnings import SIZE_CODES, size_warnings, texture_warning
 from models.inference.quality_warnings import in_order, quality_warnings
 from models.inference.reading import Prediction, Reading, outlines_of, vertices_of
@@ -23,7 +22,7 @@ from models.inference.reliability import reliability_of
 from models.inference.runtime.parallel import meanwhile
 from models.inference.similar_cases import SimilarCases
 from models.inference.size_errors import size_errors_of
-from models.inference.views import views, views_of_chosen
+from models.inference.views import views
 from models.messages import Message, counted, joined
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
@@ -89,11 +88,7 @@ def read_nodule(scan: Scan, roi: Roi, registry: ModelRegistry) -> Reading:
     if section is not None:
         given, roi, polygon, extent = roi, section.roi, section.polygon, section.slices
         outlines = section.outlines
-    spec = patch_of(None if polygon is None else axes(polygon * scan.spacing_mm)[0])
-    first, last = extent or (0, len(scan.slices) - 1)
-    slices, index = scan.slices[first : last + 1], roi.slice - first  # as in the crops that trained
-    chosen = views_of_chosen(len(slices), index)
-    answers = registry.begin(views(slices, scan.spacing_mm, roi.row, roi.col, index, spec), chosen)
+    answers = registry.begin(views(scan.slices[roi.slice], scan.spacing_mm, roi.row, roi.col))
     # by the core that has done its networks first
     recognising = meanwhile(registry.recognise, scan, roi, extent)
     predictions = answers()
@@ -104,7 +99,6 @@ def read_nodule(scan: Scan, roi: Roi, registry: ModelRegistry) -> Reading:
         roi=roi,
         given=given,
         slices=extent,
-        field_mm=spec.field_mm,
         predictions={key: replace(prediction, features=None) for key, prediction in predictions.items()},
         notices=notices_of(registry, scan, roi, outlines, measurement, similar_cases),
         weights=registry.checksum,
@@ -195,9 +189,7 @@ def _finding(scan: Scan, reading: Reading, model_key: str, registry: ModelRegist
     texture = None if reading.measurement is None else reading.measurement.texture
     disagrees = texture_warning(texture, found.characteristics["texture"])
     said = (*reading.notices, *filter(None, [disagrees]), *_missing(predictions, model_key))
-    reliability = reliability_of(
-        registry.reliability, model_key, found.input_kind, reading.long_axis_mm, verdict
-    )
+    reliability = reliability_of(registry.reliability, model_key, reading.long_axis_mm, verdict)
     errors = size_errors_of(registry.size_report, reading.long_axis_mm)
     return replace(found, notices=in_order(said), reliability=reliability, size_errors=errors)
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from models.clinical.mass import MASS_MM, SOURCE, is_mass
-from models.imaging.patch import resample
 from models.imaging.scan import Notice, Roi, Scan
+from models.imaging.two_fields import PIXELS, cut_close
 from models.inference.measurement.outline import within
 from models.inference.measurement.sizes import Measurement
 from models.inference.similar_cases import SimilarCases
@@ -16,7 +16,7 @@ from models.messages import Message, joined
 
 Outline = Sequence[tuple[float, float]] | np.ndarray
 CLIPPED = 0.01  # of a slice's range of grey values: so near its end a pixel is cut off
-WHITE_FROM, BLACK_FROM = 0.2, 0.4  # share of the nodule, and of the patch
+WHITE_FROM, BLACK_FROM = 0.2, 0.4  # share of the nodule, and of the close field
 ORDER = (  # first what may void the answer, then what blurs a part of it, last what is good to know
     "sample",
     "content_doubted",
@@ -158,7 +158,7 @@ def _window(scan: Scan, roi: Roi, outline: Outline | None) -> Notice | None:
     pixels = np.asarray(scan.slices[roi.slice], np.float32)
     low, high = float(pixels.min()), float(pixels.max())
     margin = CLIPPED * (high - low)
-    samples, inside = resample(pixels, scan.spacing_mm, roi.row, roi.col)
+    around = cut_close(pixels, scan.spacing_mm, roi.row, roi.col, PIXELS)
     sentences = []
     if outline is not None:
         nodule = pixels[within(np.asarray(outline, float), pixels.shape)]
@@ -168,7 +168,7 @@ def _window(scan: Scan, roi: Roi, outline: Outline | None) -> Notice | None:
                     "Much of the nodule is plain white: calcium cannot be distinguished from soft tissue."
                 )
             )
-    if inside.any() and (samples[inside] <= low + margin).mean() >= BLACK_FROM:
+    if (around <= low + margin).mean() >= BLACK_FROM:
         sentences.append(Message("The lung around it is plain black: ground glass cannot be seen."))
     if not sentences:
         return None

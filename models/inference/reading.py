@@ -9,7 +9,6 @@ from typing import Self
 
 import numpy as np
 
-from models.imaging.patch import PATCH
 from models.imaging.scan import Notice, Roi
 from models.imaging.side import Side
 from models.inference.measurement.sizes import Measurement
@@ -29,7 +28,7 @@ class Prediction:
     descriptors : dict of str to float
         On LIDC's scales.
     features : ndarray of shape (channels,), float32, optional
-        The last feature map's mean, over the views of the chosen slice; None once similar cases were found.
+        The last feature map's mean, over the views; None once similar cases were found.
     """
 
     score: float
@@ -125,8 +124,6 @@ class Reading:
         The first and the last that show the outlined nodule.
     given : Roi, optional
         What was asked for; None where that was read.
-    field_mm : float
-        Edge of the patch.
     measurement : Measurement, optional
         Of the outlined nodule; None where it was not outlined.
     similar_cases : SimilarCases, optional
@@ -146,7 +143,6 @@ class Reading:
     outline: tuple[tuple[float, float], ...] | None = None
     slices: tuple[int, int] | None = None
     given: Roi | None = None
-    field_mm: float = PATCH.field_mm
     measurement: Measurement | None = None
     similar_cases: SimilarCases | None = None
     recognition: Recognition | None = None

@@ -72,7 +72,7 @@ def group_of(diameter_mm: float) -> int:
 
 
 def reliability_of(
-    report: Mapping[str, Any], key: str, kind: str, diameter_mm: float | None, verdict: str
+    report: Mapping[str, Any], key: str, diameter_mm: float | None, verdict: str
 ) -> Reliability | None:
     """How reliable a verdict is at a size.
 
@@ -82,8 +82,6 @@ def reliability_of(
         Of ``reliability.json``; may be empty.
     key : str
         A model, or the consensus.
-    kind : str
-        How the nodule was read: ``stack`` or ``middle``, a single slice.
     diameter_mm : float or None
         The longest one, as LIDC's.
     verdict : str
@@ -93,7 +91,7 @@ def reliability_of(
     Reliability or None
         None where the size is not known, or nothing was measured.
     """
-    rows = report.get("models", {}).get(key, {}).get(kind)
+    rows = report.get("models", {}).get(key)
     if not rows or diameter_mm is None:
         return None
     size = list(SIZES_MM[group_of(diameter_mm)])

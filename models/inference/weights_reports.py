@@ -274,9 +274,9 @@ class VerdictsAtSize(Struct):
 
 
 class ReliabilityReport(Struct):
-    """``reliability.json``: by model and by how nodules were read."""
+    """``reliability.json``: by model."""
 
-    models: ByModel[dict[Literal["stack", "middle"], list[VerdictsAtSize]]]
+    models: ByModel[list[VerdictsAtSize]]
 
 
 class Proportion(Struct):

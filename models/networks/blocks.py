@@ -11,6 +11,7 @@ from contextvars import ContextVar
 
 from keras import KerasTensor, layers
 
+from models.networks.fields import pooled_fields
 from models.networks.scales import DESCRIPTOR_SCALES, RATINGS
 
 BATCH_NORM_MOMENTUM = 0.9  # an epoch has some 40 steps: Keras' 0.99 would lag several epochs behind
@@ -47,13 +48,15 @@ def batch_norm(name: str, gamma: str = "ones") -> layers.BatchNormalization:
     return layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, gamma_initializer=gamma, name=name)
 
 
-def add_heads(features: KerasTensor, dropout: float) -> dict[str, KerasTensor]:
-    """Global average pooling and the three heads.
+def add_heads(features: KerasTensor, fields: int, dropout: float) -> dict[str, KerasTensor]:
+    """Global average pooling, both fields joined, and the three heads.
 
     Parameters
     ----------
-    features : KerasTensor of shape (batch, rows, cols, channels)
+    features : KerasTensor of shape (batch x fields, rows, cols, channels)
         The last feature map.
+    fields : int
+        In a patch; see `models.networks.fields`.
     dropout
         Share of pooled features dropped in training.
 
@@ -64,11 +67,11 @@ def add_heads(features: KerasTensor, dropout: float) -> dict[str, KerasTensor]:
         ``descriptors`` (batch, 7): the descriptors in the order of `DESCRIPTOR_SCALES`, scaled to [0, 1].
         ``diameter`` (batch, 1): the diameter, scaled by `scale_diameter`.
     """
-    pooled = layers.GlobalAveragePooling2D(name="pool")(features)
-    pooled = layers.Dropout(dropout, name="dropout")(pooled)
+    pooled = layers.Dropout(dropout, name="dropout")(pooled_fields(features, fields))
+    full = {"dtype": "float32"}  # where the rest is trained in half precision
     heads = {
-        "rating": layers.Dense(len(RATINGS), activation="softmax", name="rating"),
-        "descriptors": layers.Dense(len(DESCRIPTOR_SCALES), activation="sigmoid", name="descriptors"),
-        "diameter": layers.Dense(1, name="diameter"),
+        "rating": layers.Dense(len(RATINGS), activation="softmax", name="rating", **full),
+        "descriptors": layers.Dense(len(DESCRIPTOR_SCALES), activation="sigmoid", name="descriptors", **full),
+        "diameter": layers.Dense(1, name="diameter", **full),
     }
     return {name: head(pooled) for name, head in heads.items()}

@@ -1,13 +1,14 @@
-"""EfficientNet-B0 (Tan and Le, arXiv:1905.11946, 2019).
+"""EfficientNet-Lite0 (Tan and Le, arXiv:1905.11946, 2019; Lite: Liu, TensorFlow's blog, 16 March 2020).
 
-Adapted: the second stage keeps its resolution (stride 1 instead of 2), so that a 64-pixel patch ends
-in a 4 x 4 map. Inverted residual blocks with squeeze and excitation, as in the paper's table 1.
+EfficientNet-B0 without squeeze and excitation, and with ReLU6 for swish. Adapted: the second stage keeps its
+resolution (stride 1 instead of 2), so that a 48-pixel field ends in a 3 x 3 map.
 """
 
 import keras
 from keras import KerasTensor, layers
 
 from models.networks.blocks import add_heads, batch_norm, conv
+from models.networks.fields import split_fields
 
 # expansion, kernel, stride, filters, repeats
 STAGES = (
@@ -19,14 +20,13 @@ STAGES = (
     (6, 5, 2, 192, 4),
     (6, 3, 1, 320, 1),
 )
-SQUEEZE_RATIO = 0.25
 STOCHASTIC_DEPTH = 0.2  # of the last block; grows linearly from 0 (Huang et al., 2016)
 
 
 def build_efficientnet(input_shape: tuple[int, int, int]) -> keras.Model:
-    """EfficientNet-B0 for patches of `input_shape` (rows, cols, channels); returns a keras.Model."""
+    """EfficientNet-Lite0 for patches of `input_shape` (rows, cols, fields); returns a keras.Model."""
     inputs = keras.Input(input_shape, name="patch")
-    x = _conv_bn_swish(inputs, 32, 3, 2, "stem")
+    x = _conv_bn_relu6(split_fields(inputs), 32, 3, 2, "stem")
     total = sum(stage[-1] for stage in STAGES)
     done = 0
     for stage, (expansion, kernel, stride, filters, repeats) in enumerate(STAGES, start=1):
@@ -35,8 +35,8 @@ def build_efficientnet(input_shape: tuple[int, int, int]) -> keras.Model:
             name = f"stage{stage}_block{block + 1}"
             x = _mbconv(x, expansion, kernel, stride if block == 0 else 1, filters, drop, name)
             done += 1
-    x = _conv_bn_swish(x, 1280, 1, 1, "top")
-    return keras.Model(inputs, add_heads(x, dropout=0.3), name="efficientnet")
+    x = _conv_bn_relu6(x, 1280, 1, 1, "top")
+    return keras.Model(inputs, add_heads(x, input_shape[-1], dropout=0.3), name="efficientnet")
 
 
 def _mbconv(
@@ -44,7 +44,7 @@ def _mbconv(
 ) -> KerasTensor:
     shortcut, width = x, x.shape[-1] * expansion
     if expansion != 1:
-        x = _conv_bn_swish(x, width, 1, 1, f"{name}_expand")
+        x = _conv_bn_relu6(x, width, 1, 1, f"{name}_expand")
     x = layers.DepthwiseConv2D(
         kernel,
         strides=stride,
@@ -54,8 +54,7 @@ def _mbconv(
         name=f"{name}_dwconv",
     )(x)
     x = batch_norm(f"{name}_dwconv_bn")(x)
-    x = layers.Activation("swish", name=f"{name}_dwconv_swish")(x)
-    x = _squeeze_excite(x, max(1, int(shortcut.shape[-1] * SQUEEZE_RATIO)), name)
+    x = layers.ReLU(6, name=f"{name}_dwconv_relu6")(x)
     x = conv(x, filters, 1, 1, f"{name}_project")
     x = batch_norm(f"{name}_project_bn")(x)
     if stride == 1 and shortcut.shape[-1] == filters:
@@ -64,14 +63,7 @@ def _mbconv(
     return x
 
 
-def _squeeze_excite(x: KerasTensor, width: int, name: str) -> KerasTensor:
-    gate = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_se_squeeze")(x)
-    gate = layers.Conv2D(width, 1, activation="swish", name=f"{name}_se_reduce")(gate)
-    gate = layers.Conv2D(x.shape[-1], 1, activation="sigmoid", name=f"{name}_se_expand")(gate)
-    return layers.Multiply(name=f"{name}_se_excite")([x, gate])
-
-
-def _conv_bn_swish(x: KerasTensor, filters: int, kernel: int, stride: int, name: str) -> KerasTensor:
+def _conv_bn_relu6(x: KerasTensor, filters: int, kernel: int, stride: int, name: str) -> KerasTensor:
     x = conv(x, filters, kernel, stride, f"{name}_conv")
     x = batch_norm(f"{name}_bn")(x)
-    return layers.Activation("swish", name=f"{name}_swish")(x)
+    return layers.ReLU(6, name=f"{name}_relu6")(x)

@@ -23,7 +23,7 @@ class Architecture:
     module: str
 
     def build(self, input_shape: tuple[int, ...]) -> keras.Model:
-        """The untrained network for patches of a shape (rows, cols, channels)."""
+        """The untrained network for patches of a shape (rows, cols, fields)."""
         return getattr(import_module(f"{__package__}.{self.module}"), f"build_{self.key}")(input_shape)
 
 
@@ -38,7 +38,7 @@ ARCHITECTURES = {
         Architecture(
             "efficientnet",
             "EfficientNet",
-            "Tan and Le, arXiv:1905.11946, 2019 (EfficientNet-B0)",
+            "Tan and Le, arXiv:1905.11946, 2019 (EfficientNet-Lite0)",
             "efficientnet",
         ),
     )

@@ -1,7 +1,7 @@
 """ResNet-18 (He et al., arXiv:1512.03385, 2015).
 
-Adapted: no max pooling after the stem, so that the four stages of a 64-pixel patch see 32, 16, 8 and
-4 positions a side; the last batch normalisation of each block starts at zero, so that every block
+Adapted: no max pooling after the stem, so that the four stages of a 48-pixel field see 24, 12, 6 and
+3 positions a side; the last batch normalisation of each block starts at zero, so that every block
 starts as the identity (Goyal et al., arXiv:1706.02677, 2017).
 """
 
@@ -9,22 +9,23 @@ import keras
 from keras import KerasTensor, layers
 
 from models.networks.blocks import add_heads, batch_norm, conv
+from models.networks.fields import split_fields
 
 FILTERS = (64, 128, 256, 512)
 BLOCKS = (2, 2, 2, 2)
 
 
 def build_resnet(input_shape: tuple[int, int, int]) -> keras.Model:
-    """ResNet-18 for patches of `input_shape` (rows, cols, channels); returns a keras.Model."""
+    """ResNet-18 for patches of `input_shape` (rows, cols, fields); returns a keras.Model."""
     inputs = keras.Input(input_shape, name="patch")
-    x = conv(inputs, FILTERS[0], 7, 2, "conv1")
+    x = conv(split_fields(inputs), FILTERS[0], 7, 2, "conv1")
     x = batch_norm("conv1_bn")(x)
     x = layers.ReLU(name="conv1_relu")(x)
     for stage, (filters, blocks) in enumerate(zip(FILTERS, BLOCKS, strict=True), start=2):
         for block in range(1, blocks + 1):
             stride = 2 if stage > 2 and block == 1 else 1
             x = _basic_block(x, filters, stride, f"conv{stage}_block{block}")
-    return keras.Model(inputs, add_heads(x, dropout=0.3), name="resnet")
+    return keras.Model(inputs, add_heads(x, input_shape[-1], dropout=0.3), name="resnet")
 
 
 def _basic_block(x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor:

@@ -63,6 +63,6 @@ def asked():
     """The views of the uploaded picture, as many as the form says, and the models that it asks for."""
     with Image.open(request.files["image"].stream) as image:
         grey = image.convert("L").resize(PATCH.shape[:2])
-    patch = np.repeat(np.asarray(grey, np.float32)[..., None] / 255, 3, axis=2)
+    patch = np.repeat(np.asarray(grey, np.float32)[..., None] / 255, PATCH.shape[2], axis=2)
     keys = [request.form["model"]] if "model" in request.form else list(ARCHITECTURES)
     return eight_views(patch[None])[: int(request.form["views"])], keys

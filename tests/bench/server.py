@@ -105,11 +105,11 @@ def crop_png():
 
 
 def crop_patches():
-    """The eight views of the crop: shape (8, pixels, pixels, 3), float32."""
+    """The eight views of the crop: shape (8, pixels, pixels, fields), float32."""
     from models.imaging.scan import locate
     from models.inference.views import views
     from models.ingest.read import read_scan
 
     scan = read_scan([("crop.png", crop_png())])
     roi = locate(scan)
-    return views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
+    return views(scan.slices[roi.slice], scan.spacing_mm, roi.row, roi.col)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.imaging.field import GRID_MM, Grid, cut_field, field_at, to_unit
+from models.imaging.field import GRID_MM, Grid, adjacent_slices, cut_field, field_at, to_unit
 from models.imaging.scan import Scan
 
 
@@ -83,3 +83,18 @@ def test_a_picture_is_brought_to_hu_first(chest):
 )
 def test_a_whole_slice_is_200_mm_wide(shape, spacing, expected):
     assert scan_of(np.zeros((1, *shape)), (spacing, spacing)).is_whole_slice == expected
+
+
+@pytest.mark.parametrize(
+    ("n_slices", "index", "expected"),
+    [
+        (1, 0, (0, 0, 0)),
+        (2, 0, (0, 0, 1)),
+        (2, 1, (0, 1, 1)),
+        (5, 0, (0, 0, 1)),
+        (5, 2, (1, 2, 3)),
+        (5, 4, (3, 4, 4)),
+    ],
+)
+def test_neighbours(n_slices, index, expected):
+    assert adjacent_slices(n_slices, index) == expected

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from models.errors import UserError
-from models.imaging.patch import PATCH
 from models.imaging.phantom import draw_phantom
 from models.imaging.scan import locate
 from models.inference.calibration import Calibration, disagreement, sigmoid
@@ -42,11 +41,8 @@ def registry(app):
 def test_the_consensus_is_the_calibrated_mean_of_the_log_odds_of_the_five(app):
     scan = scan_of("spiculated")
     finding = finding_of(app.registry)
-    roi, spec = (
-        finding.reading.roi,
-        replace(PATCH, field_mm=finding.reading.field_mm),
-    )  # about the middle of the outline
-    patches = views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice, spec)
+    roi = finding.reading.roi  # the middle of the outline
+    patches = views(scan.slices[roi.slice], scan.spacing_mm, roi.row, roi.col)
     scores = np.array([app.registry.predict(key, patches).score for key in ARCHITECTURES])
     report = app.registry.reports[CONSENSUS]
     odds = np.prod(scores / (1 - scores)) ** (1 / 5)

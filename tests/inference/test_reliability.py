@@ -5,7 +5,7 @@ from models.inference.reliability import SIZES_MM, Reliability, SameVerdict, gro
 SAME = {"nodules": 85, "malignant": 6, "low": 0.026, "high": 0.147, "adds": False}
 ROW = {"size_mm": [6, 8], "nodules": 103, "malignant": 8, "recognised": 0}
 ROW["verdicts"] = {"benign": SAME, "malignant": SAME | {"nodules": 1, "malignant": 1, "adds": True}}
-REPORT = {"models": {"vgg16": {"stack": [ROW], "middle": [ROW | {"recognised": 2}]}}}
+REPORT = {"models": {"vgg16": [ROW]}}
 
 
 @pytest.mark.parametrize(
@@ -28,26 +28,21 @@ def test_edges_of_the_sizes(mm, size):
 
 
 @pytest.mark.parametrize(
-    ("kind", "verdict", "recognised", "adds"),
-    [
-        ("stack", "benign", 0, False),
-        ("middle", "malignant", 2, True),
-        ("stack", "indeterminate", 0, False),
-        ("stack", "no_nodule", 0, False),
-    ],
+    ("verdict", "adds"),
+    [("benign", False), ("malignant", True), ("indeterminate", False), ("no_nodule", False)],
 )
-def test_a_verdict_is_looked_up_by_model_input_and_size(kind, verdict, recognised, adds):
+def test_a_verdict_is_looked_up_by_model_and_size(verdict, adds):
     same = ROW["verdicts"].get(verdict)
-    found = reliability_of(REPORT, "vgg16", kind, 7.9, verdict)
-    assert found == Reliability((6, 8), 103, 8, recognised, same and SameVerdict(**same))
+    found = reliability_of(REPORT, "vgg16", 7.9, verdict)
+    assert found == Reliability((6, 8), 103, 8, 0, same and SameVerdict(**same))
     assert (found.adds, found.most) == (adds, "benign")
 
 
 def test_what_was_not_measured_is_not_told():
-    assert reliability_of({}, "vgg16", "stack", 7.0, "benign") is None
-    assert reliability_of(REPORT, "resnet", "stack", 7.0, "benign") is None
-    assert reliability_of(REPORT, "vgg16", "stack", None, "benign") is None
-    assert reliability_of(REPORT, "vgg16", "stack", 9.0, "benign") is None
+    assert reliability_of({}, "vgg16", 7.0, "benign") is None
+    assert reliability_of(REPORT, "resnet", 7.0, "benign") is None
+    assert reliability_of(REPORT, "vgg16", None, "benign") is None
+    assert reliability_of(REPORT, "vgg16", 9.0, "benign") is None
 
 
 @pytest.mark.parametrize(("malignant", "most"), [(4, "benign"), (5, "benign"), (6, "malignant")])

@@ -1,23 +1,8 @@
 import numpy as np
 import pytest
 
-from models.imaging.patch import PATCH
-from models.inference.views import eight_views, patch_at, slices_to_read, turned_back, views
-
-
-@pytest.mark.parametrize(
-    ("n_slices", "middle", "expected"),
-    [
-        (1, None, [0]),
-        (4, None, [0, 1, 2, 3]),
-        (5, None, [0, 1, 2, 3, 4]),
-        (9, None, [2, 3, 4, 5, 6]),
-        (9, 0, [0, 1, 2, 3, 4]),
-        (9, 8, [4, 5, 6, 7, 8]),
-    ],
-)
-def test_reads_at_most_five_slices_around_the_chosen_one(n_slices, middle, expected):
-    assert list(slices_to_read(n_slices, middle=middle)) == expected
+from models.imaging.patch import PATCH, cut_patch
+from models.inference.views import eight_views, turned_back, views
 
 
 def orientations(image):
@@ -30,28 +15,26 @@ def as_bytes(images):
     return sorted(image.tobytes() for image in images)
 
 
-@pytest.mark.parametrize("n_slices", [1, 2, 5])
-def test_views_are_the_eight_mirror_images_and_turns_of_each_slice(n_slices):
-    stack = np.random.default_rng(0).normal(size=(n_slices, 80, 80))
-    patches = views(stack, 0.7, 39.5, 39.5, 0)
-    assert patches.shape == (8 * n_slices, *PATCH.shape)
-    expected = [view for i in range(n_slices) for view in orientations(patch_at(stack, 0.7, 39.5, 39.5, i))]
-    assert as_bytes(patches) == as_bytes(expected)
-    assert len(set(as_bytes(patches))) == 8 * n_slices
+def test_views_are_the_eight_mirror_images_and_turns_of_the_patch():
+    pixels = np.random.default_rng(0).normal(size=(80, 80))
+    patches = views(pixels, 0.7, 39.5, 39.5)
+    assert patches.shape == (8, *PATCH.shape)
+    assert as_bytes(patches) == as_bytes(orientations(cut_patch(pixels, 0.7, 39.5, 39.5)))
+    assert len(set(as_bytes(patches))) == 8
 
 
 def test_the_first_view_is_the_slice_as_it_is():
-    stack = np.random.default_rng(0).normal(size=(1, 80, 80))
-    np.testing.assert_array_equal(views(stack, 0.7, 30, 50, 0)[0], patch_at(stack, 0.7, 30, 50, 0))
+    pixels = np.random.default_rng(0).normal(size=(80, 80))
+    np.testing.assert_array_equal(views(pixels, 0.7, 30, 50)[0], cut_patch(pixels, 0.7, 30, 50))
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("quarters", range(4))
 def test_a_turned_or_mirrored_scan_has_the_same_views_in_another_order(quarters, mirrored):
-    stack = np.random.default_rng(1).normal(size=(2, 90, 90))
-    other = np.rot90(stack, quarters, axes=(1, 2))
-    other = other[:, :, ::-1] if mirrored else other
-    here, there = (list(views(x, 0.7, 44.5, 44.5, 0)) for x in (stack, other))
+    pixels = np.random.default_rng(1).normal(size=(90, 90))
+    other = np.rot90(pixels, quarters)
+    other = other[:, ::-1] if mirrored else other
+    here, there = (list(views(x, 0.7, 44.5, 44.5)) for x in (pixels, other))
     for view in here:
         distances = [np.abs(view - candidate).max() for candidate in there]
         nearest = int(np.argmin(distances))
@@ -61,10 +44,9 @@ def test_a_turned_or_mirrored_scan_has_the_same_views_in_another_order(quarters,
 
 
 def test_a_turned_scan_of_unequal_spacing_has_the_same_views():
-    stack = np.random.default_rng(2).normal(size=(1, 60, 90))
-    turned = np.rot90(stack, axes=(1, 2))
-    here = views(stack, (1.0, 0.7), 29.5, 44.5, 0)
-    there = views(turned, (0.7, 1.0), 44.5, 29.5, 0)
+    pixels = np.random.default_rng(2).normal(size=(60, 90))
+    here = views(pixels, (1.0, 0.7), 29.5, 44.5)
+    there = views(np.rot90(pixels), (0.7, 1.0), 44.5, 29.5)
     for view in here:
         assert min(np.abs(view - candidate).max() for candidate in there) < 1e-4
 

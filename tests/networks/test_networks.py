@@ -1,7 +1,9 @@
+import keras
 import numpy as np
 import pytest
 from keras import layers
 
+from models.imaging.patch import PATCH
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import (
     DESCRIPTOR_SCALES,
@@ -20,27 +22,35 @@ def head(width):
     return (width + 1) * HEAD_OUTPUTS
 
 
-# Published counts without the classifier; then batch normalisation (4 a filter) for the biases (1 a
-# filter) that it replaces in VGG, its moving statistics (2 a filter) where the source counts only what is
-# trained (ResNet), and Keras' input normalisation (7) that is no part of EfficientNet; then the heads.
+# Published counts without the classifier; less the first convolution's kernels for two of three colours (a
+# field is grey); then batch normalisation (4 a filter) for the biases (1 a filter) that it replaces in VGG,
+# its moving statistics (2 a filter) where the source counts only what is trained (ResNet); then the heads,
+# which take both fields. EfficientNet-Lite0: B0 without squeeze and excitation and Keras' normalisation (7).
+SQUEEZE_EXCITE = sum(
+    2 * wide * narrow + wide + narrow
+    for wide, narrow, blocks in (
+        *((32, 8, 1), (96, 4, 1), (144, 6, 2), (240, 10, 2), (480, 20, 3), (672, 28, 3), (1152, 48, 4)),
+    )
+    for _ in range(blocks)
+)
 PARAMETERS = {
-    "vgg16": 14_714_688 + 3 * 4_224 + head(512),
-    "vgg19": 20_024_384 + 3 * 5_504 + head(512),
-    "resnet": 11_176_512 + 2 * 4_800 + head(512),
-    # 11 x 11 x 3 x 96, 5 x 5 x 96 x 256, 3 x 3 x 256 x 384, 3 x 3 x 384 x 384, 3 x 3 x 384 x 256
-    "alexnet": 34_848 + 614_400 + 884_736 + 1_327_104 + 884_736 + 4 * 1_376 + head(256),
-    "efficientnet": 4_049_571 - 7 + head(1280),
+    "vgg16": 14_714_688 - 2 * 9 * 64 + 3 * 4_224 + head(2 * 512),
+    "vgg19": 20_024_384 - 2 * 9 * 64 + 3 * 5_504 + head(2 * 512),
+    "resnet": 11_176_512 - 2 * 49 * 64 + 2 * 4_800 + head(2 * 512),
+    # 11 x 11 x 1 x 96, 5 x 5 x 96 x 256, 3 x 3 x 256 x 384, 3 x 3 x 384 x 384, 3 x 3 x 384 x 256
+    "alexnet": 11_616 + 614_400 + 884_736 + 1_327_104 + 884_736 + 4 * 1_376 + head(2 * 256),
+    "efficientnet": 4_049_571 - 7 - 2 * 9 * 32 - SQUEEZE_EXCITE + head(2 * 1280),
 }
 
 
 @pytest.fixture(scope="session")
 def models():
-    return {key: row.build((64, 64, 3)) for key, row in ARCHITECTURES.items()}
+    return {key: row.build(PATCH.shape) for key, row in ARCHITECTURES.items()}
 
 
 @pytest.fixture(scope="session")
 def answers(models):
-    patches = np.random.default_rng(0).random((2, 64, 64, 3), dtype=np.float32)
+    patches = np.random.default_rng(0).random((2, *PATCH.shape), dtype=np.float32)
     return {key: model.predict_on_batch(patches) for key, model in models.items()}
 
 
@@ -73,8 +83,19 @@ def test_three_outputs_have_their_shapes_and_ranges(answers, key):
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_the_last_feature_map_of_a_64_pixel_patch_has_4_x_4_places(models, key):
-    assert models[key].get_layer("pool").input.shape[1:3] == (4, 4)
+def test_the_last_feature_map_of_a_field_has_3_x_3_places(models, key):
+    assert models[key].get_layer("field_pool").input.shape[1:3] == (3, 3)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_each_field_goes_through_the_same_network_by_itself(models, key):
+    features = keras.Model(models[key].input, models[key].get_layer("pool").output)
+    patch = np.random.default_rng(1).random((1, *PATCH.shape), dtype=np.float32)
+    here, there = (np.asarray(features(x, training=False))[0] for x in (patch, patch[..., ::-1]))
+    half, scale = len(here) // 2, np.abs(here).max()
+    np.testing.assert_allclose(here[:half] / scale, there[half:] / scale, atol=1e-4)
+    np.testing.assert_allclose(here[half:] / scale, there[:half] / scale, atol=1e-4)
+    assert np.abs(here[:half] - here[half:]).max() / scale > 1e-2
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -108,10 +129,11 @@ def test_every_residual_block_of_resnet_starts_as_the_identity(models):
     assert all(not np.asarray(layer.gamma).any() for layer in last)
 
 
-def test_efficientnet_b0_has_16_mobile_blocks(models):
+def test_efficientnet_lite0_has_16_mobile_blocks_without_squeeze_and_excitation(models):
     blocks = layers_of(models["efficientnet"], layers.DepthwiseConv2D)
     assert [layer.kernel_size[0] for layer in blocks] == [3] * 3 + [5] * 2 + [3] * 3 + [5] * 7 + [3]
-    assert len(layers_of(models["efficientnet"], layers.Multiply)) == 16
+    assert not layers_of(models["efficientnet"], layers.Multiply)
+    assert {layer.max_value for layer in layers_of(models["efficientnet"], layers.ReLU)} == {6}
     assert len(layers_of(models["efficientnet"], layers.Add)) == 9
 
 

@@ -20,12 +20,12 @@ from models.inference.saliency.saliency import Explainer, Saliency
 
 AT_ONCE = 8  # patches a pass: more take more memory, and no less time each
 OUTPUTS = {"rating": "rating", "descriptors": "descriptors", "diameter": "diameter", "features": "pool"}
-GIVE_BACK_AFTER = 300  # patches through a network; a verdict on one slice takes 40, its maps twice as many
+GIVE_BACK_AFTER = 300  # patches through a network; a verdict takes 40, its maps up to twice as many
 Outputs = dict[str, np.ndarray]
 
 
 class Task(NamedTuple):
-    """Some patches (n, rows, cols, 3) on their way through the network of a key."""
+    """Some patches (n, rows, cols, fields) on their way through the network of a key."""
 
     key: str
     patches: np.ndarray
@@ -51,7 +51,7 @@ class EvidenceGraph:
 
     @once
     def ready(self) -> Callable[[Tensor], list[list[Tensor]]]:
-        """From patches (n, rows, cols, 3) to the evidence of each layer."""
+        """From patches (n, rows, cols, fields) to the evidence of each layer."""
         found = trace_evidence(self._graph, self.explainer.layers, [self.explainer.how.net])
         found(tf.zeros((AT_ONCE, *PATCH.shape)))
         return found
@@ -103,7 +103,7 @@ class BatchRunner:
         return list(self._evidence)
 
     def one(self, key: str, patches: np.ndarray) -> Outputs:
-        """One network's outputs for patches (n, rows, cols, 3), float32.
+        """One network's outputs for patches (n, rows, cols, fields), float32.
 
         Those that `models.networks.blocks.add_heads` names, and ``features`` (n, channels): the last feature
         map's mean.
@@ -116,7 +116,7 @@ class BatchRunner:
         return partial(self._collected, [(task, meanwhile(self._pass, task)) for task in tasks])
 
     def explain(self, keys: Sequence[str], views: np.ndarray) -> dict[str, Saliency]:
-        """What some networks' answers rest on, for the eight views (8, rows, cols, 3) of one slice."""
+        """What some networks' answers rest on, for the eight views (8, rows, cols, fields) of one patch."""
         tasks = [
             Task(key, part)
             for key in keys

@@ -15,6 +15,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from models.networks.fields import JoinFields, SplitFields
+
 Tensor = Any  # TensorFlow brings no types
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": tf.identity,
@@ -189,14 +191,23 @@ def _weighted(
 
 
 def _relu(layer: keras.Layer) -> Callable[[Tensor], Tensor]:
-    if layer.max_value is not None or layer.negative_slope or layer.threshold:
-        raise ValueError(f"{layer.name}: expected a plain ReLU.")
-    return tf.nn.relu
+    if layer.max_value not in (None, 6) or layer.negative_slope or layer.threshold:
+        raise ValueError(f"{layer.name}: expected a plain ReLU or ReLU6.")
+    return tf.nn.relu6 if layer.max_value else tf.nn.relu
 
 
 def _pooling(layer: keras.Layer) -> Callable[[Tensor], Tensor]:
     options = {"ksize": layer.pool_size, "strides": layer.strides, "padding": layer.padding.upper()}
     return partial(tf.nn.max_pool2d, **options)
+
+
+def _split(patches: Tensor) -> Tensor:
+    _, rows, cols, _ = patches.shape
+    return tf.reshape(tf.transpose(patches, (0, 3, 1, 2)), (-1, rows, cols, 1))
+
+
+def _join(layer: keras.Layer) -> Callable[[Tensor], Tensor]:
+    return lambda features: tf.reshape(features, (-1, layer.fields * features.shape[-1]))
 
 
 def _cropping(layer: keras.Layer) -> Callable[[Tensor], Tensor]:
@@ -220,6 +231,8 @@ KINDS: dict[type, Callable[[keras.Layer], Callable[..., Tensor]]] = {
     layers.GlobalAveragePooling2D: lambda layer: partial(
         tf.reduce_mean, axis=(1, 2), keepdims=layer.keepdims
     ),
+    SplitFields: lambda layer: _split,
+    JoinFields: _join,
     layers.Add: lambda layer: tf.add,
     layers.Multiply: lambda layer: tf.multiply,
     layers.Concatenate: lambda layer: lambda *parts: tf.concat(parts, axis=-1),

@@ -35,8 +35,8 @@ def trace_evidence(
     Returns
     -------
     callable
-        From patches (n, rows, cols, 3), float32, to the evidence: for each of `nets` a tensor
-        (n, rows, cols) for each layer.
+        From patches (n, rows, cols, fields), float32, to the evidence in their first, close field: for each
+        of `nets` a tensor (n, rows, cols) for each layer.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def trace_evidence(
     """
     names = layer_names(graph, layers)
     of_black = graph(tf.zeros((1, *graph.input_shape)))
-    black = [of_black[name] for name in names]
+    black = [of_black[name][:1] for name in names]  # both fields are the same there
 
     def evidence(patches: Tensor) -> list[list[Tensor]]:
         with tf.GradientTape() as tape:
@@ -54,7 +54,10 @@ def trace_evidence(
             target = log_odds(values["rating"])
         shown = [values[name] for name in names]
         slopes = tape.gradient(target, shown)
-        parts = [(a - b) * slope for a, b, slope in zip(shown, black, slopes, strict=True)]
+        parts = [
+            of_close((a - b) * slope, name == graph.input, graph.input_shape[-1])
+            for name, a, b, slope in zip(names, shown, black, slopes, strict=True)
+        ]
         return [[_added(part, net) for part in parts] for net in nets]
 
     spec = tf.TensorSpec((None, *graph.input_shape), tf.float32)
@@ -75,6 +78,11 @@ def log_odds(rating: Tensor) -> Tensor:
     score = (expected - RATINGS[0]) / (RATINGS[-1] - RATINGS[0])
     score = tf.clip_by_value(score, EPSILON, 1 - EPSILON)
     return tf.math.log(score) - tf.math.log1p(-score)
+
+
+def of_close(part: Tensor, is_input: bool, fields: int) -> Tensor:
+    """What of a layer lies in the close field: a channel of the patch, or one map of each patch's."""
+    return part[..., :1] if is_input else part[::fields]
 
 
 def _added(part: Tensor, net: bool) -> Tensor:

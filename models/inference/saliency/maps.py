@@ -1,10 +1,13 @@
-"""Maps over a patch: gathered from shifted views, enlarged, smoothed, scaled, combined. Knows no network."""
+"""Maps over the close field of a patch: gathered from shifted views, smoothed, scaled, combined.
+
+Knows no network.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from models.imaging.patch import PATCH, PatchSpec
+from models.imaging.patch import CLOSE_MM, PATCH
 from models.inference.views import VIEWS, turned_back
 
 SMOOTH_MM = 1.0  # standard deviation
@@ -20,9 +23,9 @@ def enlarged(maps: np.ndarray, pixels: int = PATCH.pixels) -> np.ndarray:
     return weights @ maps @ weights.T
 
 
-def smoothed(maps: np.ndarray, sigma_mm: float = SMOOTH_MM, spec: PatchSpec = PATCH) -> np.ndarray:
+def smoothed(maps: np.ndarray, sigma_mm: float = SMOOTH_MM) -> np.ndarray:
     """Maps (..., pixels, pixels) smoothed by a Gaussian that does not reach beyond the patch."""
-    at = np.arange(spec.pixels) * spec.field_mm / spec.pixels
+    at = np.arange(PATCH.pixels) * CLOSE_MM / PATCH.pixels
     weights = np.exp(-(np.subtract.outer(at, at) ** 2) / (2 * sigma_mm**2))
     weights /= weights.sum(axis=1, keepdims=True)
     return weights @ maps @ weights.T
@@ -58,7 +61,7 @@ def spread(times: int, reach: int) -> np.ndarray:
 
 
 def shifted(patches: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Each of eight views at each of its shifts, shape (8 times, rows, cols, 3); mirrored beyond its edge."""
+    """Each of eight views at each of its shifts, (8 times, rows, cols, fields); mirrored beyond its edge."""
     margin, size = int(np.abs(shifts).max()), patches.shape[1]
     wide = np.pad(patches, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="reflect")
     return np.stack(

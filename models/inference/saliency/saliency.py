@@ -16,7 +16,7 @@ import numpy as np
 from models.imaging.patch import PATCH
 from models.inference.saliency.maps import combined, gathered, scaled, shifted, spread
 
-REACH, WIDE_REACH = 8, 12  # pixels (4 and 6 mm): views are shifted by at most so much each way
+REACH, WIDE_REACH = 6, 9  # pixels (4 and 6 mm): views are shifted by at most so much each way
 TIMES = 2  # shifts of each view
 JOINED = "mean"
 
@@ -28,7 +28,7 @@ class Saliency:
     Attributes
     ----------
     map : ndarray of shape (pixels, pixels), float32
-        In [0, 1] on the patch's grid; its maximum is 1, or it is 0 everywhere.
+        In [0, 1] on the grid of the close field; its maximum is 1, or it is 0 everywhere.
     method : str
     layer : str or None
         The layers whose feature maps were used, joined by "+"; None for the consensus.
@@ -112,7 +112,7 @@ class Explainer:
         return METHODS[self.method]
 
     def views(self, patches: np.ndarray) -> np.ndarray:
-        """The views that evidence is needed of, (8 times, pixels, pixels, 3), for the eight of one slice."""
+        """The views that evidence is needed of, (8 times, pixels, pixels, fields), for the first eight."""
         return shifted(patches, self.how.shifts)
 
     def map(self, evidence: Sequence[np.ndarray]) -> Saliency:

@@ -132,7 +132,7 @@ def test_a_part_that_is_missing_is(reports):
 
 def test_a_report_of_another_form_is_not_used(reports):
     (reports / "recognition.json").write_text(json.dumps({"sha256": "0" * 64}))
-    (reports / "reliability.json").write_text(json.dumps({"models": {"vgg16": {"stack": [{}]}}}))
+    (reports / "reliability.json").write_text(json.dumps({"models": {"vgg16": [{}]}}))
     write_manifest(reports)
     lost = ModelRegistry(reports).lost
     assert lost["recognition"].startswith("recognition.json is not as this version needs it: ")

@@ -38,10 +38,10 @@ def test_the_quick_pass_gives_what_the_plain_network_gives(app, key):
 
 
 def test_all_answers_at_once_are_those_of_each_model_alone(app):
-    together = app.registry.predict_all(PATCHES, slice(2, 5))
+    together = app.registry.predict_all(PATCHES)
     assert list(together) == list(ARCHITECTURES)
     for key, prediction in together.items():
-        alone = app.registry.predict(key, PATCHES, slice(2, 5))
+        alone = app.registry.predict(key, PATCHES)
         assert prediction.probability == pytest.approx(alone.probability, abs=1e-5)
         assert prediction.descriptors == pytest.approx(alone.descriptors, abs=1e-4)
         np.testing.assert_allclose(prediction.features, alone.features, atol=1e-4)
