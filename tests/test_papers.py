@@ -7,7 +7,7 @@ import pytest
 
 from models import __version__
 from models.clinical.mass import MASS_MM
-from models.imaging.patch import PATCH, SHOWN_MM
+from models.imaging.patch import CLOSE_MM, WIDE_MM
 from models.imaging.scan import CROP_AT_MOST
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,7 +39,7 @@ def test_the_architecture_page_names_every_room(package):
 
 def test_numbers_in_words_are_those_of_the_code():
     terms = (ROOT / "templates" / "_terms.html").read_text()
-    assert f"{PATCH.field_mm:g} mm wide, and wider around a lesion of more than {SHOWN_MM:g} mm" in terms
+    assert f"a close one, {CLOSE_MM:g} mm wide, and a wide one, {WIDE_MM:g} mm wide" in terms
     assert f"Above {MASS_MM:g} mm it is a mass" in (ROOT / "templates" / "models.html").read_text()
     form, using = ROOT / "templates" / "index.html", ROOT / ".github" / "USING.md"
     assert f"at most {CROP_AT_MOST} × {CROP_AT_MOST} pixels" in form.read_text()

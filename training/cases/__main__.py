@@ -1,12 +1,12 @@
 """The table of similar cases, and how well its distance works.
 
-    python -m training.cases --data patches.npz --outlines outlines.npz --runs runs/split-2026
+    python -m training.cases --data nodules.npz --runs runs
         [--series SERIES.zip:0-41 ...] [--weights weights]
 
 Writes ``weights/cases.npz`` (readers' ratings, sizes and projected features of all nodules, in no order) and
 ``weights/cases.json`` (threshold and all that was measured). Recipes are compared on validation patients;
-what is reported comes from test patients, whom the networks in --runs never saw. Features are kept in a
-folder of --runs: the first run takes half an hour of two CPU cores, later ones a few minutes.
+what is reported comes from test patients: two halves of the first fold, whom its networks never saw. Features
+are kept in a folder of --runs: the first run takes half an hour of two CPU cores, later ones a few minutes.
 """
 
 import hashlib
@@ -23,10 +23,12 @@ from training.cases.features import AS_IT_IS, WAYS, features_of, patches_of
 from training.cases.made import SIDES, drawn_patches, made_patches
 from training.cases.measure import agreement, compare, flags, flags_by_kind, share, table_of
 from training.cases.space import CHOSEN, Table, described, limit
-from training.data import outlines
+from training.data import outlines as outline_file
 from training.data.dataset import Nodules, load
-from training.data.splits import side_of
-from training.evaluation.predict import split_seed_of
+from training.data.outlines import Outlines
+from training.data.splits import sides_of_fold
+from training.evaluation.predict import checked_run
+from training.evaluation.robustness import FOLD
 from training.publish.reports import write_json
 
 SEED = 7  # of the order of rows
@@ -34,16 +36,19 @@ DRAWN = "drawn"
 MADE_SHIPPED = 50  # made patches of each kind that the shipped networks look at
 
 
-def measure(nodules: Nodules, made: dict[str, dict[str, np.ndarray]], runs: Path, split_seed: int) -> dict:
+def measure(nodules: Nodules, outlines: Outlines, made: dict[str, dict[str, np.ndarray]], runs: Path) -> dict:
     """All figures for ``cases.json``, with networks that never saw validation and test patients."""
-    sides = {side: side_of(nodules, side, split_seed) for side in SIDES}
-    train, test = side_of(nodules, "train", split_seed), sides["test"]
-    sets: dict[str | tuple[str, str], np.ndarray] = {AS_IT_IS.name: patches_of(nodules, range(len(nodules)))}
+    sides = sides_of_fold(nodules, FOLD)
+    train, test = sides.pop("train"), sides["test"]
+    sets: dict[str | tuple[str, str], np.ndarray] = {
+        AS_IT_IS.name: patches_of(nodules, outlines, range(len(nodules)))
+    }
     sets[DRAWN] = drawn_patches()
     for way in WAYS:
-        sets[way.name] = patches_of(nodules, test, way)
+        sets[way.name] = patches_of(nodules, outlines, test, way)
     sets |= {(side, kind): patches for side in SIDES for kind, patches in made[side].items()}
-    known = features_of({key: runs / key / "final.weights.h5" for key in ARCHITECTURES}, sets, runs / KEY)
+    networks = {key: checked_run(runs / key, FOLD) / "final.weights.h5" for key in ARCHITECTURES}
+    known = features_of(networks, sets, runs / KEY)
     features = known[AS_IT_IS.name]
     chosen_by, reported = ({kind: known[side, kind] for kind in made[side]} for side in SIDES)
     table = table_of(nodules, features, train)
@@ -64,10 +69,10 @@ def measure(nodules: Nodules, made: dict[str, dict[str, np.ndarray]], runs: Path
 
 def ship(
     nodules: Nodules,
+    outlines: Outlines,
     made: dict[str, dict[str, np.ndarray]],
     weights: Path,
     kept: Path,
-    split_seed: int,
     stretch: float,
 ) -> dict:
     """Write ``cases.npz`` of all nodules by the shipped networks; returns what ``cases.json`` says of it.
@@ -78,13 +83,13 @@ def ship(
     """
     networks = {key: weights / f"{key}.weights.h5" for key in ARCHITECTURES}
     order = np.random.default_rng(SEED).permutation(len(nodules))
-    sets = {AS_IT_IS.name: patches_of(nodules, range(len(nodules)))}
+    sets = {AS_IT_IS.name: patches_of(nodules, outlines, range(len(nodules)))}
     sets |= {kind: patches[:MADE_SHIPPED] for kind, patches in made["test"].items()}
     features = features_of(networks, sets, kept)
     table = table_of(nodules, features.pop(AS_IT_IS.name), order)
     usual = table.usual()
     beyond = stretch * limit(usual)
-    long_seen = np.isin(order, side_of(nodules, "train", split_seed))
+    long_seen = np.isin(order, sides_of_fold(nodules, FOLD)["train"])
     return {
         "sha256": write_table(weights / f"{KEY}.npz", table, usual, nodules, order),
         "weights": {key: read_report(weights, key)["sha256"] for key in networks},
@@ -118,16 +123,16 @@ def write_table(path: Path, table: Table, usual: np.ndarray, nodules: Nodules, o
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = parser_of(__doc__, "patches", "split-runs", "weights")
-    parser.add_argument("--outlines", required=True, help="outlines.npz from training.data.outlines")
+    parser = parser_of(__doc__, "nodules", "runs", "weights")
     parser.add_argument(
         "--series", nargs="*", default=(), help="series without nodules, PATH or PATH:FIRST-LAST"
     )
     args = parser.parse_args(argv)
-    nodules, split_seed = load(args.data), split_seed_of(args.runs)
-    made = made_patches(outlines.load(args.outlines), split_seed, args.series)
-    measured = measure(nodules, made, args.runs, split_seed)
-    report = ship(nodules, made, args.weights, args.runs / KEY, split_seed, measured["stretch"])
+    nodules, outlines = load(args.data), outline_file.load(args.data)
+    runs = args.runs / f"fold-{FOLD}"
+    made = made_patches(outlines, FOLD, args.series)
+    measured = measure(nodules, outlines, made, runs)
+    report = ship(nodules, outlines, made, args.weights, runs / KEY, measured["stretch"])
     report["measured"] = measured
     write_json(args.weights / f"{KEY}.json", report)
     for kind, row in measured["made"].items():

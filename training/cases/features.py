@@ -1,18 +1,19 @@
-"""What the app knows of a nodule for comparison: each network's pooled features of the chosen slice."""
+"""What the app knows of a nodule for comparison: each network's pooled features."""
 
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.random import Generator
 
+from models.imaging.patch import cut_patch
 from models.inference.runtime.folded_graph import FoldedGraph, compiled
-from models.inference.views import eight_views, patch_at
+from models.inference.views import eight_views
 from training.cases.space import Features
 from training.data.dataset import Nodules
+from training.data.outlines import Outlines
 from training.evaluation.perturb import PERTURBATIONS, Perturbation, Upload
 from training.evaluation.predict import trained_model
 from training.evaluation.robustness import rng_of, upload_of
@@ -31,7 +32,7 @@ def features_of(
     ----------
     networks : dict of str to Path
         Weights by key.
-    sets : dict of str to ndarray of shape (n, pixels, pixels, 3), float32
+    sets : dict of str to ndarray of shape (n, pixels, pixels, fields), float32
     kept : Path
         Folder in which features are kept, named by a checksum over weights and patches.
 
@@ -63,44 +64,31 @@ def _forward(pooled: Callable, patches: np.ndarray) -> np.ndarray:
 
 
 def tight(upload: Upload, rng: Generator) -> Upload:
-    """The slices cut to a small square around the middle."""
-    top, left = (max(0, (n - TIGHT_EDGE) // 2) for n in upload.stack.shape[1:])
-    stack = upload.stack[:, top : top + TIGHT_EDGE, left : left + TIGHT_EDGE]
-    return Upload(stack, upload.spacing_mm, upload.row - top, upload.col - left)
+    """The slice cut to a small square around the nodule."""
+    top, left = (
+        min(max(0, round(at) - TIGHT_EDGE // 2), max(0, n - TIGHT_EDGE))
+        for at, n in zip((upload.row, upload.col), upload.pixels.shape, strict=True)
+    )
+    pixels = upload.pixels[top : top + TIGHT_EDGE, left : left + TIGHT_EDGE]
+    return Upload(pixels, upload.spacing_mm, upload.row - top, upload.col - left)
 
 
-def alone(upload: Upload, rng: Generator) -> Upload:
-    """The middle slice without the adjacent ones."""
-    return replace(upload, stack=upload.stack[len(upload.stack) // 2, None])
-
-
-AS_IT_IS = Perturbation("all slices", True, lambda upload, rng: upload)
+AS_IT_IS = Perturbation("as it is", True, lambda upload, rng: upload)
 NAMES = ("ROI 4 px off", "JPEG of quality 70", "lung window", "mediastinal window")
 WAYS = (  # in which people send a nodule, besides that
-    Perturbation("middle slice alone", True, alone),
     Perturbation("64 x 64 pixels", True, tight),
     *(row for row in PERTURBATIONS if row.name in NAMES),
 )
 
 
-def patches_of(nodules: Nodules, chosen: Iterable[int], way: Perturbation = AS_IT_IS) -> np.ndarray:
-    """The patch that the app cuts of each chosen nodule's middle slice when it is sent in some way.
+def patches_of(
+    nodules: Nodules, outlines: Outlines, chosen: Iterable[int], way: Perturbation = AS_IT_IS
+) -> np.ndarray:
+    """The patch that the app cuts of each chosen nodule when it is sent in some way.
 
     Returns
     -------
-    ndarray of shape (n, pixels, pixels, 3), float32
+    ndarray of shape (n, pixels, pixels, fields), float32
     """
-    patches = []
-    for i in chosen:
-        upload = way.apply(_three_slices(upload_of(nodules, i, middle_only=False)), rng_of(nodules, i))
-        index = len(upload.stack) // 2
-        patches.append(patch_at(upload.stack, upload.spacing_mm, upload.row, upload.col, index))
-    return np.stack(patches)
-
-
-def _three_slices(upload: Upload) -> Upload:
-    """The middle slice with the adjacent ones that the patch shows; an end stands in for what is missing."""
-    middle = len(upload.stack) // 2
-    if len(upload.stack) < 3:
-        return upload
-    return replace(upload, stack=upload.stack[middle - 1 : middle + 2])
+    uploads = (way.apply(upload_of(outlines, i), rng_of(nodules, i)) for i in chosen)
+    return np.stack([cut_patch(one.pixels, one.spacing_mm, one.row, one.col) for one in uploads])

@@ -1,7 +1,7 @@
 """Locations without a nodule in CT: chest wall, heart and other soft tissue, vessels, plain lung.
 
-The patch around such a location lies within the image and shows nothing that any reader outlined. In crops
-of LIDC-IDRI-slices it may still show a nodule that has a crop of its own, or one that no reader marked.
+The close field around such a location lies within the image and shows nothing that any reader outlined. In
+crops of LIDC-IDRI-slices it may still show a nodule that has a crop of its own, or one that no reader marked.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from numpy.random import Generator
 from scipy import ndimage
 
 from models.imaging.lung import lung_mask
-from models.imaging.patch import PATCH, adjacent_slices, cut_patch
+from models.imaging.patch import CLOSE_MM, cut_patch
 from models.imaging.scan import Scan
 from training.data.outlines import Outlines
 
@@ -32,14 +32,14 @@ def locations_by_kind(
     ----------
     hu : ndarray of shape (rows, cols)
     outlined : ndarray of bool, shape (rows, cols)
-        What the patch may not show.
+        What the close field may not show.
 
     Returns
     -------
     dict of str to list of (float, float)
         (row, col) of locations of each of `KINDS`, in order of rows.
     """
-    sizes = [max(1, round(PATCH.field_mm / mm)) for mm in spacing_mm]
+    sizes = [max(1, round(CLOSE_MM / mm)) for mm in spacing_mm]
     parts = {
         "lung": hu < LUNG_BELOW_HU,
         "tissue": (hu > TISSUE_ABOVE_HU) & (hu < BONE_ABOVE_HU),
@@ -64,7 +64,7 @@ def locations_by_kind(
 
 
 def _kind(middle: float, share: Mapping[str, float]) -> str | None:
-    """What a location is called by the HU in its middle and the shares of its patch; None where unclear."""
+    """What a location is called by HU in its middle and shares of its close field; None where unclear."""
     if share["bone"] > 0.02 and 0.15 < share["lung"] < 0.7 and middle > TISSUE_ABOVE_HU:
         return "chest wall"
     if share["tissue"] > 0.95 and share["bone"] < 0.01:
@@ -87,7 +87,7 @@ def _at(values: np.ndarray, location: Location) -> float:
 def _fits(
     location: Location, share: Mapping[str, np.ndarray], sizes: list[int], shape: tuple[int, ...]
 ) -> bool:
-    """Whether the patch lies within the image and shows nothing outlined."""
+    """Whether the close field lies within the image and shows nothing outlined."""
     inside = all(size / 2 <= x < n - size / 2 for x, size, n in zip(location, sizes, shape, strict=True))
     return inside and _at(share["outlined"], location) < 1e-6
 
@@ -112,11 +112,10 @@ def patches_of_crops(
     found: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
     for nodule in rng.permutation(chosen):
         first, n_slices = outlines.first[nodule], outlines.n_slices[nodule]
-        numbers = first + np.array(adjacent_slices(n_slices, n_slices // 2))
-        slices = [outlines.slice_hu(number) for number in numbers]
+        hu = outlines.slice_hu(first + n_slices // 2)
         spacing = (float(outlines.spacing_mm[nodule]),) * 2
-        around = locations_by_kind(slices[1], spacing, outlines.outlined(nodule))
-        _choose(found, around, slices, spacing, rng, at_most)
+        around = locations_by_kind(hu, spacing, outlines.outlined(nodule))
+        _choose(found, around, hu, spacing, rng, at_most)
     return found
 
 
@@ -134,20 +133,20 @@ def patches_of_slices(
     """
     found: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
     for scan, index in slices:
-        channels = [scan.slices[i].astype(np.float32) for i in adjacent_slices(len(scan.slices), index)]
-        around = locations_by_kind(channels[1], scan.spacing_mm, np.zeros(channels[1].shape, bool))
-        lung = lung_mask(channels[1], scan.spacing_mm)
+        hu = scan.slices[index].astype(np.float32)
+        around = locations_by_kind(hu, scan.spacing_mm, np.zeros(hu.shape, bool))
+        lung = lung_mask(hu, scan.spacing_mm)
         for kind in ("vessel", "lung"):  # not the air around the body, nor skin and blankets in it
             around[kind] = [location for location in around[kind] if _at(lung, location)]
         for _ in range(each):
-            _choose(found, around, channels, scan.spacing_mm, rng, at_most)
+            _choose(found, around, hu, scan.spacing_mm, rng, at_most)
     return found
 
 
 def _choose(
     found: dict[str, list[np.ndarray]],
     around: Mapping[str, Sequence[Location]],
-    slices: list[np.ndarray],
+    hu: np.ndarray,
     spacing_mm: tuple[float, float],
     rng: Generator,
     at_most: int,
@@ -156,4 +155,4 @@ def _choose(
     for kind, choices in around.items():
         if choices and len(found[kind]) < at_most:
             location = choices[int(rng.integers(len(choices)))]
-            found[kind].append(cut_patch(slices, spacing_mm, *location))
+            found[kind].append(cut_patch(hu, spacing_mm, *location))

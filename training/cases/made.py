@@ -12,7 +12,7 @@ from training.cases.locations import patches_of_crops, patches_of_slices
 from training.ct_check.drawings import cloud_noise
 from training.ct_check.photos import sources
 from training.data.outlines import Outlines
-from training.data.splits import split_patients
+from training.data.splits import sides_of_fold
 from training.localiser.healthy import HealthySlices
 
 SPACING_MM, EDGE = 0.7, 128  # of what has no scale of its own
@@ -23,28 +23,29 @@ SEED = 5
 
 
 def made_patches(
-    outlines: Outlines, split_seed: int, series: Sequence[str] = ()
+    outlines: Outlines, fold: int, series: Sequence[str] = ()
 ) -> dict[str, dict[str, np.ndarray]]:
     """Patches without a nodule, by side and kind.
 
     Parameters
     ----------
+    fold : int
+        Whose patients are held out; the crops are theirs.
     series : sequence of str
         Series without nodules, see `training.localiser.healthy`; their kinds (``whole slices: vessel``) are
         on the test side.
 
     Returns
     -------
-    dict of str to dict of str to ndarray of shape (n, pixels, pixels, 3)
+    dict of str to dict of str to ndarray of shape (n, pixels, pixels, fields)
         ``validation`` and ``test``; no patient, photograph or seed is on both sides.
     """
-    sides = split_patients(outlines.patient, outlines.label, split_seed)
+    sides = sides_of_fold(outlines, fold)
     photos = sources()
     made = {}
     for number, side in enumerate(SIDES):
         rng = np.random.default_rng([SEED, number])
-        chosen = np.flatnonzero([patient in sides[side] for patient in outlines.patient])
-        made[side] = patches_of_crops(outlines, chosen, rng, EACH)
+        made[side] = patches_of_crops(outlines, sides[side], rng, EACH)
         made[side] |= {
             "noise": [_patch(_noise(rng), rng) for _ in range(EACH)],
             "photograph": _photographs([photos[name] for name in sorted(photos)[number::2]], rng),
@@ -60,7 +61,7 @@ def made_patches(
 
 
 def drawn_patches(each: int = 20) -> np.ndarray:
-    """The drawn nodules that newcomers try, (n, pixels, pixels, 3)."""
+    """The drawn nodules that newcomers try, (n, pixels, pixels, fields)."""
     return np.stack(
         [_patch(draw_phantom(kind, EDGE, seed, SPACING_MM)) for kind in DRAWN for seed in range(each)]
     )
@@ -70,7 +71,7 @@ def _patch(pixels: np.ndarray, rng: Generator | None = None) -> np.ndarray:
     """The patch of a picture, as the app cuts it; around a random location where there is an rng."""
     middle = (np.array(pixels.shape) - 1) / 2
     row, col = middle if rng is None else middle * rng.uniform(0.5, 1.5, 2)
-    return cut_patch([pixels] * 3, SPACING_MM, row, col)
+    return cut_patch(pixels, SPACING_MM, row, col)
 
 
 def _noise(rng: Generator) -> np.ndarray:

@@ -104,6 +104,7 @@ def fit(
     views: Callable[[int], keras.utils.PyDataset],
     watch: Callable[[keras.Model], Mapping[str, float]] = lambda model: {},
     before: Callable[[int], None] = lambda epoch: None,
+    kept: Callable[[keras.Model], keras.Model] = lambda model: model,
 ) -> list[Row]:
     """Train epoch by epoch and average the last ones.
 
@@ -117,6 +118,8 @@ def fit(
         What is measured after each epoch, for the history: it is there to watch, and chooses nothing.
     before : callable
         Is called at the beginning of each epoch.
+    kept : callable
+        From the trained model to what of it ``final.weights.h5`` holds.
 
     Returns
     -------
@@ -136,7 +139,7 @@ def fit(
     if devices.is_first():
         with devices.alone(model) as single:
             average_epochs(single, out, last_epochs(args), views(args.epochs))
-            save_weights(single, out / "final.weights.h5")
+            save_weights(kept(single), out / "final.weights.h5")
             history = [*history, {"loss": math.nan, "seconds": 0.0, **watch(single)}]
         report(f"{out.name} mean of the last {args.average} epochs", history[-1])
     devices.meet(args.epochs)  # a process that ended earlier would take the first with it

@@ -4,59 +4,92 @@ The views vary in what a network must not mind.
 """
 
 from argparse import Namespace
+from typing import NamedTuple
 
 import keras
 import numpy as np
 from numpy.random import Generator
 
-from models.imaging.patch import PATCH, PatchSpec, adjacent_slices, cut_patch
+from models.imaging.patch import PATCH, PatchSpec, cut_patch
+from models.imaging.two_fields import cut_fields
 from models.networks.scales import scale_diameter
 from training.classifier import devices
-from training.data.dataset import Nodules, centre
+from training.data.dataset import Nodules
+from training.data.outlines import Outlines
 
-SINGLE_SLICE = 0.3  # share of views that know one slice only, as when one picture is uploaded
-TIGHT_CROP = 0.1  # share of views cut from a smaller picture, so that the patch is padded
-TIGHT_CROP_MM = (11.0, 22.0)  # half edge of that picture
-SHIFT_MM = 3.0
-SCALE = 0.12  # natural logarithm; also the error of an assumed spacing
+LARGE_MM, LARGE_VIEWS = 12.0, 1  # lesions of that size are seen so much more often
+ENLARGED, UP_TO_MM, MOST = 0.3, 80.0, 4.0  # share of their views that show them larger, up to masses
+ANYWHERE = 0.25  # share of views from anywhere in the outline, as where a click could not be snapped
+OFF_MM = 1.5  # standard deviation of what is taken for the outline's middle
+SCALE = 0.12  # natural logarithm: patients differ, and spacings are off
+WRONG_SPACING, WRONG_SCALE = 0.3, 0.26  # share of views whose spacing is assumed, and how far off that is
+CUT, CUT_MM = 0.25, (12.0, 45.0)  # share of views of an image that ends so far from the nodule
 WINDOW = 0.4  # share of views seen through a display window that saturates
 NOISE = 0.04
+CELLS = 12  # of the outline, a side of each field
 
 
-def random_patch(stack: np.ndarray, spacing_mm: float, rng: Generator, spec: PatchSpec = PATCH) -> np.ndarray:
-    """A random view of a stack (slices, rows, cols), cut by the same function as in serving.
+class View(NamedTuple):
+    """What a network is shown of a nodule.
 
-    Random choice of slice (near the middle more often), shift, scale, tight crop, flips in all three
-    axes, right-angle rotation, display window, gain, gamma and noise.
-
-    Returns
-    -------
-    ndarray of shape (pixels, pixels, 3), float32
+    Attributes
+    ----------
+    patch : ndarray of shape (pixels, pixels, fields), float32
+    share : ndarray of shape (CELLS, CELLS, fields), float32
+        The readers' share of each part of each field: what of it they count to the nodule.
+    factor : float
+        How much larger than it is the nodule is shown.
     """
-    index = int(rng.triangular(0, len(stack) / 2, len(stack))) if len(stack) > 1 else 0
-    single = rng.random() < SINGLE_SLICE
-    order = (index,) * 3 if single else adjacent_slices(len(stack), index)
-    if rng.random() < 0.5:
-        order = order[::-1]
-    row, col = np.array(centre(stack)) + rng.uniform(-SHIFT_MM, SHIFT_MM, 2) / spacing_mm
-    slices = [stack[i] for i in order]
-    if rng.random() < TIGHT_CROP:
-        slices, row, col = _tight_crop(slices, spacing_mm, row, col, rng)
-    spacing = spacing_mm * np.exp(rng.uniform(-SCALE, SCALE))
-    patch = cut_patch(slices, spacing, row, col, spec)
-    patch = np.rot90(patch, int(rng.integers(4)))
-    if rng.random() < 0.5:
-        patch = patch[::-1]
-    return _display(patch, rng)
+
+    patch: np.ndarray
+    share: np.ndarray
+    factor: float
 
 
-def _tight_crop(
-    slices: list[np.ndarray], spacing_mm: float, row: float, col: float, rng: Generator
-) -> tuple[list[np.ndarray], float, float]:
-    half = rng.uniform(*TIGHT_CROP_MM, 4) / spacing_mm
-    top, left = max(0, int(row - half[0])), max(0, int(col - half[1]))
-    bottom, right = int(row + half[2]) + 1, int(col + half[3]) + 1
-    return [pixels[top:bottom, left:right] for pixels in slices], row - top, col - left
+def random_view(outlines: Outlines, nodule: int, rng: Generator, spec: PatchSpec = PATCH) -> View:
+    """A random view of a nodule, cut by the same function as in serving.
+
+    A slice (large sections more often), a location, an error of the spacing, borders, mirror images and
+    turns, a display and noise are drawn; lesions of `LARGE_MM` or more may be enlarged.
+    """
+    index = random_slice(outlines, nodule, rng)
+    outlined = np.argwhere(outlines.readers[index])
+    spacing = float(outlines.spacing_mm[nodule])
+    middle = outlined.mean(axis=0) + rng.normal(0, OFF_MM / spacing, 2)
+    if rng.random() < ANYWHERE:
+        middle = outlined[rng.integers(len(outlined))].astype(float)
+    pixels, share = outlines.grey[index], outlines.share(index)
+    if rng.random() < CUT:
+        rows, cols, middle = _cut_off(spacing, middle, rng)
+        pixels, share = pixels[rows, cols], share[rows, cols]
+    factor, size = 1.0, outlines.diameter_mm[nodule]
+    if size >= LARGE_MM and rng.random() < ENLARGED:
+        factor = rng.uniform(1.0, max(1.0, min(MOST, UP_TO_MM / size)))
+    scale = WRONG_SCALE if rng.random() < WRONG_SPACING else SCALE
+    spacing *= factor * np.exp(rng.uniform(-scale, scale))
+    row, col = float(middle[0]), float(middle[1])
+    patch = cut_patch(pixels, spacing, row, col, spec)
+    share = cut_fields([share], (spacing, spacing), row, col, spec.fields_mm, CELLS)
+    quarters = int(rng.integers(4))
+    patch, share = np.rot90(patch, quarters), np.rot90(share, quarters)
+    if rng.random() < 0.5:
+        patch, share = patch[::-1], share[::-1]
+    return View(_display(patch, rng), share, factor)
+
+
+def random_slice(outlines: Outlines, nodule: int, rng: Generator) -> int:
+    """A slice in which any reader outlined a nodule, with a probability that grows with its section."""
+    first = outlines.first[nodule]
+    area = np.count_nonzero(outlines.readers[first : first + outlines.n_slices[nodule]], axis=(1, 2))
+    return int(first + rng.choice(len(area), p=area / area.sum()))
+
+
+def _cut_off(spacing_mm: float, middle: np.ndarray, rng: Generator) -> tuple[slice, slice, np.ndarray]:
+    """Rows and columns of a slice that end at random distances from a location; the location in them."""
+    reach = rng.uniform(*CUT_MM, 4) / spacing_mm
+    low = np.maximum(middle - reach[:2], 0).astype(int)
+    high = (middle + reach[2:]).astype(int) + 2
+    return slice(low[0], high[0]), slice(low[1], high[1]), middle - low
 
 
 def _display(patch: np.ndarray, rng: Generator) -> np.ndarray:
@@ -78,7 +111,7 @@ class RandomViews(keras.utils.PyDataset):
     indices : ndarray of int
         The nodules that take part.
     args : Namespace
-        ``seed``, ``views``, ``batch``, ``mixup`` of `training.classifier.train.parse`.
+        ``seed``, ``views``, ``batch`` of `training.classifier.train.parse`.
 
     Notes
     -----
@@ -88,13 +121,21 @@ class RandomViews(keras.utils.PyDataset):
     """
 
     def __init__(
-        self, nodules: Nodules, indices: np.ndarray, epoch: int, args: Namespace, spec: PatchSpec = PATCH
+        self,
+        nodules: Nodules,
+        outlines: Outlines,
+        indices: np.ndarray,
+        epoch: int,
+        args: Namespace,
+        spec: PatchSpec = PATCH,
     ) -> None:
         super().__init__()
-        self.nodules, self.seed, self.epoch, self.spec = nodules, args.seed, epoch, spec
-        self.mixup = args.mixup
+        self.nodules, self.outlines, self.spec = nodules, outlines, spec
+        self.seed, self.epoch = args.seed, epoch
         rng = np.random.default_rng((args.seed, epoch))
-        order = np.concatenate([rng.permutation(indices) for _ in range(args.views)])
+        large = indices[nodules.diameter_mm[indices] >= LARGE_MM]
+        parts = [indices] * args.views + [large] * LARGE_VIEWS
+        order = rng.permutation(np.concatenate(parts))
         self.batches = devices.into_batches(order, args.batch)
         self.distribution = nodules.rating_distribution
         self.weight = np.sqrt(np.minimum(nodules.n_readers, 4) / 4).astype(np.float32)
@@ -105,22 +146,14 @@ class RandomViews(keras.utils.PyDataset):
     def __getitem__(self, number: int) -> tuple:
         rng = np.random.default_rng((self.seed, self.epoch, number))
         chosen, nodules = self.batches[number], self.nodules
-        patches = [random_patch(nodules.stacks[i], nodules.spacing_mm[i], rng, self.spec) for i in chosen]
-        arrays = {
-            "patch": np.stack(patches),
+        views = [random_view(self.outlines, i, rng, self.spec) for i in chosen]
+        patches = np.stack([view.patch for view in views])
+        factors = np.array([view.factor for view in views])
+        shares = np.stack([view.share for view in views]).transpose(0, 3, 1, 2)
+        targets = {
+            "outline": shares.reshape(len(views), -1),
             "rating": self.distribution[chosen],
             "descriptors": nodules.descriptors[chosen],
-            "diameter": scale_diameter(nodules.diameter_mm[chosen, None]),
-            "weight": self.weight[chosen],
+            "diameter": scale_diameter(factors * nodules.diameter_mm[chosen])[:, None],
         }
-        if self.mixup:
-            arrays = mix(arrays, rng, self.mixup)
-        patches, weight = arrays.pop("patch"), arrays.pop("weight")
-        return devices.own_part((patches, arrays, dict.fromkeys(arrays, weight)))
-
-
-def mix(arrays: dict[str, np.ndarray], rng: Generator, alpha: float) -> dict[str, np.ndarray]:
-    """Blend each array's rows with those of a random partner (mixup; Zhang et al., arXiv:1710.09412)."""
-    share = np.float32(rng.beta(alpha, alpha))
-    partner = rng.permutation(len(arrays["patch"]))
-    return {name: share * array + (1 - share) * array[partner] for name, array in arrays.items()}
+        return devices.own_part((patches, targets, dict.fromkeys(targets, self.weight[chosen])))

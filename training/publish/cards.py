@@ -12,17 +12,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PureWindowsPath
 from string import Template
 
-from models.imaging.patch import PATCH
+from models.imaging.patch import CLOSE_MM, PATCH, WIDE_MM
 from models.inference.classifier import CONSENSUS
 from models.inference.finding import DISCLAIMER
-from models.inference.views import SLICES
 from models.reports import evaluation as tables
 from models.reports.evaluation import FEW
 from models.reports.facts import nodules_measured
 from models.reports.tables import Table, part
 from training.arguments import parser_of
 from training.data.dataset import BENIGN_AT_MOST, MALIGNANT_AT_LEAST
-from training.data.splits import SHARES
 from training.publish.words import NUMBERS, SENTENCES, TABLES
 
 CARD = Path(__file__).with_name("card.md")
@@ -74,15 +72,14 @@ def data_values(data: dict) -> dict[str, object]:
     names = ("n_patients_in_all", "n_nodules", "n_patients", "n_benign", "n_malignant", "n_indeterminate")
     low, high = PATCH.percentiles
     return {name: NUMBERS.count(data.get(name)) for name in names} | {
-        "splits": ", ".join(map(str, data.get("splits") or ())),
-        "split": ", ".join(f"{NUMBERS.percent(share)} {side}" for side, share in SHARES.items()),
+        "folds": NUMBERS.count(data.get("folds")),
         "benign": BENIGN_AT_MOST,
         "malignant": MALIGNANT_AT_LEAST,
         "pixels": PATCH.pixels,
-        "field_mm": f"{PATCH.field_mm:g}",
+        "close_mm": f"{CLOSE_MM:g}",
+        "wide_mm": f"{WIDE_MM:g}",
         "low": f"{low:g}",
         "high": f"{high:g}",
-        "slices": SLICES,
     }
 
 
@@ -115,8 +112,8 @@ def training_text(key: str, report: dict) -> str:
     if key == CONSENSUS:
         return "See the cards of the five models. Of its own, the consensus has the choices below."
     recipe = part(report, "training")
-    everyone = "on all patients, after the recipe was measured on the splits above"
-    side = everyone if recipe.get("everyone") else "on the training patients of the split"
+    everyone = "on all patients, after the recipe was measured on the folds above"
+    side = everyone if recipe.get("everyone") else "without the patients of one fold"
     return f"Trained {side}; `training/README.md` explains the recipe.\n\n{bullets(recipe)}"
 
 

@@ -61,13 +61,11 @@ def draw_roc(colours: Colours, evaluation: dict, reports: dict[str, dict]) -> Fi
         style: dict[str, Any] = {"color": colours["blue"], "linewidth": 2.6, "zorder": 4}
         if not is_consensus:
             style = {"color": next(line_colours), "linewidth": 1.1, "linestyle": dash, "zorder": 3}
-        axes.plot(
-            *_from_origin(roc), label=f"{reports[key]['title']}: {NUMBERS.interval(model['stack'])}", **style
-        )
+        axes.plot(*_from_origin(roc), label=f"{reports[key]['title']}: {NUMBERS.interval(model)}", **style)
         if is_consensus:
             band = roc["false_positive"], roc["low"], roc["high"]
             axes.fill_between(*band, color=colours["blue"], alpha=0.18, linewidth=0)
-    _mark_points(axes, models[CONSENSUS]["stack"], colours)
+    _mark_points(axes, models[CONSENSUS], colours)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     axes.set_xlabel("1 − specificity (benign-rated nodules called malignant)")
     axes.set_ylabel("Sensitivity (malignant-rated nodules called malignant)")
@@ -83,9 +81,9 @@ def _from_origin(roc: dict[str, list[float]]) -> tuple[list[float], list[float]]
     return [0, *roc["false_positive"]], [0, *roc["true_positive"]]
 
 
-def _mark_points(axes: Axes, stack: dict, colours: Colours) -> None:
+def _mark_points(axes: Axes, result: dict, colours: Colours) -> None:
     for name, marker in MARKERS.items():
-        at = 1 - stack[name]["specificity"], stack[name]["sensitivity"]
+        at = 1 - result[name]["specificity"], result[name]["sensitivity"]
         axes.plot(*at, marker, markersize=8, color=colours["ink"], markeredgecolor=colours["card"], zorder=5)
         text = f"{name.replace('_', ' ')}\noperating point"
         axes.annotate(text, at, (14, -6), textcoords="offset points", va="top", fontsize=8)
@@ -102,7 +100,7 @@ def draw_reliability(colours: Colours, evaluation: dict, reports: dict[str, dict
         axes.errorbar(
             predicted, observed, bars, color=colours["blue"], fmt="o-", markersize=4, elinewidth=0.8
         )
-        text = f"calibration error {NUMBERS.number(model['stack']['calibration_error'])}"
+        text = f"calibration error {NUMBERS.number(model['calibration_error'])}"
         axes.text(1.0, 0.03, text, ha="right", fontsize=8)
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
     figure.supxlabel("Probability given", fontsize=9)

@@ -39,30 +39,31 @@ def table(weights: Path) -> str:
     evaluation = json.loads((weights / "evaluation.json").read_text())
     titles = {key: row.title for key, row in ARCHITECTURES.items()} | {CONSENSUS: "Consensus"}
     lines = [
-        "| | AUC (95 % interval) | middle slice alone | 3 or more readers | calibration error | sensitivity "
-        "| specificity |",
+        "| | AUC (95 % interval) | 3 or more readers | ahead of the diameter | calibration error "
+        "| sensitivity | specificity |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for key, title in titles.items():
-        stack, middle = (evaluation["models"][key][kind] for kind in ("stack", "middle"))
-        point = stack["balanced"]
-        cells = [NUMBERS.interval(stack), NUMBERS.interval(middle), NUMBERS.interval(stack["three_readers"])]
+        result = evaluation["models"][key]
+        point, ahead = result["balanced"], result["ahead"]["diameter"]
+        cells = [NUMBERS.interval(result), NUMBERS.interval(result["three_readers"])]
+        cells.append(NUMBERS.between(*(ahead[name] for name in ("value", "low", "high"))))
         cells += [
-            f"{x:.3f}" for x in (stack["calibration_error"], point["sensitivity"], point["specificity"])
+            f"{x:.3f}" for x in (result["calibration_error"], point["sensitivity"], point["specificity"])
         ]
         lines.append(f"| {title} | {' | '.join(cells)} |")
     for key, title in (("diameter", "diameter alone"), ("descriptors", "readers' own descriptors")):
         row = evaluation["baselines"][key]
         lines.append(
-            f"| {title} | {NUMBERS.interval(row)} | | {NUMBERS.interval(row['three_readers'])} | | | |"
+            f"| {title} | {NUMBERS.interval(row)} | {NUMBERS.interval(row['three_readers'])} | | | | |"
         )
-    data, measured = evaluation["data"], evaluation["models"][CONSENSUS]["stack"]
+    data, measured = evaluation["data"], evaluation["models"][CONSENSUS]
     lines += [
         "",
-        f"{measured['n_nodules']} nodules ({measured['n_malignant']} rated malignant) of "
-        f"{measured['n_patients']} patients not used in training. The other "
+        f"{measured['n_nodules']:,} nodules ({measured['n_malignant']} rated malignant) of "
+        f"{measured['n_patients']:,} patients, each held out once ({data['folds']} folds). The other "
         f"{data['n_indeterminate']} nodules",
-        f"of the {data['n_patients']} patients held out were rated in between and are left out.",
+        f"of the {data['n_patients']} patients were rated in between and are left out.",
     ]
     return "\n".join(lines)
 

@@ -1,12 +1,12 @@
 """Choose a saliency method and layers for each network, and measure how good its maps are.
 
-    python -m training.saliency.compare --data outlines.npz --runs runs/split-2026
+    python -m training.saliency.compare --data nodules.npz --runs runs
 
-Pointing on validation patients, and where it makes no difference the time, choose among what
-`models.inference.saliency.saliency` offers; the methods of the literature are in the table beside it. Test
-patients report: pointing on all their nodules, deletion and insertion on some. The time is that of a map over
-that of the answer's forward pass (five slices, eight views). All nodules are shifted, see
-`training.saliency.cases`.
+With the networks of the first fold. Pointing on one half of the patients that they held out, and where it
+makes no difference the time, choose among what `models.inference.saliency.saliency` offers; the methods of
+the literature are in the table beside it. The other half reports: pointing on all their nodules, deletion and
+insertion on some. The time is that of a map over that of the answer's forward pass (eight views). All nodules
+are shifted, see `training.saliency.cases`.
 """
 
 import json
@@ -25,12 +25,12 @@ from models.imaging.patch import PATCH
 from models.inference.classifier import CONSENSUS
 from models.inference.saliency.gradients import INPUT
 from models.inference.saliency.saliency import METHODS, Explainer, Saliency, joined
-from models.inference.views import SLICES
 from models.networks.registry import ARCHITECTURES
 from training.arguments import parser_of
 from training.data.outlines import load
-from training.data.splits import side_of
-from training.evaluation.predict import split_seed_of
+from training.data.splits import sides_of_fold
+from training.evaluation.predict import checked_run
+from training.evaluation.robustness import FOLD
 from training.saliency.cases import LARGE_MM, Case, shifted_cases
 from training.saliency.measure import Answering, mean_curves, pointing, points_at
 from training.saliency.methods import LAYERS, Explaining, Published, Served, answering, explaining
@@ -109,7 +109,7 @@ def measured(cases: list[Case], maps: list[Saliency], answer: Answering, n_curve
 def seconds(explain: Explaining, answer: Answering) -> tuple[float, float]:
     """Least time of several: of a map, and of the forward pass of an answer."""
     views = np.random.default_rng(0).random((8, *PATCH.shape), np.float32)
-    return _least(explain, views), _least(answer, np.concatenate([views] * SLICES))
+    return _least(explain, views), _least(answer, views)
 
 
 def _least(function: Callable[[np.ndarray], object], argument: np.ndarray) -> float:
@@ -135,7 +135,7 @@ class Report:
     def add(self, key: str) -> None:
         """Choose for one network, measure it, and write."""
         model = ARCHITECTURES[key].build(PATCH.shape)
-        model.load_weights(self.args.runs / key / "final.weights.h5")
+        model.load_weights(checked_run(self.args.runs / f"fold-{FOLD}" / key, FOLD) / "final.weights.h5")
         rows = compared(model, key, self.choosing, self.args.published)
         how = chosen_of(rows, [INPUT, *LAYERS[key]])
         explain, answer = explaining(model, Explainer(**how)), answering(model)
@@ -174,16 +174,15 @@ class Report:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = parser_of(__doc__, "outlines", "split-runs")
+    parser = parser_of(__doc__, "nodules", "runs")
     parser.add_argument("--out", type=Path, default=Path("weights/saliency.json"))
     parser.add_argument("--choose-on", type=int, help="at most so many nodules choose (default: all)")
     parser.add_argument("--published", type=int, default=60, help="nodules for the literature's methods")
     parser.add_argument("--curves", type=int, default=100, help="nodules for deletion and insertion")
     args = parser.parse_args(argv)
-    outlines, seed = load(args.data), split_seed_of(args.runs)
-    choosing, reporting = (
-        shifted_cases(outlines, side_of(outlines, side, seed)) for side in ("validation", "test")
-    )
+    outlines = load(args.data)
+    sides = sides_of_fold(outlines, FOLD)
+    choosing, reporting = (shifted_cases(outlines, sides[side]) for side in ("validation", "test"))
     choosing = [case for case in choosing if case.diameter_mm >= LARGE_MM][: args.choose_on]
     report = Report(args, choosing, reporting)
     for key in ARCHITECTURES:

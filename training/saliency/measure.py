@@ -3,7 +3,7 @@
 Pointing (Zhang et al., arXiv:1608.00507, 2016): the share of nodules in whose outline the strongest point of
 the map lies, without tolerance; an empty map misses. Deletion and insertion (Petsiuk et al.,
 arXiv:1806.07421, 2018): the probability of the rating that the network finds most likely, averaged while
-pixels are blurred, most salient first, or while they come back on the blurred patch in the same order.
+pixels of the close field are blurred, most salient first, or while they come back in the same order.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from models.imaging.patch import PATCH
+from models.imaging.patch import CLOSE_MM
 from training.intervals import bootstrap_by_patient
 from training.saliency.cases import Case
 
 Answering = Callable[
     [np.ndarray], np.ndarray
-]  # patches (n, rows, cols, 3) to distributions over ratings (n, 5)
+]  # patches (n, rows, cols, fields) to distributions over ratings (n, 5)
 STEPS = 16
 BLUR_MM = 5.0  # standard deviation: a nodule of 6 mm is gone
 
@@ -55,8 +55,8 @@ def curves(
     Parameters
     ----------
     answer : callable
-        Patches (n, rows, cols, 3) to distributions over ratings (n, 5).
-    patch : ndarray of shape (rows, cols, 3)
+        Patches (n, rows, cols, fields) to distributions over ratings (n, 5).
+    patch : ndarray of shape (rows, cols, fields)
     saliency_map : ndarray of shape (rows, cols)
     steps : int
         How many equal parts of the pixels follow one another.
@@ -69,8 +69,9 @@ def curves(
     rank = np.empty(saliency_map.size, int)
     rank[np.argsort(-saliency_map, axis=None, kind="stable")] = np.arange(saliency_map.size)
     step = (rank * steps // rank.size).reshape(saliency_map.shape)
-    sigma = BLUR_MM / PATCH.field_mm * len(patch)
-    blurred = gaussian_filter(patch, (sigma, sigma, 0))
+    sigma = BLUR_MM / CLOSE_MM * len(patch)
+    blurred = patch.copy()
+    blurred[..., 0] = gaussian_filter(patch[..., 0], sigma)
     done = (step < np.arange(steps + 1)[:, None, None])[..., None]
     probability = answer(np.concatenate([np.where(done, blurred, patch), np.where(done, patch, blurred)]))
     top = probability[:, np.argmax(probability[0])]

@@ -15,9 +15,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.imaging.patch import PATCH
+from models.imaging.patch import CLOSE_MM, PATCH
 from models.inference.runtime.folded_graph import FoldedGraph
-from models.inference.saliency.gradients import INPUT, log_odds, trace_evidence
+from models.inference.saliency.gradients import INPUT, log_odds, of_close, trace_evidence
 from models.inference.saliency.maps import (
     combined,
     enlarged,
@@ -45,15 +45,16 @@ LAYERS = {
     ],
     "alexnet": ["conv1_relu", "conv2_relu", "conv3_relu", "conv5_relu", "pool5"],
     "efficientnet": [
-        "stem_swish",
+        "stem_relu6",
         "stage2_block2_add",
         "stage3_block2_add",
         "stage4_block1_project_bn",
         "stage4_block3_add",
         "stage6_block4_add",
-        "top_swish",
+        "top_relu6",
     ],
 }
+FIELDS = PATCH.shape[-1]
 AT_MOST = 3  # layers whose maps are multiplied
 STEPS = 4  # of the path of integrated gradients, and noisy copies of SmoothGrad
 NOISE = 0.1
@@ -86,7 +87,7 @@ class Cams:
                     "hirescam": tf.nn.relu(tf.reduce_sum(a * g, axis=-1)),
                     "layercam": tf.reduce_sum(tf.nn.relu(g) * a, axis=-1),
                 }
-                for a, g in zip(values, slopes, strict=True)
+                for a, g in zip(map(_close, values), map(_close, slopes), strict=True)
             ]
 
         self._cams = cams
@@ -99,6 +100,10 @@ class Cams:
                 found[method, layer] = finished(maps.numpy())
         fused = [found["layercam", layer] for layer in self.layers]
         return found | {("layercam", "max"): scaled(np.max(fused, axis=0))}
+
+
+def _close(values: tf.Tensor) -> tf.Tensor:
+    return of_close(values, False, FIELDS)
 
 
 class Gradients:
@@ -121,7 +126,7 @@ class Gradients:
         noise = self._rng.normal(0, NOISE, (STEPS, *patches.shape))
         copies = {"integrated_gradients": path * patches, "smoothgrad": patches + noise}
         return {
-            (name, INPUT): finished(np.abs((self._mean(images) * patches).sum(axis=-1)))
+            (name, INPUT): finished(np.abs(self._mean(images) * patches)[..., 0])
             for name, images in copies.items()
         }
 
@@ -131,12 +136,13 @@ class Gradients:
 
 
 def occlusion(answer: Answering, patch: np.ndarray) -> np.ndarray:
-    """How much the log odds move when a blot as dark as the patch's lower quartile covers a position."""
-    at = (np.arange(OCCLUSIONS) + 0.5) * PATCH.field_mm / OCCLUSIONS
-    grid = (np.arange(PATCH.pixels) + 0.5) * PATCH.field_mm / PATCH.pixels
+    """How much the log odds move when a blot as dark as its lower quartile covers a position there."""
+    at = (np.arange(OCCLUSIONS) + 0.5) * CLOSE_MM / OCCLUSIONS
+    grid = (np.arange(PATCH.pixels) + 0.5) * CLOSE_MM / PATCH.pixels
     profile = np.exp(-((grid - at[:, None]) ** 2) / (2 * OCCLUDER_MM**2))
     blots = np.einsum("ar,bc->abrc", profile, profile).reshape(-1, *PATCH.shape[:2], 1)
-    images = patch + blots * (np.percentile(patch, 25, axis=(0, 1)) - patch)
+    images = np.repeat(patch[None], len(blots), axis=0)
+    images[..., :1] += blots * (np.percentile(patch[..., 0], 25) - patch[..., :1])
     odds = log_odds(answer(np.concatenate([patch[None], images]))).numpy()
     return scaled(smoothed(enlarged(np.abs(odds[1:] - odds[0]).reshape(OCCLUSIONS, OCCLUSIONS))))
 
@@ -153,7 +159,7 @@ def middle() -> np.ndarray:
 
 
 def answering(model: keras.Model) -> Answering:
-    """A function from patches (n, rows, cols, 3) to distributions over ratings (n, 5)."""
+    """A function from patches (n, rows, cols, fields) to distributions over ratings (n, 5)."""
     spec = tf.TensorSpec((None, *PATCH.shape), tf.float32)
     rating = tf.function(lambda x: model(x, training=False)["rating"], input_signature=[spec])
 
@@ -210,7 +216,7 @@ class Published:
     def __call__(self, patches: np.ndarray) -> Maps:
         found = {
             ("middle", None): middle(),
-            ("brightness", None): scaled(smoothed(patches[0].mean(axis=-1))),
+            ("brightness", None): scaled(smoothed(patches[0, ..., 0])),
             ("occlusion", INPUT): occlusion(self._answer, patches[0]),
         }
         return found | self._cams(patches) | self._gradients(patches)

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from models.imaging.patch import PATCH
+from models.imaging.patch import CLOSE_MM, cut_patch
 from models.inference.views import eight_views, views
 from tests.training.data.made_nodules import make_nodules
-from training.cases.features import WAYS, patches_of
+from training.cases.features import WAYS, patches_of, tight
 from training.cases.locations import KINDS, locations_by_kind
 from training.cases.measure import agreement, flags, flags_by_kind, share
 from training.cases.space import Recipe, limit, make_table
+from training.evaluation.perturb import Upload
 
 ONE = Recipe(networks=("a",), components=2, unit=False, whiten=False, k=2)
 
@@ -114,21 +115,45 @@ def test_the_interval_of_independent_patches_is_wilsons():
 
 
 def test_views_are_those_of_the_app():
-    stack = np.random.default_rng(0).integers(0, 256, (1, 90, 86)).astype(np.uint8)
-    seen = views(stack, 0.7, 40, 43, 0)
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 86)).astype(np.uint8)
+    seen = views(pixels, 0.7, 40, 43)
     np.testing.assert_array_equal(eight_views(seen[:1]), seen)
 
 
-def test_a_patch_shows_the_middle_slice_and_its_neighbours():
-    stacks = [np.random.default_rng(n).integers(0, 256, (n, 90, 90)).astype(np.uint8) for n in (1, 2, 5)]
-    nodules = make_nodules(["A", "B", "C"], [(1,)] * 3, stacks=stacks)
-    expected = [views(stack, 0.7, 44.5, 44.5, len(stack) // 2)[min(2, len(stack) // 2)] for stack in stacks]
-    np.testing.assert_array_equal(patches_of(nodules, range(3)), expected)
-    alone = patches_of(nodules, [2], WAYS[0])[0]
-    assert (alone[..., 0] == alone[..., 1]).all()
-    np.testing.assert_array_equal(alone[..., 1], expected[2][..., 1])
-    tight = patches_of(nodules, [2], WAYS[1])[0]  # 64 of 90 pixels are 44.8 mm, more than the patch
-    np.testing.assert_allclose(tight, expected[2], atol=1e-6)
+def test_a_patch_shows_the_middle_of_the_largest_section(made):
+    """A disc is in the middle of 128 x 128 pixels; both slices show it alike, and the first is taken."""
+    nodules = make_nodules(made.patient, [(1,)] * len(made))
+    chosen = [3, 5]
+    expected = [cut_patch(made.grey[made.first[i]], 0.7, 63.5, 63.5) for i in chosen]
+    np.testing.assert_array_equal(patches_of(nodules, made, chosen), expected)
+
+
+def test_a_patch_is_sent_in_the_way_asked_for(made):
+    """Of 64 x 64 pixels, 44.8 mm, the close field shows the same, the wide one their mirror image."""
+    nodules = make_nodules(made.patient, [(1,)] * len(made))
+    assert WAYS[0].name == "64 x 64 pixels"
+    whole, cut = (patches_of(nodules, made, [3], *way)[0] for way in ((), WAYS[:1]))
+    np.testing.assert_allclose(cut[..., 0], whole[..., 0], atol=1e-6)
+    assert np.abs(cut[..., 1] - whole[..., 1]).max() > 0.1
+    expected = cut_patch(made.grey[made.first[3], 32:96, 32:96], 0.7, 31.5, 31.5)
+    np.testing.assert_array_equal(cut, expected)
+
+
+@pytest.mark.parametrize(
+    ("place", "first"), [((63.5, 63.5), (32, 32)), ((10, 120), (0, 64)), ((127, 0), (64, 0))]
+)
+def test_a_tight_square_is_cut_around_the_nodule_and_stays_in_the_slice(place, first):
+    pixels = np.arange(128 * 128).reshape(128, 128)
+    found = tight(Upload(pixels, 0.7, *place), np.random.default_rng(0))
+    assert found.pixels.shape == (64, 64)
+    assert found.pixels[0, 0] == pixels[first]
+    assert (found.row + first[0], found.col + first[1], found.spacing_mm) == (*place, 0.7)
+
+
+def test_of_a_slice_that_is_smaller_nothing_is_cut_off():
+    pixels = np.zeros((50, 128), np.uint8)
+    found = tight(Upload(pixels, 0.7, 20, 64), np.random.default_rng(0))
+    assert (found.pixels.shape, found.row, found.col) == ((50, 64), 20, 32)
 
 
 def drawn_chest():
@@ -153,7 +178,7 @@ def test_locations_are_where_their_kinds_are():
 def test_locations_keep_away_from_outlines_and_edges():
     outlined = np.zeros((256, 256), bool)
     outlined[62, 62] = True
-    half = PATCH.field_mm / 0.7 / 2
+    half = CLOSE_MM / 0.7 / 2
     found = locations_by_kind(drawn_chest(), (0.7, 0.7), outlined)
     assert found["vessel"] == []
     for row, col in found["lung"]:

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import pytest
 
+from models.imaging.patch import PATCH
 from training.classifier import devices
 
 pytestmark = pytest.mark.slow
@@ -23,14 +24,16 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[3]
 TIMEOUT = 600  # s; on a free machine the runs take some 15 s
 EPOCHS, BATCH = 2, 4
-FED = EPOCHS * 5 + 1  # batches: two views of each of ten nodules; at its start `fit` looks at one more
-HALF = [BATCH // 2, 64, 64, 3]
+FED = EPOCHS * 4 + 1  # batches: two views of each of eight nodules; at its start `fit` looks at one more
+HALF = [BATCH // 2, *PATCH.shape]
+RUN = Path("fold-0", "tiny")
 
 
-def start(data, out, alone="", **environment):
+def start(files, out, alone="", **environment):
     """Start `tiny_run`; `alone` is the folder for a run on one device before."""
     arguments = ["--model", "tiny", "--epochs", str(EPOCHS), "--views", "2", "--batch", str(BATCH), "--quiet"]
-    paths = ["--data", str(data), "--out", str(out), str(alone)]
+    arguments += ["--fold", "0", "--precision", "float64"]
+    paths = [*files, "--out", str(out), str(alone)]
     environment |= {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1"}
     environment |= {"PYTHONPATH": ""}  # in which JAX is hidden
     environment |= {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # compiling is most of the time here
@@ -52,19 +55,19 @@ def said(process):
 
 
 @pytest.fixture(scope="module")
-def runs(patches_file, tmp_path_factory):
+def runs(nodules_file, tmp_path_factory):
     """Folders of the runs, and what each process said."""
-    out = tmp_path_factory.mktemp("devices")
-    (out / "one" / "tiny").mkdir(parents=True)
+    out, files = tmp_path_factory.mktemp("devices"), ["--data", nodules_file]
+    (out / "one" / RUN).mkdir(parents=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     cluster = dict(zip(devices.CLUSTER, (address, "2"), strict=False))
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    processes = {"two": start(patches_file, out / "two", out / "one" / "tiny", **flags)}
+    processes = {"two": start(files, out / "two", out / "one" / RUN, **flags)}
     for number in ("0", "1"):
         own = cluster | {devices.CLUSTER[2]: number}
-        processes[f"process{number}"] = start(patches_file, out / f"process{number}", **own)
+        processes[f"process{number}"] = start(files, out / f"process{number}", **own)
     try:
         return SimpleNamespace(out=out, said={name: said(process) for name, process in processes.items()})
     finally:
@@ -101,21 +104,22 @@ def test_each_process_feeds_its_half(runs, process):
 
 @pytest.mark.parametrize("run", ["two", "process0"])
 def test_the_losses_are_those_of_one_device(runs, run):
-    alone = losses(runs.out / "one" / "tiny")
-    assert losses(runs.out / run / "tiny") == pytest.approx(alone, rel=1e-6)
+    alone = losses(runs.out / "one" / RUN)
+    assert losses(runs.out / run / RUN) == pytest.approx(alone, rel=1e-6)
 
 
 @pytest.mark.parametrize("run", ["two", "process0"])
-@pytest.mark.parametrize("file", ["epoch-2.weights.h5", "final.weights.h5"])
-def test_the_weights_are_those_of_one_device(runs, run, file):
-    alone, ours = (weights(runs.out / name / "tiny" / file) for name in ("one", run))
+@pytest.mark.parametrize(("file", "arrays"), [("epoch-2.weights.h5", 15), ("final.weights.h5", 11)])
+def test_the_weights_are_those_of_one_device(runs, run, file, arrays):
+    """While it is trained, a network has four arrays more, which outline."""
+    alone, ours = (weights(runs.out / name / RUN / file) for name in ("one", run))
     shared = [name for name in alone if name.startswith("layers/")]
-    assert len(shared) == len([name for name in ours if name.startswith("layers/")]) == 11
+    assert len(shared) == len([name for name in ours if name.startswith("layers/")]) == arrays
     assert max(np.abs(alone[name] - ours[name]).max() for name in shared) < 1e-6
 
 
 def test_the_weights_were_trained(runs):
-    early, late = (weights(runs.out / "two" / "tiny" / f"epoch-{n}.weights.h5") for n in (1, 2))
+    early, late = (weights(runs.out / "two" / RUN / f"epoch-{n}.weights.h5") for n in (1, 2))
     assert np.abs(early["layers/conv2d/vars/0"] - late["layers/conv2d/vars/0"]).max() > 1e-3
 
 
@@ -124,13 +128,13 @@ def test_both_processes_see_the_same_losses(runs):
 
 
 def test_only_the_first_process_writes(runs):
-    names = {path.name for path in (runs.out / "process0" / "tiny").iterdir()}
+    names = {path.name for path in (runs.out / "process0" / RUN).iterdir()}
     assert {"run.json", "history.csv", "epoch-2.weights.h5", "final.weights.h5"} <= names
-    assert not any((runs.out / "process1" / "tiny").iterdir())
+    assert not any((runs.out / "process1" / RUN).iterdir())
 
 
 @pytest.mark.parametrize(("run", "processes"), [("two", 1), ("process0", 2)])
 def test_the_devices_are_written_down(runs, run, processes):
-    recipe = json.loads((runs.out / run / "tiny" / "run.json").read_text())
+    recipe = json.loads((runs.out / run / RUN / "run.json").read_text())
     assert recipe | {"backend": "jax", "processes": processes} == recipe
     assert len(recipe["devices"]) == 2

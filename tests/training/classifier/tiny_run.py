@@ -1,6 +1,6 @@
 """Train a tiny network with JAX and say how it was spread over the devices; `test_two_devices` starts this.
 
-    python -m tests.training.classifier.tiny_run --data ... --out ... ALONE
+    python -m tests.training.classifier.tiny_run --data ... --fold 0 --out ... ALONE
 
 ALONE is the folder for a run on one device first, or empty.
 """
@@ -13,16 +13,24 @@ import jax
 import keras
 
 from models.networks.blocks import add_heads, batch_norm, conv
+from models.networks.fields import split_fields
 from models.networks.registry import ARCHITECTURES, Architecture
 from training.classifier import train
+from training.data import outlines
 from training.data.dataset import load
 
 
 def build_tiny(shape):
     """A network with all that could differ between one device and two: batch normalisation and dropout."""
     inputs = keras.Input(shape)
-    features = keras.layers.ReLU()(batch_norm("bn")(conv(inputs, 8, 5, 4, "conv")))
-    return keras.Model(inputs, add_heads(features, dropout=0.4))
+    features = keras.layers.ReLU()(batch_norm("bn")(conv(split_fields(inputs), 8, 5, 4, "conv")))
+    model = keras.Model(inputs, add_heads(features, shape[-1], dropout=0.4))
+    return keras.models.clone_model(model, clone_function=in_64_bits)
+
+
+def in_64_bits(layer):
+    """The same layer, of the heads too, which otherwise count in 32."""
+    return type(layer).from_config({**layer.get_config(), "dtype": "float64"})
 
 
 class TinyArchitecture(Architecture):
@@ -50,7 +58,7 @@ def part_shapes(array):
 def main(arguments, alone):
     if alone:
         args = train.parse(arguments)
-        train.train(args, load(args.data), Path(alone))
+        train.train(args, load(args.data), outlines.load(args.data), Path(alone))
     models, histories = keep(train, "compile_model"), keep(train, "train")
     batches = keep(jax, "make_array_from_process_local_data", part_shapes)
     train.main(arguments)

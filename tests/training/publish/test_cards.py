@@ -8,6 +8,7 @@ import pytest
 from app import ROOT
 from models.reports.tables import EMPTY, Cell, Row, Table
 from training.publish.cards import bullets, card, main, markdown
+from training.publish.words import NUMBERS
 
 WEIGHTS = ROOT / "weights"
 EVALUATION = json.loads((WEIGHTS / "evaluation.json").read_text())
@@ -78,11 +79,22 @@ def test_the_card_of_the_consensus_names_the_checksums_of_the_five(reports):
 
 
 def test_a_card_shows_the_evaluation_of_its_model(reports):
-    stack = EVALUATION["models"]["alexnet"]["stack"]
+    result = EVALUATION["models"]["alexnet"]
+    before = result["ahead"]["version_0_5"]
     lines = card("alexnet", reports, EVALUATION).splitlines()
     row = next(line for line in lines if line.startswith("| AlexNet | "))
-    assert f"| {stack['auc']:.3f} ({stack['auc_low']:.3f} to {stack['auc_high']:.3f}) |" in row
-    assert row.endswith(f"| {stack['brier']:.3f} | {stack['calibration_error']:.3f} |")
+    assert f"| {result['auc']:.3f} ({result['auc_low']:.3f} to {result['auc_high']:.3f}) |" in row
+    ahead = NUMBERS.between(*(before[name] for name in ("value", "low", "high")))
+    assert row.endswith(f"| {ahead} | {result['brier']:.3f} | {result['calibration_error']:.3f} |")
+
+
+def test_a_card_says_what_a_patch_is_and_how_often_the_networks_were_trained(reports):
+    evaluation = EVALUATION | {"data": EVALUATION["data"] | {"folds": 7}}
+    text = " ".join(card("alexnet", reports, evaluation).split())
+    assert "Two squares around the nodule's middle, of 32 and 80 mm, in the slice of its largest" in text
+    assert "resampled with the scan's own spacing to 48 x 48 pixels each." in text
+    assert "by patient into 7 folds" in text
+    assert "the networks were trained 7 times, each time without one fold." in text
 
 
 def test_what_was_not_measured_is_said_so(reports):
@@ -105,7 +117,7 @@ def test_robustness_is_shown_once_measured(reports):
 
 @pytest.mark.parametrize(
     ("everyone", "sentence"),
-    [(True, "Trained on all patients, after"), (False, "Trained on the training patients of the split;")],
+    [(True, "Trained on all patients, after"), (False, "Trained without the patients of one fold;")],
 )
 def test_a_card_says_who_trained(reports, everyone, sentence):
     reports["vgg19"]["training"]["everyone"] = everyone

@@ -60,10 +60,10 @@ def test_a_figure_is_small_undated_and_needs_no_style_and_no_font(name):
 
 def test_the_roc_figure_names_each_model_with_its_auc_the_consensus_first(evaluation, reports):
     axes = draw_roc(SCHEMES[""], evaluation, reports).axes[0]
-    stacks = {key: model["stack"] for key, model in evaluation["models"].items()}
+    models = evaluation["models"]
     expected = [
-        f"{key}: {stacks[key]['auc']:.3f} ({stacks[key]['auc_low']:.3f} to {stacks[key]['auc_high']:.3f})"
-        for key in sorted(stacks, key=lambda key: key != "consensus")
+        f"{key}: {models[key]['auc']:.3f} ({models[key]['auc_low']:.3f} to {models[key]['auc_high']:.3f})"
+        for key in sorted(models, key=lambda key: key != "consensus")
     ]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == expected
 
@@ -71,9 +71,10 @@ def test_the_roc_figure_names_each_model_with_its_auc_the_consensus_first(evalua
 def test_the_roc_figure_holds_six_curves_the_diagonal_and_two_operating_points(evaluation, reports):
     lines = draw_roc(SCHEMES[""], evaluation, reports).axes[0].get_lines()
     points = [line.get_xydata()[0].tolist() for line in lines if len(line.get_xydata()) == 1]
-    stack = evaluation["models"]["consensus"]["stack"]
+    result = evaluation["models"]["consensus"]
     at = [
-        (stack[name]["specificity"], stack[name]["sensitivity"]) for name in ("balanced", "high_sensitivity")
+        (result[name]["specificity"], result[name]["sensitivity"])
+        for name in ("balanced", "high_sensitivity")
     ]
     assert points == [[1 - specificity, sensitivity] for specificity, sensitivity in at]
     assert len(lines) == 1 + 6 + 2
@@ -97,7 +98,7 @@ def test_the_histograms_mark_the_operating_points_that_the_reports_have(evaluati
 
 def test_a_change_of_the_evaluation_changes_the_figure(drawn, evaluation, tmp_path):
     changed = copy.deepcopy(evaluation)
-    changed["models"]["vgg16"]["stack"]["calibration_error"] += 0.1
+    changed["models"]["vgg16"]["calibration_error"] += 0.1
     (tmp_path / "evaluation.json").write_text(json.dumps(changed))
     for key in evaluation["models"]:
         (tmp_path / f"{key}.json").write_text((ROOT / "weights" / f"{key}.json").read_text())

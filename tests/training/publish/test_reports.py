@@ -54,20 +54,21 @@ def weights(tmp_path):
     for number, key in enumerate((*ARCHITECTURES, "consensus")):
         shift = number / 100
         point = {"sensitivity": 0.7 + shift, "specificity": 0.6 + shift}
-        stack = {
+        ahead = {"value": 0.04 + shift, "low": 0.03 - shift, "high": 0.06 + shift}
+        models[key] = interval(0.81 + shift) | {
             "three_readers": interval(0.91 + shift),
+            "ahead": {"diameter": ahead},
             "calibration_error": 0.01 + shift,
             "balanced": point,
             "n_nodules": 27,
             "n_malignant": 7,
             "n_patients": 9,
         }
-        models[key] = {"stack": stack | interval(0.81 + shift), "middle": interval(0.71 + shift)}
     baselines = {
         name: interval(auc) | {"three_readers": interval(auc + 0.02)}
         for name, auc in (("diameter", 0.51), ("descriptors", 0.61))
     }
-    data = {"n_indeterminate": 5, "n_patients": 11}
+    data = {"n_indeterminate": 5, "n_patients": 11, "folds": 3}
     write_json(tmp_path / "evaluation.json", {"models": models, "baselines": baselines, "data": data})
     return tmp_path
 
@@ -75,19 +76,19 @@ def weights(tmp_path):
 def test_the_table_has_a_line_a_model_and_a_baseline(weights):
     lines = table(weights).splitlines()
     assert lines[2] == (
-        "| VGG16 | 0.810 (0.710 to 0.860) | 0.710 (0.610 to 0.760) | 0.910 (0.810 to 0.960) "
+        "| VGG16 | 0.810 (0.710 to 0.860) | 0.910 (0.810 to 0.960) | 0.040 (0.030 to 0.060) "
         "| 0.010 | 0.700 | 0.600 |"
     )
     assert lines[7] == (
-        "| Consensus | 0.860 (0.760 to 0.910) | 0.760 (0.660 to 0.810) | 0.960 (0.860 to 1.010) "
+        "| Consensus | 0.860 (0.760 to 0.910) | 0.960 (0.860 to 1.010) | 0.090 (−0.020 to 0.110) "
         "| 0.060 | 0.750 | 0.650 |"
     )
-    assert lines[8] == ("| diameter alone | 0.510 (0.410 to 0.560) | | 0.530 (0.430 to 0.580) | | | |")
+    assert lines[8] == "| diameter alone | 0.510 (0.410 to 0.560) | 0.530 (0.430 to 0.580) | | | | |"
     assert lines[9].startswith("| readers' own descriptors | 0.610 ")
     assert lines[10:] == [
         "",
-        "27 nodules (7 rated malignant) of 9 patients not used in training. The other 5 nodules",
-        "of the 11 patients held out were rated in between and are left out.",
+        "27 nodules (7 rated malignant) of 9 patients, each held out once (3 folds). The other 5 nodules",
+        "of the 11 patients were rated in between and are left out.",
     ]
 
 
