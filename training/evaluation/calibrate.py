@@ -134,35 +134,26 @@ def with_consensus(scores: np.ndarray) -> np.ndarray:
     return np.column_stack([scores, consensus_score(scores)])
 
 
-def fit_all(labels: np.ndarray, inputs: list[np.ndarray]) -> list[Choice]:
-    """Choices on all inputs (a list of score arrays of the same nodules), indeterminate nodules left out."""
+def fit_all(labels: np.ndarray, scores: np.ndarray) -> list[Choice]:
+    """Choices on scores of shape (n, 5), indeterminate nodules left out."""
     judged = labels >= 0
-    return choose(np.tile(labels[judged], len(inputs)), np.concatenate([s[judged] for s in inputs]))
+    return choose(labels[judged], scores[judged])
 
 
-def cross_fit(
-    patients: np.ndarray, labels: np.ndarray, inputs: list[np.ndarray], seed: int = 0
-) -> list[Answers]:
-    """Answers on each input, by choices of other patients.
+def cross_fit(patients: np.ndarray, labels: np.ndarray, scores: np.ndarray, seed: int = 0) -> Answers:
+    """Answers by choices of other patients.
 
     Parameters
     ----------
     patients : ndarray of shape (n,)
     labels : ndarray of shape (n,)
         -1 for indeterminate nodules, which are answered but choose nothing.
-    inputs : list of ndarray of shape (n, 5)
-        Scores of the same nodules, seen in different ways (as a stack, in one slice).
-
-    Returns
-    -------
-    list of Answers, one for each input
+    scores : ndarray of shape (n, 5)
     """
     parts = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(patients, labels, patients)
-    answers: list[list[list]] = [[[]] * len(labels) for _ in inputs]
+    rows: list[list] = [[]] * len(labels)
     for choosing, answering in parts:
-        choices = fit_all(labels[choosing], [scores[choosing] for scores in inputs])
-        for rows, scores in zip(answers, inputs, strict=True):
-            given = answer(choices, scores[answering])
-            for position, i in enumerate(answering):
-                rows[i] = [column[position] for column in vars(given).values()]
-    return [Answers(*(np.array(column) for column in zip(*rows, strict=True))) for rows in answers]
+        given = answer(fit_all(labels[choosing], scores[choosing]), scores[answering])
+        for position, i in enumerate(answering):
+            rows[i] = [column[position] for column in vars(given).values()]
+    return Answers(*(np.array(column) for column in zip(*rows, strict=True)))

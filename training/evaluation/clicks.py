@@ -1,14 +1,19 @@
 """How often a verdict hangs on the click or on the spacing, and what becomes of large lesions.
 
-    python -m training.evaluation.clicks --data outlines.npz [--at-most 150]
+    python -m training.evaluation.clicks --data nodules.npz --runs runs [--at-most 100]
 
-Asks the whole application (snapping, recognition, five networks, verdict) about nodules of test patients: at
+Asks the whole application (snapping, recognition, five networks, verdict) about nodules of the first fold: at
 the middle of the crop; anywhere in any reader's outline, in any slice; with a spacing that is 20 % too large
-or too small; and malignant-rated lesions of 12 mm or more enlarged to 20 to 80 mm. The shipped networks have
-learnt from these nodules, so that this measures how steady the answers are, and not how right.
+or too small; and malignant-rated lesions of 12 mm or more enlarged to 20 to 80 mm. The five networks are
+those that held these patients out, with the calibrations of weights/; the localiser and the recognition
+network have learnt from them. Writes ``clicks`` of ``weights/evaluation.json``. Two CPU cores need some 25
+minutes.
 """
 
+import shutil
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
@@ -16,13 +21,24 @@ from numpy.random import Generator
 from models.imaging.scan import Roi, Scan
 from models.inference.classifier import CONSENSUS, ModelRegistry
 from models.inference.pipeline import analyse
+from models.networks.registry import ARCHITECTURES
+from models.weights import read_report
 from training.arguments import parser_of
 from training.data.outlines import Outlines, load
-from training.data.splits import side_of
+from training.data.splits import fold_of_nodules
+from training.evaluation.predict import checked_run
+from training.evaluation.robustness import FOLD
+from training.intervals import clopper_pearson
+from training.publish.export import export
+from training.publish.manifest import write_manifest
+from training.publish.reports import write_json, write_report
 
 SIZES_MM = (20, 30, 45, 60, 80)
-LARGE_MM, AT_MOST_LARGE = 12.0, 30
-WRONG = (0.8, 1.2)
+LARGE_MM = 12.0
+VERDICTS = ("benign", "malignant", "indeterminate", "no_nodule")
+WRONG = {"spacing 20 % too small": 0.8, "spacing 20 % too large": 1.2}
+ANYWHERE = "anywhere in the outline"
+FITTED = ("calibration", "threshold", "high_sensitivity_threshold", "abstention")
 
 
 @dataclass
@@ -61,54 +77,73 @@ def case_of(outlines: Outlines, nodule: int) -> Case:
     return Case(slices, float(outlines.spacing_mm[nodule]), outlined)
 
 
-def measure(registry: ModelRegistry, outlines: Outlines, nodules: np.ndarray, rng: Generator) -> np.ndarray:
-    """Verdicts of each nodule: at the middle, anywhere, and with wrong spacings."""
-    rows = []
+def held_out_weights(runs: Path, weights: Path, folder: Path) -> None:
+    """A copy of a weights folder whose five networks are those that held the fold's patients out."""
+    shutil.copytree(weights, folder)
+    for key in ARCHITECTURES:
+        checked_run(runs / key, FOLD)
+        export(key, runs, folder)
+        fitted = read_report(weights, key)
+        write_report(folder, key, **{name: fitted[name] for name in FITTED})
+    write_manifest(folder)
+
+
+def changed(registry: ModelRegistry, outlines: Outlines, nodules: np.ndarray, rng: Generator) -> dict:
+    """How many verdicts differ from that at the middle: anywhere in the outline, and with wrong spacings."""
+    other = dict.fromkeys((ANYWHERE, *WRONG), 0)
     for nodule in nodules:
         case = case_of(outlines, nodule)
         middle = case.middle()
-        rows.append(
-            (
-                case.verdict(registry, *middle),
-                case.verdict(registry, *case.anywhere(rng)),
-                *(case.verdict(registry, *middle, factor) for factor in WRONG),
-            )
-        )
-    return np.array(rows)
+        first = case.verdict(registry, *middle)
+        other[ANYWHERE] += case.verdict(registry, *case.anywhere(rng)) != first
+        for name, factor in WRONG.items():
+            other[name] += case.verdict(registry, *middle, factor) != first
+    rows = [{"name": name, "other": int(n), **share_of(int(n), len(nodules))} for name, n in other.items()]
+    return {"n_nodules": len(nodules), "rows": rows}
 
 
-def enlarged(registry: ModelRegistry, outlines: Outlines, nodules: np.ndarray, rng: Generator) -> np.ndarray:
-    """Verdicts of lesions shown at each of `SIZES_MM`, asked for anywhere in the outline."""
-    verdicts = []
+def share_of(k: int, n: int) -> dict[str, float]:
+    """A share with its exact 95 % interval."""
+    low, high = clopper_pearson(k, n)
+    return {"share": k / n, "share_low": low, "share_high": high}
+
+
+def enlarged(registry: ModelRegistry, outlines: Outlines, nodules: np.ndarray, rng: Generator) -> dict:
+    """Verdicts on lesions shown at each of `SIZES_MM`, asked for anywhere in the outline, by size."""
+    counts = [dict.fromkeys(VERDICTS, 0) for _ in SIZES_MM]
     for nodule in nodules:
         case, size = case_of(outlines, nodule), outlines.diameter_mm[nodule]
-        verdicts.append([case.verdict(registry, *case.anywhere(rng), mm / size) for mm in SIZES_MM])
-    return np.array(verdicts)
+        for count, mm in zip(counts, SIZES_MM, strict=True):
+            count[case.verdict(registry, *case.anywhere(rng), mm / size)] += 1
+    rows = [{"mm": mm, **count} for mm, count in zip(SIZES_MM, counts, strict=True)]
+    return {"n_nodules": len(nodules), "rows": rows}
 
 
-def counts(verdicts: np.ndarray) -> str:
-    """How often each verdict is given."""
-    return ", ".join(f"{n} {name}" for name, n in zip(*np.unique(verdicts, return_counts=True), strict=True))
+def measure(registry: ModelRegistry, outlines: Outlines, at_most: int, at_most_large: int) -> dict:
+    """All of ``clicks`` of ``evaluation.json``, of so many nodules of the fold at most."""
+    rng = np.random.default_rng(0)
+    held_out = fold_of_nodules(outlines) == FOLD
+    clear = rng.permutation(np.flatnonzero(held_out & (outlines.label >= 0)))[:at_most]
+    result = changed(registry, outlines, clear, rng)
+    is_large = held_out & (outlines.label == 1) & (outlines.diameter_mm >= LARGE_MM)
+    large = rng.permutation(np.flatnonzero(is_large))[:at_most_large]
+    return result | {"enlarged": enlarged(registry, outlines, large, rng)}
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = parser_of(__doc__, "outlines", "weights")
-    parser.add_argument("--at-most", type=int, default=150, help="nodules that are asked for")
+    parser = parser_of(__doc__, "nodules", "runs", "weights")
+    parser.add_argument("--at-most", type=int, default=100, help="nodules that are asked for")
+    parser.add_argument("--at-most-large", type=int, default=30, help="lesions that are enlarged")
     args = parser.parse_args(argv)
-    rng, outlines, registry = np.random.default_rng(0), load(args.data), ModelRegistry(args.weights)
-    test = side_of(outlines, "test")
-    labelled = test[outlines.label[test] >= 0]
-    chosen = rng.permutation(labelled)[: args.at_most]
-    first, *others = measure(registry, outlines, chosen, rng).T
-    print(f"{len(chosen)} nodules; at the middle of the crop: {counts(first)}")
-    for name, other in zip(
-        ("anywhere in the outline", *(f"spacing x {f}" for f in WRONG)), others, strict=True
-    ):
-        print(f"{name}: another verdict for {np.sum(other != first)} ({np.mean(other != first):.1%})")
-    large = np.flatnonzero((outlines.label == 1) & (outlines.diameter_mm >= LARGE_MM))
-    verdicts = enlarged(registry, outlines, rng.permutation(large)[:AT_MOST_LARGE], rng)
-    for mm, column in zip(SIZES_MM, verdicts.T, strict=True):
-        print(f"malignant-rated, shown at {mm} mm: {counts(column)}")
+    with tempfile.TemporaryDirectory() as folder:
+        held_out = Path(folder) / "weights"
+        held_out_weights(args.runs / f"fold-{FOLD}", args.weights, held_out)
+        result = measure(ModelRegistry(held_out), load(args.data), args.at_most, args.at_most_large)
+    write_json(args.weights / "evaluation.json", read_report(args.weights, "evaluation") | {"clicks": result})
+    for row in result["rows"]:
+        print(f"{row['name']}: another verdict for {row['other']} of {result['n_nodules']}")
+    for row in result["enlarged"]["rows"]:
+        print(", ".join(f"{name} {value}" for name, value in row.items()))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""Compare ways to combine the five models, by AUC on validation patients.
+"""Compare ways to combine the five models, by AUC on held-out patients.
 
-    python -m training.evaluation.combine --data patches.npz --out training/evaluation/combinations.csv
+    python -m training.evaluation.combine --data nodules.npz --out training/evaluation/combinations.csv
 
-Reads ``training/evaluation/held_out.csv``. A way that has to be fitted is cross-fitted by patient, and
-validation patients alone take part, so that test patients choose nothing.
+Reads ``training/evaluation/held_out.csv``. A way that has to be fitted is cross-fitted by patient.
 """
 
 import csv
@@ -20,9 +19,8 @@ from models.networks.registry import ARCHITECTURES
 from training.arguments import parser_of
 from training.data.dataset import find, load
 from training.evaluation.calibrate import with_consensus
-from training.evaluation.evaluate import read_scores
 from training.evaluation.metrics import auc
-from training.evaluation.predict import HELD_OUT
+from training.evaluation.predict import HELD_OUT, read_scores
 
 FOLDS = 5
 
@@ -59,23 +57,23 @@ def ways(
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = parser_of(__doc__, "patches")
+    parser = parser_of(__doc__, "nodules")
     parser.add_argument("--scores", type=Path, default=HELD_OUT)
     parser.add_argument("--out", type=Path, default=HELD_OUT.with_name("combinations.csv"))
     args = parser.parse_args(argv)
     nodules, (rows, scores) = load(args.data), read_scores(args.scores)
     indices = find(nodules, rows)
-    chosen = np.array([row["side"] == "validation" for row in rows]) & (nodules.label[indices] >= 0)
+    chosen = nodules.label[indices] >= 0
     labels, patients = nodules.label[indices][chosen], nodules.patient[indices][chosen]
     diameters = np.array([[float(row[f"{key}_diameter_mm"]) for key in ARCHITECTURES] for row in rows])[
         chosen
     ]
-    stack = scores["stack"][chosen]
-    table = {row.title: stack[:, m] for m, row in enumerate(ARCHITECTURES.values())}
-    table |= ways(stack, diameters, labels, patients)
+    scores = scores[chosen]
+    table = {row.title: scores[:, m] for m, row in enumerate(ARCHITECTURES.values())}
+    table |= ways(scores, diameters, labels, patients)
     with open(args.out, "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("scores", "validation_auc"))
+        writer.writerow(("scores", "held_out_auc"))
         writer.writerows((name, f"{auc(labels, column):.4f}") for name, column in table.items())
 
 

@@ -23,7 +23,7 @@ SAMPLES = {"all": 1, "three_readers": 3}  # readers at least
 
 
 def read_readings(path: str | Path) -> np.ndarray:
-    """What the readers said, from ``patches.npz``: shape (nodules, readers, 8), NaN for no reader."""
+    """What the readers said, from nodules.npz: shape (nodules, readers, 8), NaN for no reader."""
     with np.load(path) as file:
         return np.stack([file[name] for name in NAMES], axis=-1).astype(float)
 
@@ -84,12 +84,12 @@ def descriptor_errors(
 
 
 def _training_means(nodules: Nodules, rows: list[dict[str, str]], means: np.ndarray) -> np.ndarray:
-    """For each row the mean over the nodules of the patients who trained in its split, shape (rows, 8)."""
-    splits = np.array([row["split"] for row in rows])
+    """For each row the mean over the nodules of those who trained when it was held out, (rows, 8)."""
+    folds = np.array([row["fold"] for row in rows])
     given = np.empty((len(rows), len(NAMES)))
-    for split in set(splits.tolist()):
-        held_out = {row["patient"] for row in rows if row["split"] == split}
-        given[splits == split] = means[[patient not in held_out for patient in nodules.patient]].mean(axis=0)
+    for fold in set(folds.tolist()):
+        held_out = {row["patient"] for row in rows if row["fold"] == fold}
+        given[folds == fold] = means[[patient not in held_out for patient in nodules.patient]].mean(axis=0)
     return given
 
 

@@ -1,15 +1,16 @@
 """From the scores of held-out patients to calibration, operating points and all that is measured.
 
-    python -m training.evaluation.evaluate --data patches.npz [--diagnoses diagnosis.csv] [--readme README.md]
+    python -m training.evaluation.evaluate --data nodules.npz [--diagnoses diagnosis.csv] [--readme README.md]
 
 Reads ``training/evaluation/held_out.csv`` (written by `training.evaluation.predict`), fits what the app needs
 into ``weights/<key>.json``, and writes ``weights/evaluation.json`` and, with what a verdict adds at each
 size, ``weights/reliability.json``. What is reported of a patient comes from choices that other patients made
-(cross-fitting, five parts by patient). What `training.evaluation.texture` measured stays, and what
-`training.evaluation.robustness` measured, too, unless what is fitted here, on which it depends, has changed.
+(cross-fitting, five parts by patient). ``version_0_5.csv`` has the scores of version 0.5's networks on the
+patients whom those had not seen. What `training.evaluation.texture` measured stays, and what
+`training.evaluation.robustness` and `training.evaluation.clicks` measured, too, unless what is fitted here,
+on which it depends, has changed.
 """
 
-import csv
 from dataclasses import astuple
 from pathlib import Path
 
@@ -17,11 +18,11 @@ import numpy as np
 
 from models.imaging.patch import PATCH
 from models.inference.classifier import CONSENSUS, CONSENSUS_TITLE
-from models.inference.views import SLICES
 from models.networks.registry import ARCHITECTURES
 from models.weights import WeightsError, read_report
 from training.arguments import parser_of
 from training.data.dataset import Nodules, find, load
+from training.evaluation.ahead import ahead
 from training.evaluation.baselines import (
     against_diagnoses,
     descriptor_scores,
@@ -32,7 +33,7 @@ from training.evaluation.calibrate import Answers, Choice, cross_fit, fit_all
 from training.evaluation.descriptors import descriptor_errors, read_answers, read_readings
 from training.evaluation.metrics import auc_with_interval
 from training.evaluation.performance import abstention, curves, operating_point, performance
-from training.evaluation.predict import HELD_OUT, INPUTS
+from training.evaluation.predict import HELD_OUT, read_scores
 from training.evaluation.reliability import reliability_table
 from training.evaluation.robustness import read_choices
 from training.evaluation.subgroups import by_subgroup
@@ -42,20 +43,10 @@ KEYS = (*ARCHITECTURES, CONSENSUS)
 FULL_READING = 3  # readers, from which on a mean rating is no accident
 
 
-def read_scores(path: Path) -> tuple[list[dict[str, str]], dict[str, np.ndarray]]:
-    """Rows of ``held_out.csv``, and the scores of each input, shape (rows, 5)."""
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    return rows, {
-        kind: np.array([[float(row[f"{key}_{kind}"]) for key in ARCHITECTURES] for row in rows])
-        for kind in INPUTS
-    }
-
-
 def evaluate(
     nodules: Nodules,
     rows: list[dict[str, str]],
-    scores: dict[str, np.ndarray],
+    scores: np.ndarray,
     diagnoses: dict[str, int] | None = None,
 ) -> dict:
     """All that is measured as one dict; see `evaluation.json`.
@@ -64,21 +55,22 @@ def evaluate(
     ----------
     rows : list of dict
         Of ``held_out.csv``.
-    scores : dict of str to ndarray of shape (rows, 5)
+    scores : ndarray of shape (rows, 5)
     diagnoses : dict of str to int, optional
     """
     indices = find(nodules, rows)
     patients, labels = nodules.patient[indices], nodules.label[indices]
-    answers = dict(zip(INPUTS, cross_fit(patients, labels, list(scores.values())), strict=True))
+    answers = cross_fit(patients, labels, scores)
     judged = labels >= 0
-    ranked = {key: answers["stack"].score[:, m] for m, key in enumerate(KEYS)}
+    ranked = dict(zip(KEYS, answers.score.T, strict=True))
     clear = {key: column[judged] for key, column in ranked.items()}
     ruler = nodules.diameter_mm[indices]
-    called = {key: answers["stack"].balanced[judged, m] for m, key in enumerate(KEYS)}
+    called = dict(zip(KEYS, answers.balanced[judged].T, strict=True))
+    leads = ahead(nodules, indices, answers.score)
     evaluation = {
         "data": _data(nodules, rows, labels) | training_range(nodules),
         "models": {
-            key: _of_model(m, patients, labels, rows, nodules.n_readers[indices], answers)
+            key: _of_model(m, patients, labels, nodules.n_readers[indices], answers) | {"ahead": leads[m]}
             for m, key in enumerate(KEYS)
         },
         "baselines": _baselines(nodules, indices, judged)
@@ -105,35 +97,23 @@ def _data(nodules: Nodules, rows: list[dict[str, str]], labels: np.ndarray) -> d
         "n_malignant": int((labels == 1).sum()),
         "n_indeterminate": int((labels == -1).sum()),
         "n_patients_in_all": len(set(nodules.patient.tolist())),
-        "splits": sorted({int(row["split"]) for row in rows}),
+        "folds": len({row["fold"] for row in rows}),
     }
 
 
 def _of_model(
-    m: int,
-    patients: np.ndarray,
-    labels: np.ndarray,
-    rows: list[dict[str, str]],
-    n_readers: np.ndarray,
-    answers: dict[str, Answers],
+    m: int, patients: np.ndarray, labels: np.ndarray, n_readers: np.ndarray, answers: Answers
 ) -> dict:
     judged = labels >= 0
-    never_chose = np.array([row["side"] == "test" for row in rows])
-    result: dict = {}
-    for kind, given in answers.items():
-        s, p = given.score[:, m], given.probability[:, m]
-        result[kind] = performance(patients[judged], labels[judged], s[judged], p[judged])
-        for name, part in (("test_half", never_chose), ("three_readers", n_readers >= FULL_READING)):
-            chosen = judged & part
-            result[kind][name] = performance(patients[chosen], labels[chosen], s[chosen], p[chosen])
-        for point in ("balanced", "high_sensitivity"):
-            called = getattr(given, point)[judged, m]
-            result[kind][point] = operating_point(patients[judged], labels[judged], called)
-        result[kind]["abstention"] = abstention(
-            patients, labels, s, given.balanced[:, m], given.deferred[:, m]
-        )
-    stack = (answers["stack"].score[judged, m], answers["stack"].probability[judged, m])
-    return result | {"curves": curves(patients[judged], labels[judged], *stack)}
+    s, p = answers.score[:, m], answers.probability[:, m]
+    result: dict = performance(patients[judged], labels[judged], s[judged], p[judged])
+    chosen = judged & (n_readers >= FULL_READING)
+    result["three_readers"] = performance(patients[chosen], labels[chosen], s[chosen], p[chosen])
+    for point in ("balanced", "high_sensitivity"):
+        called = getattr(answers, point)[judged, m]
+        result[point] = operating_point(patients[judged], labels[judged], called)
+    result["abstention"] = abstention(patients, labels, s, answers.balanced[:, m], answers.deferred[:, m])
+    return result | {"curves": curves(patients[judged], labels[judged], s[judged], p[judged])}
 
 
 def _baselines(nodules: Nodules, indices: np.ndarray, judged: np.ndarray) -> dict:
@@ -150,10 +130,10 @@ def _baselines(nodules: Nodules, indices: np.ndarray, judged: np.ndarray) -> dic
     }
 
 
-def reliability(nodules: Nodules, indices: np.ndarray, scores: dict[str, np.ndarray]) -> dict:
+def reliability(nodules: Nodules, indices: np.ndarray, scores: np.ndarray) -> dict:
     """What the verdicts on held-out nodules add to their size; see `reliability_table`."""
     patients, labels = nodules.patient[indices], nodules.label[indices]
-    answers = dict(zip(INPUTS, cross_fit(patients, labels, list(scores.values())), strict=True))
+    answers = cross_fit(patients, labels, scores)
     return reliability_table(nodules.diameter_mm[indices], labels, answers, KEYS)
 
 
@@ -163,7 +143,7 @@ def measured_elsewhere(weights: Path, choices: list[Choice]) -> dict:
         before = read_report(weights, "evaluation")
     except WeightsError:
         return {}
-    names = ("texture", "robustness") if _are_in(weights, choices) else ("texture",)
+    names = ("texture", "robustness", "clicks") if _are_in(weights, choices) else ("texture",)
     return {name: before[name] for name in names if name in before}
 
 
@@ -192,11 +172,11 @@ def write_choices(weights: Path, choices: list[Choice]) -> None:
         )
         if key != CONSENSUS:
             write_report(weights, key, patch=vars(PATCH))
-    write_report(weights, CONSENSUS, title=str(CONSENSUS_TITLE), slices=SLICES)
+    write_report(weights, CONSENSUS, title=str(CONSENSUS_TITLE))
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = parser_of(__doc__, "patches", "weights")
+    parser = parser_of(__doc__, "nodules", "weights")
     parser.add_argument("--scores", type=Path, default=HELD_OUT)
     parser.add_argument("--diagnoses", help="diagnosis.csv of LIDC-IDRI")
     parser.add_argument("--readme", type=Path, help="file whose results table is written anew")
@@ -209,7 +189,7 @@ def main(argv: list[str] | None = None) -> None:
     evaluation["descriptors"] = descriptor_errors(
         nodules, rows, indices, read_readings(args.data), read_answers(rows)
     )
-    choices = fit_all(nodules.label[indices], list(scores.values()))
+    choices = fit_all(nodules.label[indices], scores)
     evaluation |= measured_elsewhere(args.weights, choices)
     write_json(args.weights / "reliability.json", reliability(nodules, indices, scores))
     write_choices(args.weights, choices)

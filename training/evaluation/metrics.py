@@ -36,6 +36,24 @@ def auc_if_defined(patients: np.ndarray, labels: np.ndarray, scores: np.ndarray)
     return auc_with_interval(patients, labels, scores) if len(set(labels.tolist())) == 2 else None
 
 
+def auc_difference(
+    patients: np.ndarray, labels: np.ndarray, scores: np.ndarray, others: np.ndarray
+) -> dict[str, float]:
+    """By how much the AUC of `scores` is ahead of that of `others` on the same nodules.
+
+    Returns
+    -------
+    dict
+        ``value``, its 95 % interval ``low`` to ``high`` (the same patients drawn for both), ``n_nodules``.
+    """
+
+    def ahead(labels: np.ndarray, scores: np.ndarray, others: np.ndarray) -> float:
+        return auc(labels, scores) - auc(labels, others)
+
+    low, high = bootstrap_by_patient(ahead, patients, labels, scores, others)
+    return {"value": ahead(labels, scores, others), "low": low, "high": high, "n_nodules": len(labels)}
+
+
 def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean squared error of probabilities (Brier, Monthly Weather Review 78, 1, 1950)."""
     return float(np.mean((np.asarray(probabilities) - np.asarray(labels)) ** 2))

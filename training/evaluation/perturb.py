@@ -25,7 +25,7 @@ NOISE_HU = 25.0
 class Upload:
     """What a user sends."""
 
-    stack: np.ndarray  # uint8, (n, rows, cols)
+    pixels: np.ndarray  # a slice; uint8, (rows, cols)
     spacing_mm: float
     row: float  # of the nodule's centre, in pixels
     col: float
@@ -52,28 +52,21 @@ def misstate_spacing(upload: Upload, factor: float) -> Upload:
 
 
 def compress(upload: Upload, quality: int = JPEG_QUALITY) -> Upload:
-    """Each slice through a JPEG file."""
-    return replace(upload, stack=np.stack([_through_jpeg(pixels, quality) for pixels in upload.stack]))
-
-
-def _through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """The slice through a JPEG file."""
     stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "jpeg", quality=quality)
+    Image.fromarray(upload.pixels).save(stream, "jpeg", quality=quality)
     with Image.open(stream) as image:
-        return np.asarray(image)
+        return replace(upload, pixels=np.asarray(image))
 
 
 def screenshot(upload: Upload, level: float, width: float) -> Upload:
-    """Each slice as an 8-bit picture in a window, by way of estimated HU.
+    """The slice as an 8-bit picture in a window, by way of estimated HU.
 
     What lies outside the window is lost: in the lung window, which ends at 150 HU, a calcified nodule is
     no longer told from a solid one.
     """
-    slices = []
-    for pixels in upload.stack:
-        slope, intercept = estimate_hu(pixels)
-        slices.append(in_window(slope * pixels + intercept, level, width))
-    return replace(upload, stack=np.stack(slices))
+    slope, intercept = estimate_hu(upload.pixels)
+    return replace(upload, pixels=in_window(slope * upload.pixels + intercept, level, width))
 
 
 def in_window(hu: np.ndarray, level: float, width: float) -> np.ndarray:
@@ -83,18 +76,17 @@ def in_window(hu: np.ndarray, level: float, width: float) -> np.ndarray:
 
 
 def add_noise(upload: Upload, deviation_hu: float, rng: Generator) -> Upload:
-    """White Gaussian noise on each slice, by way of estimated HU."""
-    slopes = np.array([estimate_hu(pixels)[0] for pixels in upload.stack])
-    noise = rng.normal(0, deviation_hu, upload.stack.shape) / slopes[:, None, None]
-    return replace(upload, stack=np.rint(np.clip(upload.stack + noise, 0, 255)).astype(np.uint8))
+    """White Gaussian noise on the slice, by way of estimated HU."""
+    noise = rng.normal(0, deviation_hu, upload.pixels.shape) / estimate_hu(upload.pixels)[0]
+    return replace(upload, pixels=np.rint(np.clip(upload.pixels + noise, 0, 255)).astype(np.uint8))
 
 
 def quarter_turn(upload: Upload) -> Upload:
-    """The slices and the location turned by 90 degrees against the clock."""
+    """The slice and the location turned by 90 degrees against the clock."""
     return replace(
         upload,
-        stack=np.rot90(upload.stack, axes=(1, 2)),
-        row=upload.stack.shape[2] - 1 - upload.col,
+        pixels=np.rot90(upload.pixels),
+        row=upload.pixels.shape[1] - 1 - upload.col,
         col=upload.row,
     )
 

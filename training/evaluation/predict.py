@@ -1,10 +1,11 @@
 """Scores of held-out nodules: what each trained network says of patients it has never seen.
 
-    python -m training.evaluation.predict --data patches.npz --runs runs/split-2026 [runs/split-2027 ...]
+    python -m training.evaluation.predict --data nodules.npz --runs runs
 
-Each nodule is read as the app reads an upload: its slices as one stack, and its middle slice alone. Writes
-``training/evaluation/held_out.csv``, a row a nodule and split, from which `training.evaluation.evaluate`
-makes all figures without any training. Answers of a finished run are kept in its folder and not made twice.
+Each nodule is read as the app reads it, once it is outlined: around the middle of its largest section (here
+the readers', in the app the localiser's), by the networks of the fold that held its patient out. Writes
+``training/evaluation/held_out.csv``, a row a nodule, from which `training.evaluation.evaluate` makes all
+figures without any training. Answers of a finished run are kept in its folder and not made twice.
 """
 
 import csv
@@ -24,28 +25,22 @@ from models.networks.blocks import zero_initialised
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES, malignancy_score, unscale_descriptors, unscale_diameter
 from training.arguments import parser_of
+from training.data import outlines as outline_file
 from training.data import save_arrays
-from training.data.dataset import Nodules, centre, load
-from training.data.splits import side_of
+from training.data.dataset import Nodules, load
+from training.data.outlines import Outlines, largest_section
+from training.data.splits import FOLDS, fold_of_nodules
 
-Network = Callable[..., dict[str, Any]]  # of patches (n, rows, cols, 3): tensors by the name of the output
+Network = Callable[
+    ..., dict[str, Any]
+]  # of patches (n, rows, cols, fields): tensors by the name of the output
 HELD_OUT = Path(__file__).parent / "held_out.csv"
-SIDES = ("validation", "test")
-INPUTS = ("stack", "middle")
 
 
-def views_of(
-    stack: np.ndarray,
-    spacing_mm: float,
-    middle_only: bool,
-    row: float | None = None,
-    col: float | None = None,
-) -> np.ndarray:
-    """The views of a stack as the app makes them; the nodule is in the middle where no location is given."""
-    if middle_only:
-        stack = stack[len(stack) // 2, None]
-    location = centre(stack) if row is None or col is None else (row, col)
-    return views(stack, spacing_mm, *location, len(stack) // 2)
+def views_of(outlines: Outlines, nodule: int) -> np.ndarray:
+    """The views of a nodule as the app makes them."""
+    index, row, col = largest_section(outlines, nodule)
+    return views(outlines.grey[index], float(outlines.spacing_mm[nodule]), row, col)
 
 
 def predict(model: Network, batches: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
@@ -53,7 +48,7 @@ def predict(model: Network, batches: Iterable[np.ndarray]) -> dict[str, np.ndarr
 
     Parameters
     ----------
-    batches : iterable of ndarray of shape (views, rows, cols, 3)
+    batches : iterable of ndarray of shape (views, rows, cols, fields)
 
     Returns
     -------
@@ -92,39 +87,31 @@ def load_network(key: str, path: Path) -> Network:
     return lambda patches, training=False: passing(patches)
 
 
-def rows_of(nodules: Nodules, folder: Path) -> list[dict]:
-    """Rows of ``held_out.csv`` of one split, whose runs are in `folder`."""
-    split = split_seed_of(folder)
-    side = {i: name for name in SIDES for i in side_of(nodules, name, split)}
-    chosen = sorted(side)
+def rows_of(nodules: Nodules, outlines: Outlines, runs: Path) -> list[dict]:
+    """Rows of ``held_out.csv``: each nodule once, from the networks that held its patient out."""
+    folds = fold_of_nodules(nodules)
     rows = [
-        {"split": split, "side": side[i], "patient": nodules.patient[i], "nodule": nodules.nodule[i]}
-        for i in chosen
+        {"fold": int(fold), "patient": nodules.patient[i], "nodule": nodules.nodule[i]}
+        for i, fold in enumerate(folds)
     ]
-    for key in ARCHITECTURES:
-        for kind, answers in answers_of(nodules, chosen, key, folder / key).items():
-            _add(rows, key, kind, answers)
+    for fold in range(FOLDS):
+        chosen = np.flatnonzero(folds == fold)
+        for key in ARCHITECTURES:
+            run = checked_run(runs / f"fold-{fold}" / key, fold)
+            answers = answers_of(nodules, outlines, chosen, key, run)
+            _add([rows[i] for i in chosen], key, answers)
     return rows
 
 
-def split_seed_of(folder: Path) -> int:
-    """The seed of the split that all five runs of a folder share; exits where they share none."""
-    recipes = [recipe for key in ARCHITECTURES for recipe in recipes_of(folder / key)]
-    if any(recipe.get("everyone") for recipe in recipes):
-        sys.exit(f"error: the runs in {folder} trained on all patients; nobody is held out.")
-    seeds = {recipe["split_seed"] for recipe in recipes}
-    if len(seeds) != 1:
-        sys.exit(f"error: the runs in {folder} hold out different patients (split seeds {sorted(seeds)}).")
-    return seeds.pop()
-
-
-def recipes_of(run: Path) -> list[dict]:
-    """The recipe of a run and of those that it began with: who trained these is not held out either."""
+def checked_run(run: Path, fold: int) -> Path:
+    """The folder of a run; exits where its recipe does not say that a fold was held out."""
     try:
         recipe = json.loads((run / "run.json").read_text())
     except FileNotFoundError:
         sys.exit(f"error: {run / 'run.json'} is missing; without it nobody knows who was held out.")
-    return [recipe, *(recipes_of(Path(recipe["start"]).parent) if recipe.get("start") else ())]
+    if recipe.get("fold") != fold:
+        sys.exit(f"error: the run in {run} did not hold out the patients of fold {fold}.")
+    return run
 
 
 def is_fresh(kept: Path, names: list[str], weights: Path) -> bool:
@@ -135,46 +122,45 @@ def is_fresh(kept: Path, names: list[str], weights: Path) -> bool:
         return "nodules" in file and file["nodules"].tolist() == names
 
 
-def answers_of(nodules: Nodules, chosen: list[int], key: str, run: Path) -> dict[str, dict[str, np.ndarray]]:
-    """A run's answers on the chosen nodules, by input; kept in the run's folder once they are made."""
+def answers_of(
+    nodules: Nodules, outlines: Outlines, chosen: np.ndarray, key: str, run: Path
+) -> dict[str, np.ndarray]:
+    """A run's answers on the chosen nodules; kept in the run's folder once they are made."""
     names, weights = [nodules.name(i) for i in chosen], run / "final.weights.h5"
-    kept = {kind: run / f"held_out_{kind}.npz" for kind in INPUTS}
-    missing = [kind for kind, path in kept.items() if not is_fresh(path, names, weights)]
-    for kind in missing:
-        network = load_network(key, weights)
-        batches = (
-            views_of(nodules.stacks[i], float(nodules.spacing_mm[i]), kind == "middle")
-            for i in tqdm(chosen, desc=f"{key} {kind}", file=sys.stderr)
-        )
-        save_arrays(kept[kind], {"nodules": names} | predict(network, batches))
-    answers = {}
-    for kind, path in kept.items():
-        with np.load(path) as file:
-            answers[kind] = dict(file)
-    return answers
+    kept = run / "held_out.npz"
+    if not is_fresh(kept, names, weights):
+        shown = tqdm(chosen, desc=f"{run.parent.name} {key}", file=sys.stderr)
+        batches = (views_of(outlines, i) for i in shown)
+        save_arrays(kept, {"nodules": names} | predict(load_network(key, weights), batches))
+    with np.load(kept) as file:
+        return dict(file)
 
 
-def _add(rows: list[dict], key: str, kind: str, answers: dict[str, np.ndarray]) -> None:
+def _add(rows: list[dict], key: str, answers: dict[str, np.ndarray]) -> None:
     for position, row in enumerate(rows):
-        row[f"{key}_{kind}"] = f"{answers['score'][position]:.6f}"
-        if kind == "stack":
-            row[f"{key}_diameter_mm"] = f"{answers['diameter_mm'][position]:.2f}"
-            for name, value in zip(DESCRIPTOR_SCALES, answers["descriptors"][position], strict=True):
-                row[f"{key}_{name}"] = f"{value:.3f}"
+        row[f"{key}_score"] = f"{answers['score'][position]:.6f}"
+        row[f"{key}_diameter_mm"] = f"{answers['diameter_mm'][position]:.2f}"
+        for name, value in zip(DESCRIPTOR_SCALES, answers["descriptors"][position], strict=True):
+            row[f"{key}_{name}"] = f"{value:.3f}"
+
+
+def read_scores(path: Path) -> tuple[list[dict[str, str]], np.ndarray]:
+    """Rows of ``held_out.csv`` or of a file like it, and the scores, shape (rows, 5)."""
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    return rows, np.array([[float(row[f"{key}_score"]) for key in ARCHITECTURES] for row in rows])
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = parser_of(__doc__, "patches")
-    parser.add_argument("--runs", required=True, nargs="+", type=Path, help="a folder of five runs a split")
+    parser = parser_of(__doc__, "nodules", "runs")
     parser.add_argument("--out", type=Path, default=HELD_OUT)
     args = parser.parse_args(argv)
-    nodules = load(args.data)
-    rows = [row for folder in args.runs for row in rows_of(nodules, folder)]
+    rows = rows_of(load(args.data), outline_file.load(args.data), args.runs)
     with open(args.out, "w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    print(f"{args.out.name}: {len(rows)} rows, {len({row['patient'] for row in rows})} held-out patients")
+    print(f"{args.out.name}: {len(rows)} nodules of {len({row['patient'] for row in rows})} patients")
 
 
 if __name__ == "__main__":

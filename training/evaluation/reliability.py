@@ -8,37 +8,34 @@ from training.intervals import clopper_pearson
 
 
 def reliability_table(
-    diameters_mm: np.ndarray, labels: np.ndarray, answers: dict[str, Answers], keys: tuple[str, ...]
+    diameters_mm: np.ndarray, labels: np.ndarray, answers: Answers, keys: tuple[str, ...]
 ) -> dict:
-    """Counts by model, input and size.
+    """Counts by model and size.
 
     Parameters
     ----------
     diameters_mm : ndarray of shape (n,)
     labels : ndarray of shape (n,)
         1 malignant, 0 benign; others do not count.
-    answers : dict of str to Answers
-        By input, of choices that other patients made.
+    answers : Answers
+        Of choices that other patients made.
     keys : sequence of str
         The columns of the answers.
 
     Returns
     -------
     dict
-        ``models``: for each key and input a row for each of `SIZES_MM`: ``size_mm``, ``nodules``,
+        ``models``: for each key a row for each of `SIZES_MM`: ``size_mm``, ``nodules``,
         ``malignant``, ``recognised`` and ``verdicts``; see `models.inference.reliability.Reliability`.
     """
     group = np.array([group_of(diameter) for diameter in diameters_mm])
     return {
         "models": {
-            key: {
-                kind: [
-                    _row(size, labels[chosen], given.balanced[chosen, m], given.deferred[chosen, m])
-                    for i, size in enumerate(SIZES_MM)
-                    for chosen in [(group == i) & (labels >= 0)]
-                ]
-                for kind, given in answers.items()
-            }
+            key: [
+                _row(size, labels[chosen], answers.balanced[chosen, m], answers.deferred[chosen, m])
+                for i, size in enumerate(SIZES_MM)
+                for chosen in [(group == i) & (labels >= 0)]
+            ]
             for m, key in enumerate(keys)
         }
     }

@@ -1,18 +1,17 @@
 """How much the answers change with the location, the spacing, the export and the noise of an upload.
 
-    python -m training.evaluation.robustness --data patches.npz --runs RUNS [--middle-only] [--resume]
+    python -m training.evaluation.robustness --data nodules.npz --runs runs [--resume]
 
-Reads the benign and malignant test nodules of a split as the app reads an upload, once as they are and once
-under each of `training.evaluation.perturb.PERTURBATIONS`, with networks that never saw these patients and
-with the calibration, operating points and abstention in weights/. Writes the changes into ``robustness`` of
-``weights/evaluation.json``, which `training.evaluation.evaluate` must have written before. Two CPU cores need
-about half an hour, with ``--middle-only`` less than ten minutes. The scores are kept in the folder of the
-runs after each perturbation; with ``--resume`` nothing is read twice, and new calibrations cost seconds.
+Reads the benign and malignant nodules of the first fold as `training.evaluation.predict` does, once as they
+are and once under each of `training.evaluation.perturb.PERTURBATIONS`, with the networks that held these
+patients out and with the calibration, operating points and abstention in weights/. Writes the changes into
+``robustness`` of ``weights/evaluation.json``, which `training.evaluation.evaluate` must have written before.
+Two CPU cores need some 40 minutes. The scores are kept in the folder of the runs after each perturbation;
+with ``--resume`` nothing is read twice, and new calibrations cost seconds.
 """
 
 import sys
 import zlib
-from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -21,34 +20,40 @@ from tqdm import tqdm
 
 from models.inference.calibration import Abstention, Calibration
 from models.inference.classifier import CONSENSUS
+from models.inference.views import views
 from models.networks.registry import ARCHITECTURES
 from models.weights import read_report
 from training.arguments import parser_of
+from training.data import outlines as outline_file
 from training.data import save_arrays
-from training.data.dataset import Nodules, centre, load
-from training.data.splits import side_of
+from training.data.dataset import Nodules, load
+from training.data.outlines import Outlines, largest_section
+from training.data.splits import fold_of_nodules
 from training.evaluation.calibrate import Answers, Choice, answer
 from training.evaluation.metrics import auc
 from training.evaluation.perturb import PERTURBATIONS, Perturbation, Upload
-from training.evaluation.predict import Network, load_network, predict, split_seed_of, views_of
+from training.evaluation.predict import Network, checked_run, load_network, predict
 from training.publish.reports import write_json
 
 UNPERTURBED = Perturbation("unperturbed", False, lambda upload, rng: upload)
+FOLD = 0  # whose patients are asked about
 BENIGN, MALIGNANT, INDETERMINATE = 0, 1, -1
 
 
-def judged_test_nodules(nodules: Nodules, split_seed: int, limit: int | None = None) -> np.ndarray:
-    """Indices of the first `limit` (default: all) benign and malignant nodules of the test patients."""
-    chosen = side_of(nodules, "test", split_seed)
-    return chosen[nodules.label[chosen] >= 0][:limit]
+def judged_nodules(nodules: Nodules, limit: int | None = None) -> np.ndarray:
+    """Indices of the first `limit` (default: all) benign and malignant nodules of the fold's patients."""
+    return np.flatnonzero((fold_of_nodules(nodules) == FOLD) & (nodules.label >= 0))[:limit]
 
 
-def upload_of(nodules: Nodules, i: int, middle_only: bool) -> Upload:
-    """What a user sends of a nodule: all its slices, or the middle one alone."""
-    stack = nodules.stacks[i]
-    if middle_only:
-        stack = stack[len(stack) // 2, None]
-    return Upload(stack, float(nodules.spacing_mm[i]), *centre(stack))
+def upload_of(outlines: Outlines, i: int) -> Upload:
+    """What a user sends of a nodule: the slice of its largest section."""
+    index, row, col = largest_section(outlines, i)
+    return Upload(outlines.grey[index], float(outlines.spacing_mm[i]), row, col)
+
+
+def patches_of(upload: Upload) -> np.ndarray:
+    """The views that the app makes of an upload."""
+    return views(upload.pixels, upload.spacing_mm, upload.row, upload.col)
 
 
 def rng_of(nodules: Nodules, i: int) -> Generator:
@@ -62,9 +67,9 @@ def rng_of(nodules: Nodules, i: int) -> Generator:
 def read(
     networks: list[Network],
     nodules: Nodules,
+    outlines: Outlines,
     chosen: np.ndarray,
     perturbation: Perturbation,
-    middle_only: bool,
 ) -> np.ndarray:
     """Scores of all networks under one perturbation.
 
@@ -77,8 +82,7 @@ def read(
     """
     scores = []
     for i in tqdm(chosen, desc=perturbation.name, file=sys.stderr):
-        seen = perturbation.apply(upload_of(nodules, i, middle_only), rng_of(nodules, i))
-        patches = views_of(seen.stack, seen.spacing_mm, middle_only=False, row=seen.row, col=seen.col)
+        patches = patches_of(perturbation.apply(upload_of(outlines, i), rng_of(nodules, i)))
         scores.append([predict(network, [patches])["score"][0] for network in networks])
     return np.array(scores)
 
@@ -142,15 +146,21 @@ def kept_scores(path: Path, names: np.ndarray) -> dict[str, np.ndarray]:
     return kept
 
 
-def all_scores(args: Namespace, nodules: Nodules, chosen: np.ndarray) -> dict[str, np.ndarray]:
+def all_scores(
+    runs: Path, resume: bool, nodules: Nodules, outlines: Outlines, chosen: np.ndarray
+) -> dict[str, np.ndarray]:
     """Scores of `read` unperturbed and under each perturbation, by name; kept in the folder of the runs."""
-    path = args.runs / f"robustness_{'middle' if args.middle_only else 'stack'}.npz"
+    path = runs / "robustness.npz"
     names = np.array([nodules.name(i) for i in chosen])
-    scores = kept_scores(path, names) if args.resume else {}
+    scores = kept_scores(path, names) if resume else {}
     missing = [row for row in (UNPERTURBED, *PERTURBATIONS) if row.name not in scores]
-    networks = [load_network(key, args.runs / key / "final.weights.h5") for key in ARCHITECTURES if missing]
+    networks = [
+        load_network(key, checked_run(runs / key, FOLD) / "final.weights.h5")
+        for key in ARCHITECTURES
+        if missing
+    ]
     for row in missing:
-        scores[row.name] = read(networks, nodules, chosen, row, args.middle_only)
+        scores[row.name] = read(networks, nodules, outlines, chosen, row)
         save_arrays(path, {"nodules": names} | scores)
     return scores
 
@@ -165,17 +175,17 @@ def rows_of(labels: np.ndarray, choices: list[Choice], scores: dict[str, np.ndar
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = parser_of(__doc__, "patches", "split-runs", "weights")
-    parser.add_argument("--middle-only", action="store_true", help="read the middle slice alone")
+    parser = parser_of(__doc__, "nodules", "runs", "weights")
     parser.add_argument("--limit", type=int, help="read only so many nodules, for a quick look")
     parser.add_argument("--resume", action="store_true", help="keep the scores that these runs already have")
     args = parser.parse_args(argv)
     nodules, choices = load(args.data), read_choices(args.weights)
+    outlines, runs = outline_file.load(args.data), args.runs / f"fold-{FOLD}"
     evaluation = read_report(args.weights, "evaluation")
-    chosen = judged_test_nodules(nodules, split_seed_of(args.runs), args.limit)
-    rows = rows_of(nodules.label[chosen], choices, all_scores(args, nodules, chosen))
-    kind = "middle" if args.middle_only else "stack"
-    evaluation["robustness"] = {"n_nodules": len(chosen), "input": kind, "rows": rows}
+    chosen = judged_nodules(nodules, args.limit)
+    scores = all_scores(runs, args.resume, nodules, outlines, chosen)
+    rows = rows_of(nodules.label[chosen], choices, scores)
+    evaluation["robustness"] = {"n_nodules": len(chosen), "rows": rows}
     write_json(args.weights / "evaluation.json", evaluation)
     for row in rows:
         print(f"{row['name']:24}{row['mean_change']:7.3f} mean change{row['flips']:8.1%} other verdict")

@@ -8,7 +8,7 @@ from training.evaluation.descriptors import NAMES, descriptor_errors, read_answe
 pytestmark = pytest.mark.usefixtures("few_draws")
 SPICULATION = NAMES.index("spiculation")
 READERS = ((1, 2, 3), (5,), (2, 4), (4, 4, 4, 4), (1, 1), (3,))  # spiculation of six nodules
-PATIENTS = ["T", "T", "A", "A", "B", "C"]  # T trained
+PATIENTS = ["T", "T", "A", "A", "B", "C"]  # T trained when the others were held out
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def measured(readings, few_draws):
     """Errors on the four nodules of A, B and C, in another order: each network says one thing of all."""
     nodules = make_nodules(PATIENTS, READERS)
     indices = np.array([5, 2, 3, 4])
-    rows = [{"split": "2026", "patient": PATIENTS[i]} for i in indices]
+    rows = [{"fold": "0", "patient": PATIENTS[i]} for i in indices]
     answers = np.full((6, 4, len(NAMES)), 3.0)
     answers[:, :, SPICULATION] = [[1.0], [2.0], [3.0], [4.0], [5.0], [3.0]]
     answers[1, :, SPICULATION] = [3, 2, 5, 1]
@@ -55,9 +55,9 @@ def test_the_constant_is_the_mean_of_the_patients_who_trained(measured):
     assert found["margin"]["constant"]["mae"] == 0
 
 
-def test_each_split_has_its_own_training_mean(readings):
+def test_each_fold_has_its_own_training_mean(readings):
     nodules = make_nodules(PATIENTS, READERS)
-    rows = [{"split": "1", "patient": "C"}, {"split": "2", "patient": "T"}, {"split": "2", "patient": "T"}]
+    rows = [{"fold": "1", "patient": "C"}, {"fold": "2", "patient": "T"}, {"fold": "2", "patient": "T"}]
     answers = np.zeros((6, 3, len(NAMES)))
     found = descriptor_errors(nodules, rows, np.array([5, 0, 1]), readings, answers)
     said = np.array([np.mean([2, 5, 3, 4, 1]), np.mean([3, 4, 1, 3]), np.mean([3, 4, 1, 3])])
@@ -82,8 +82,8 @@ def test_nodules_of_three_readers_stand_alone(measured):
     assert found["against_others"]["spiculation"]["reader"]["mae"] == 0
 
 
-def test_readings_come_from_the_file_with_nan_for_no_reader(patches_file):
-    readings = read_readings(patches_file)
+def test_readings_come_from_the_file_with_nan_for_no_reader(nodules_file):
+    readings = read_readings(nodules_file)
     assert readings.shape[0] == 14
     assert readings.shape[2] == len(NAMES)
     assert readings[0, :2, NAMES.index("diameter_mm")].tolist() == [8.5, 8.5]

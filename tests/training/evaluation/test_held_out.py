@@ -10,11 +10,12 @@ from app import ROOT
 from models.inference.calibration import consensus_score
 from training.data.dataset import label_of
 from training.data.prepare import read_labels
-from training.data.splits import split_patients
+from training.data.splits import fold_of_nodules
+from training.evaluation.ahead import BEFORE
 from training.evaluation.calibrate import cross_fit, fit_all
-from training.evaluation.evaluate import KEYS, read_scores
+from training.evaluation.evaluate import KEYS
 from training.evaluation.metrics import auc
-from training.evaluation.predict import HELD_OUT, INPUTS, SIDES
+from training.evaluation.predict import HELD_OUT, read_scores
 from training.evaluation.robustness import read_choices
 
 WEIGHTS = ROOT / "weights"
@@ -39,19 +40,19 @@ def case(published):
     rows, scores = read_scores(HELD_OUT)
     patients = np.array([row["patient"] for row in rows])
     labels = np.array([published[row["patient"], row["nodule"]] for row in rows])
-    answers = cross_fit(patients, labels, list(scores.values()))
+    answers = cross_fit(patients, labels, scores)
     return SimpleNamespace(rows=rows, labels=labels, scores=scores, answers=answers)
 
 
-def test_scores_are_of_all_patients_who_did_not_train_and_of_no_other(case, published):
-    patients, labels = [patient for patient, _ in published], list(published.values())
-    expected = []
-    for split in sorted({int(row["split"]) for row in case.rows}):
-        sides = split_patients(patients, labels, split)
-        for side in SIDES:
-            expected += [(str(split), side, *key) for key in published if key[0] in sides[side]]
-    found = [(row["split"], row["side"], row["patient"], row["nodule"]) for row in case.rows]
-    assert sorted(found) == sorted(expected)
+def test_scores_are_of_all_nodules_once_from_the_fold_that_held_them_out(case, published):
+    patients = np.array([patient for patient, _ in published])
+    folds = fold_of_nodules(SimpleNamespace(patient=patients, label=np.array(list(published.values()))))
+    expected = [(str(fold), *key) for fold, key in zip(folds, published, strict=True)]
+    assert [(row["fold"], row["patient"], row["nodule"]) for row in case.rows] == expected
+
+
+def test_version_0_5_is_compared_on_nodules_that_are_there(published):
+    assert {(row["patient"], row["nodule"]) for row in read_scores(BEFORE)[0]} <= published.keys()
 
 
 def test_the_shipped_counts_are_those_of_the_published_labels(case):
@@ -61,27 +62,25 @@ def test_the_shipped_counts_are_those_of_the_published_labels(case):
     assert data["n_nodules"] == len(case.rows)
 
 
-@pytest.mark.parametrize("position", range(2))
 @pytest.mark.parametrize("m", range(6))
-def test_shipped_figures_are_those_of_the_shipped_scores(case, m, position):
+def test_shipped_figures_are_those_of_the_shipped_scores(case, m):
     models = json.loads((WEIGHTS / "evaluation.json").read_text())["models"]
-    result, judged = models[KEYS[m]][INPUTS[position]], case.labels >= 0
-    scores, given = case.scores[INPUTS[position]], case.answers[position]
-    score = np.column_stack([scores, consensus_score(scores)])[judged, m]
+    result, judged = models[KEYS[m]], case.labels >= 0
+    score = np.column_stack([case.scores, consensus_score(case.scores)])[judged, m]
     assert result["auc"] == pytest.approx(auc(case.labels[judged], score), abs=1e-5)
     for point in ("balanced", "high_sensitivity"):
-        called = getattr(given, point)[:, m]
+        called = getattr(case.answers, point)[:, m]
         assert result[point]["sensitivity"] == pytest.approx(called[case.labels == 1].mean(), abs=1e-5)
         assert result[point]["specificity"] == pytest.approx((~called[case.labels == 0]).mean(), abs=1e-5)
-    squares = (given.probability[judged, m] - case.labels[judged]) ** 2
+    squares = (case.answers.probability[judged, m] - case.labels[judged]) ** 2
     assert result["brier"] == pytest.approx(squares.mean(), abs=1e-5)
-    kept = ~given.deferred[judged, m]
+    kept = ~case.answers.deferred[judged, m]
     assert result["abstention"]["coverage"] == pytest.approx(kept.mean(), abs=1e-5)
 
 
 @pytest.mark.parametrize("m", range(6))
 def test_shipped_choices_are_those_of_the_shipped_scores(case, m):
-    made, shipped = fit_all(case.labels, list(case.scores.values()))[m], read_choices(WEIGHTS)[m]
+    made, shipped = fit_all(case.labels, case.scores)[m], read_choices(WEIGHTS)[m]
     assert vars(shipped.calibration) == pytest.approx(vars(made.calibration), abs=1e-4)
     assert vars(shipped.abstention) == pytest.approx(vars(made.abstention), abs=1e-3)
     assert shipped.balanced == pytest.approx(made.balanced, abs=1e-4)

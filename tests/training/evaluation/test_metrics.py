@@ -4,6 +4,7 @@ import pytest
 from tests.training.data.made_nodules import share_of_pairs
 from training.evaluation.metrics import (
     auc,
+    auc_difference,
     brier,
     calibration_error,
     calibration_noise,
@@ -41,6 +42,40 @@ def test_auc_with_many_ties_counts_pairs():
 def test_one_class_has_no_auc(label):
     with pytest.raises(ValueError, match="needs both classes"):
         auc(np.full(3, label), np.arange(3.0))
+
+
+def of_twelve_patients(seed=0):
+    """Patients, labels and scores of 24 nodules, two of a patient."""
+    rng = np.random.default_rng(seed)
+    labels = np.tile([0, 1, 1, 0], 6)
+    return np.repeat([f"P{n:02}" for n in range(12)], 2), labels, rng.normal(labels, 1.0)
+
+
+def test_scores_are_not_ahead_of_themselves_whoever_is_drawn(few_draws):
+    patients, labels, scores = of_twelve_patients()
+    nothing = {"value": 0, "low": 0, "high": 0, "n_nodules": 24}
+    assert auc_difference(patients, labels, scores, scores) == nothing
+    assert auc_difference(patients, labels, scores, np.exp(scores)) == nothing  # the same ranks
+
+
+def test_a_difference_of_aucs_is_that_of_the_shares_of_pairs(few_draws):
+    patients, labels, scores = of_twelve_patients()
+    others = of_twelve_patients(seed=1)[2]
+    found = auc_difference(patients, labels, scores, others)
+    back = auc_difference(patients, labels, others, scores)
+    expected = share_of_pairs(labels, scores) - share_of_pairs(labels, others)
+    assert found["value"] == pytest.approx(expected)
+    assert found["low"] < expected < found["high"]
+    assert (back["value"], back["low"], back["high"]) == pytest.approx(
+        (-found["value"], -found["high"], -found["low"])
+    )
+
+
+def test_patients_who_are_all_alike_leave_no_doubt_about_a_difference(few_draws):
+    labels = np.tile([0, 0, 1, 1], 5)
+    scores, others = np.tile([0.1, 0.2, 0.8, 0.9], 5), np.tile([0.1, 0.5, 0.4, 0.9], 5)
+    found = auc_difference(np.repeat(list("ABCDE"), 4), labels, scores, others)
+    assert found == pytest.approx({"value": 0.25, "low": 0.25, "high": 0.25, "n_nodules": 20})
 
 
 def test_the_brier_score_is_the_mean_squared_error():

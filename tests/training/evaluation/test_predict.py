@@ -7,146 +7,174 @@ import pytest
 
 from app import ROOT
 from models.imaging.patch import PATCH
-from models.imaging.phantom import draw_phantom
-from models.imaging.scan import locate
 from models.inference.views import views
 from models.ingest.read import read_scan
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
-from tests.conftest import encode
-from training.data.dataset import load
-from training.data.splits import split_patients
-from training.evaluation.predict import INPUTS, answers_of, main, predict, views_of
-
-SPLIT = 7
+from training.data.outlines import largest_section
+from training.data.splits import FOLDS, fold_of_patients
+from training.evaluation import predict as module
+from training.evaluation.predict import answers_of, load_network, main, predict, views_of
 
 pytestmark = pytest.mark.slow
 
 
-def write_runs(folder, **changes):
-    """Runs of one split whose final weights are the shipped ones; `changes` of the recipe of the last one."""
-    for key in ARCHITECTURES:
-        (folder / key).mkdir(parents=True)
-        recipe = {"split_seed": SPLIT, "everyone": False, "start": None}
-        recipe |= changes if key == list(ARCHITECTURES)[-1] else {}
-        (folder / key / "run.json").write_text(json.dumps(recipe))
-        (folder / key / "final.weights.h5").symlink_to(ROOT / "weights" / f"{key}.weights.h5")
+def write_runs(folder, last=None):
+    """Runs of all folds whose final weights are the shipped ones; `last` is the recipe of the last one."""
+    for fold in range(FOLDS):
+        for key in ARCHITECTURES:
+            run = folder / f"fold-{fold}" / key
+            run.mkdir(parents=True)
+            is_last = (fold, key) == (FOLDS - 1, list(ARCHITECTURES)[-1])
+            recipe = last if last and is_last else {"fold": fold, "everyone": False}
+            (run / "run.json").write_text(json.dumps(recipe))
+            (run / "final.weights.h5").symlink_to(ROOT / "weights" / f"{key}.weights.h5")
     return folder
 
 
-def command(patches_file, runs, out):
-    main(["--data", str(patches_file), "--runs", str(runs), "--out", str(out)])
+@pytest.fixture(scope="module")
+def command(nodules_file):
+    """A function that runs the command and gives the rows that it writes."""
+
+    def run(runs, out):
+        files = {"data": nodules_file, "runs": runs, "out": out}
+        main([f"--{name}={path}" for name, path in files.items()])
+        with open(out, newline="") as file:
+            return list(csv.DictReader(file))
+
+    return run
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    return write_runs(tmp_path_factory.mktemp("runs") / "split")
+def pictures(nodules_file):
+    """The folder of the pictures that nodules.npz was made of."""
+    return nodules_file.parent / "LIDC-IDRI-slices"
+
+
+def said_by(path):
+    """What a network with the weights in a file says in `named`: a rating, the higher the later the fold."""
+    return int(path.parent.parent.name.removeprefix("fold-")) + 2
+
+
+@pytest.fixture
+def named(monkeypatch):
+    """Networks that say who they are: of ratings `said_by`, of other things the brightness."""
+
+    def load(key, path):
+        def network(patches, training):
+            bright = patches.mean(axis=(1, 2, 3))[:, None]
+            return {
+                "rating": np.repeat(np.eye(5)[[said_by(path) - 1]], len(patches), axis=0),
+                "descriptors": np.repeat(bright, len(DESCRIPTOR_SCALES), axis=1),
+                "diameter": bright + list(ARCHITECTURES).index(key),
+            }
+
+        return network
+
+    monkeypatch.setattr(module, "load_network", load)
 
 
 @pytest.fixture(scope="module")
-def rows(patches_file, runs):
-    """The rows that the command writes."""
-    out = runs.parent / "held_out.csv"
-    command(patches_file, runs, out)
-    with open(out, newline="") as file:
-        return list(csv.DictReader(file))
+def rows(command, tmp_path_factory):
+    """The rows that the command writes of networks with the shipped weights, each loaded once."""
+    networks = {}
+
+    def load(key, path):
+        networks[key] = networks.get(key) or load_network(key, path)
+        return networks[key]
+
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "load_network", load)
+        return command(write_runs(folder / "runs"), folder / "held_out.csv")
 
 
-def upload_of(stack, spacing_mm):
-    """The views that the app makes of these slices, uploaded as pictures."""
-    scan = read_scan([(f"{i}.png", encode(pixels)) for i, pixels in enumerate(stack)], spacing_mm)
-    roi = locate(scan)
-    return views(scan.slices, scan.spacing_mm, roi.row, roi.col, roi.slice)
-
-
-def drawn_stack(n_slices):
-    return np.stack([draw_phantom("spiculated", 90, seed)[:, :86] for seed in range(n_slices)])
-
-
-def test_rows_are_of_validation_and_test_patients_only(patches_file, rows):
-    nodules = load(patches_file)
-    sides = split_patients(nodules.patient, nodules.label, SPLIT)
-    found = {side: {row["patient"] for row in rows if row["side"] == side} for side in ("validation", "test")}
-    assert found == {side: sides[side] for side in found}
-    assert all(found.values())
-    assert not sides["train"] & {row["patient"] for row in rows}
-    assert {row["split"] for row in rows} == {str(SPLIT)}
-    assert len(rows) == len({(row["patient"], row["nodule"]) for row in rows})
+def upload_of(outlines, nodule, images):
+    """The views that the app makes of a nodule's pictures, outlined as the readers did."""
+    number, row, col = largest_section(outlines, nodule)
+    files = [(path.name, path.read_bytes()) for path in images.iterdir()]
+    scan = read_scan(files, float(outlines.spacing_mm[nodule]))
+    return views(scan.slices[number - outlines.first[nodule]], scan.spacing_mm, row, col)
 
 
 @pytest.mark.parametrize("key", ARCHITECTURES)
-def test_a_score_is_what_the_app_gives_the_same_upload(patches_file, rows, app, key):
-    nodules = load(patches_file)
-    for row in rows[:3]:
-        i = nodules.patient.tolist().index(row["patient"])
-        stack, spacing = nodules.stacks[i], float(nodules.spacing_mm[i])
-        for kind, upload in (("stack", stack), ("middle", stack[len(stack) // 2, None])):
-            served = app.registry.predict(key, upload_of(upload, spacing))
-            assert float(row[f"{key}_{kind}"]) == pytest.approx(served.score, abs=2e-5)
-            if kind == "stack":
-                found = {name: float(row[f"{key}_{name}"]) for name in DESCRIPTOR_SCALES}
-                assert found == pytest.approx(served.descriptors, abs=1e-3)
-        assert 1 < float(row[f"{key}_diameter_mm"]) < 60
+def test_a_score_is_what_the_app_gives_the_same_upload(made, pictures, rows, app, key):
+    for i, row in enumerate(rows[:3]):
+        images = pictures / row["patient"] / row["nodule"] / "images"
+        served = app.registry.predict(key, upload_of(made, i, images))
+        assert float(row[f"{key}_score"]) == pytest.approx(served.score, abs=2e-5)
+        found = {name: float(row[f"{key}_{name}"]) for name in DESCRIPTOR_SCALES}
+        assert found == pytest.approx(served.descriptors, abs=1e-3)
+        assert 1 < float(row[f"{key}_diameter_mm"]) < 100
 
 
-def test_answers_are_kept_and_not_made_twice(patches_file, runs, rows):
+def test_each_nodule_is_answered_once_by_who_held_its_patient_out(command, named, nodules, tmp_path):
+    found = command(write_runs(tmp_path / "runs"), tmp_path / "held_out.csv")
+    folds = fold_of_patients(nodules)
+    assert [(row["patient"], row["nodule"]) for row in found] == [(f"P{n:02}", "nodule-0") for n in range(14)]
+    assert [row["fold"] for row in found] == [str(folds[row["patient"]]) for row in found]
     for key in ARCHITECTURES:
-        (runs / key / "final.weights.h5").unlink()
-    again = runs.parent / "again.csv"
-    command(patches_file, runs, again)
-    assert again.read_bytes() == (runs.parent / "held_out.csv").read_bytes()
+        scores = [row[f"{key}_score"] for row in found]
+        assert scores == [f"{(int(row['fold']) + 1) / 4:.6f}" for row in found]
 
 
-def test_kept_answers_of_other_nodules_are_not_used(patches_file, tmp_path):
-    nodules, run = load(patches_file), write_runs(tmp_path / "split") / "alexnet"
-    answers_of(nodules, [0, 1], "alexnet", run)
-    second = answers_of(nodules, [1, 2], "alexnet", run)
-    fresh = answers_of(nodules, [1, 2], "alexnet", write_runs(tmp_path / "other") / "alexnet")
-    np.testing.assert_array_equal(second["stack"]["score"], fresh["stack"]["score"])
+def test_a_row_has_all_that_each_network_says(command, named, made, tmp_path):
+    found = command(write_runs(tmp_path / "runs"), tmp_path / "held_out.csv")
+    of_key = ("score", "diameter_mm", *DESCRIPTOR_SCALES)
+    columns = [f"{key}_{name}" for key in ARCHITECTURES for name in of_key]
+    assert list(found[0]) == ["fold", "patient", "nodule", *columns]
+    for i, row in enumerate(found):
+        bright = views_of(made, i).mean()
+        for m, key in enumerate(ARCHITECTURES):
+            diameter_mm = np.exp(2.1 + 0.5 * (bright + m))
+            assert float(row[f"{key}_diameter_mm"]) == pytest.approx(diameter_mm, abs=0.006)
+            assert float(row[f"{key}_texture"]) == pytest.approx(1 + 4 * bright, abs=6e-4)
 
 
-def test_answers_of_earlier_weights_are_not_used(patches_file, tmp_path):
-    nodules, run = load(patches_file), write_runs(tmp_path / "split") / "alexnet"
-    fresh = answers_of(nodules, [0, 1], "alexnet", run)["stack"]["score"]
-    kept = run / "held_out_stack.npz"
+def test_answers_are_kept_and_not_made_twice(command, named, tmp_path, monkeypatch):
+    runs = write_runs(tmp_path / "runs")
+    before = command(runs, tmp_path / "held_out.csv")
+    for path in runs.rglob("final.weights.h5"):
+        path.unlink()
+    monkeypatch.setattr(module, "load_network", None)
+    assert command(runs, tmp_path / "again.csv") == before
+
+
+def test_kept_answers_of_other_nodules_are_not_used(named, nodules, made, tmp_path):
+    run = write_runs(tmp_path / "runs") / "fold-0" / "alexnet"
+    first = answers_of(nodules, made, np.array([0, 1]), "alexnet", run)["diameter_mm"]
+    second = answers_of(nodules, made, np.array([1, 2]), "alexnet", run)["diameter_mm"]
+    assert first[0] != first[1] == second[0] != second[1]
+
+
+def test_answers_of_earlier_weights_are_not_used(named, nodules, made, tmp_path):
+    run, chosen = write_runs(tmp_path / "runs") / "fold-0" / "alexnet", np.array([0, 1])
+    fresh = answers_of(nodules, made, chosen, "alexnet", run)["score"]
+    kept = run / "held_out.npz"
     with np.load(kept) as file:
         answers = dict(file)
     np.savez(kept, **(answers | {"score": answers["score"] + 1}))
+    np.testing.assert_array_equal(answers_of(nodules, made, chosen, "alexnet", run)["score"], fresh + 1)
     os.utime(kept, (0, 0))  # older than the weights
-    np.testing.assert_array_equal(answers_of(nodules, [0, 1], "alexnet", run)["stack"]["score"], fresh)
+    np.testing.assert_array_equal(answers_of(nodules, made, chosen, "alexnet", run)["score"], fresh)
 
 
-def test_a_start_of_which_nothing_is_known_is_refused(patches_file, tmp_path):
-    folder = write_runs(tmp_path / "second", start=str(tmp_path / "gone" / "final.weights.h5"))
+@pytest.mark.parametrize(
+    "recipe", [{"fold": 0}, {"fold": None, "everyone": True}, {"split_seed": 2026, "everyone": False}]
+)
+def test_runs_that_did_not_hold_their_fold_out_are_refused(command, named, tmp_path, recipe):
+    runs = write_runs(tmp_path / "runs", last=recipe)
+    sentence = f"the run in {runs / 'fold-2' / 'efficientnet'} did not hold out the patients of fold 2"
+    with pytest.raises(SystemExit, match=sentence):
+        command(runs, tmp_path / "held_out.csv")
+    assert not (tmp_path / "held_out.csv").exists()
+
+
+def test_a_run_of_which_nothing_is_known_is_refused(command, named, tmp_path):
+    runs = write_runs(tmp_path / "runs")
+    (runs / "fold-0" / "vgg16" / "run.json").unlink()
     with pytest.raises(SystemExit, match="is missing; without it nobody knows who was held out"):
-        command(patches_file, folder, tmp_path / "held_out.csv")
-
-
-def test_runs_that_hold_out_different_patients_are_refused(patches_file, tmp_path):
-    folder = write_runs(tmp_path / "mixed", split_seed=SPLIT + 1)
-    with pytest.raises(SystemExit, match=r"hold out different patients \(split seeds \[7, 8\]\)"):
-        command(patches_file, folder, tmp_path / "held_out.csv")
-    assert not (tmp_path / "held_out.csv").exists()
-
-
-@pytest.mark.parametrize("cycle", ["only", "first"])
-def test_runs_that_trained_on_everyone_are_refused(patches_file, tmp_path, cycle):
-    folder = tmp_path / "runs"
-    if cycle == "only":
-        write_runs(folder, everyone=True)
-    else:
-        first = write_runs(tmp_path / "first", everyone=True) / "efficientnet"
-        write_runs(folder, start=str(first / "final.weights.h5"))
-    with pytest.raises(SystemExit, match="trained on all patients"):
-        command(patches_file, folder, tmp_path / "held_out.csv")
-    assert not (tmp_path / "held_out.csv").exists()
-
-
-def test_a_second_cycle_that_holds_out_others_than_the_first_is_refused(patches_file, tmp_path):
-    first = write_runs(tmp_path / "first", split_seed=SPLIT + 1) / "efficientnet"
-    folder = write_runs(tmp_path / "second", start=str(first / "final.weights.h5"))
-    with pytest.raises(SystemExit, match=r"hold out different patients \(split seeds \[7, 8\]\)"):
-        command(patches_file, folder, tmp_path / "held_out.csv")
+        command(runs, tmp_path / "held_out.csv")
 
 
 def test_answers_are_means_over_the_views_of_a_nodule():
@@ -160,7 +188,7 @@ def test_answers_are_means_over_the_views_of_a_nodule():
         }
 
     nodules = [
-        np.ones((n, 2, 2, 3)) * np.reshape(values, (n, 1, 1, 1)) for n, values in ((2, [1, 5]), (1, [4]))
+        np.ones((n, 2, 2, 2)) * np.reshape(values, (n, 1, 1, 1)) for n, values in ((2, [1, 5]), (1, [4]))
     ]
     answers = predict(network, nodules)
     np.testing.assert_allclose(answers["score"], [0.5, 0.75], rtol=1e-6)
@@ -169,27 +197,9 @@ def test_answers_are_means_over_the_views_of_a_nodule():
     np.testing.assert_allclose(answers["diameter_mm"], np.exp([2.1, 2.1 + 0.5 * 0.5]), rtol=1e-6)
 
 
-@pytest.mark.parametrize(("n_slices", "n_views"), [(1, 8), (2, 16), (5, 40), (9, 40)])
-def test_a_stack_is_read_as_the_app_reads_it(n_slices, n_views):
-    stack = drawn_stack(n_slices)
-    found = views_of(stack, 0.7, middle_only=False)
-    assert found.shape == (n_views, *PATCH.shape)
-    np.testing.assert_array_equal(found, upload_of(stack, 0.7))
-
-
-@pytest.mark.parametrize(("n_slices", "middle"), [(1, 0), (2, 1), (5, 2)])
-def test_the_middle_slice_alone_is_read_as_the_app_reads_one_picture(n_slices, middle):
-    stack = drawn_stack(n_slices)
-    found = views_of(stack, 0.7, middle_only=True)
-    np.testing.assert_array_equal(found, upload_of(stack[middle, None], 0.7))
-
-
-def test_a_place_may_be_given():
-    stack = np.random.default_rng(0).integers(0, 256, (1, 90, 86)).astype(np.uint8)
-    found = views_of(stack, 0.7, middle_only=False, row=20, col=60)
-    np.testing.assert_array_equal(found, views(stack, 0.7, 20, 60, 0))
-    assert (found != views_of(stack, 0.7, middle_only=False)).any()
-
-
-def test_the_inputs_are_the_stack_and_the_middle_slice():
-    assert INPUTS == ("stack", "middle")
+def test_a_nodule_is_read_as_the_app_reads_its_upload(made, pictures):
+    for i in (0, 1, 13):
+        found = views_of(made, i)
+        assert found.shape == (8, *PATCH.shape)
+        images = pictures / f"P{i:02}" / "nodule-0" / "images"
+        np.testing.assert_array_equal(found, upload_of(made, i, images))

@@ -10,7 +10,6 @@ from models.inference.reliability import SIZES_MM, group_of
 from models.networks.registry import ARCHITECTURES
 from training.evaluation.calibrate import Answers
 from training.evaluation.evaluate import KEYS
-from training.evaluation.predict import INPUTS
 from training.evaluation.reliability import reliability_table
 
 WEIGHTS = ROOT / "weights"
@@ -20,8 +19,8 @@ def table_of(diameters, labels, called, deferred):
     """The rows of one model that called and deferred these."""
     column = np.array(called, bool)[:, None], np.array(deferred, bool)[:, None]
     given = Answers(None, None, column[0], None, column[1])
-    table = reliability_table(np.array(diameters), np.array(labels), {"stack": given}, ("vgg16",))
-    return table["models"]["vgg16"]["stack"]
+    table = reliability_table(np.array(diameters), np.array(labels), given, ("vgg16",))
+    return table["models"]["vgg16"]
 
 
 def test_verdicts_are_counted_by_size():
@@ -32,6 +31,14 @@ def test_verdicts_are_counted_by_size():
     assert counts == [(2, 1, 1), (4, 3, 1), *[(0, 0, 0)] * 4, (1, 1, 0)]
     given = {name: (v["nodules"], v["malignant"]) for name, v in rows[1]["verdicts"].items()}
     assert given == {"benign": (2, 1), "malignant": (1, 1)}
+
+
+def test_each_model_has_its_own_column():
+    called, deferred = np.array([[0, 1]] * 3, bool), np.array([[0, 0], [0, 0], [0, 1]], bool)
+    given = Answers(None, None, called, None, deferred)
+    found = reliability_table(np.full(3, 5.0), np.array([1, 0, 1]), given, ("vgg16", "consensus"))["models"]
+    assert {key: rows[0]["recognised"] for key, rows in found.items()} == {"vgg16": 0, "consensus": 1}
+    assert found["vgg16"][0]["verdicts"]["benign"]["nodules"] == 3
 
 
 def test_an_interval_is_that_of_clopper_and_pearson():
@@ -65,11 +72,9 @@ def test_the_shipped_table_counts_the_nodules_of_the_shipped_evaluation():
     shipped = json.loads((WEIGHTS / "reliability.json").read_text())["models"]
     data = json.loads((WEIGHTS / "evaluation.json").read_text())["data"]
     assert set(shipped) == set(KEYS) == {*ARCHITECTURES, "consensus"}
-    for by_input in shipped.values():
-        assert tuple(by_input) == INPUTS
-        for rows in by_input.values():
-            assert [group_of(row["size_mm"][0] + 1e-3) for row in rows] == list(range(len(SIZES_MM)))
-            assert sum(row["nodules"] for row in rows) == data["n_benign"] + data["n_malignant"]
-            assert sum(row["malignant"] for row in rows) == data["n_malignant"]
-            for row in rows:
-                assert row["recognised"] == row["verdicts"]["malignant"]["malignant"]
+    for rows in shipped.values():
+        assert [group_of(row["size_mm"][0] + 1e-3) for row in rows] == list(range(len(SIZES_MM)))
+        assert sum(row["nodules"] for row in rows) == data["n_benign"] + data["n_malignant"]
+        assert sum(row["malignant"] for row in rows) == data["n_malignant"]
+        for row in rows:
+            assert row["recognised"] == row["verdicts"]["malignant"]["malignant"]

@@ -4,50 +4,52 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from models.imaging.patch import PATCH
 from models.inference.calibration import Abstention, Calibration
 from models.inference.classifier import CONSENSUS
+from models.inference.views import views
 from models.networks.registry import ARCHITECTURES
-from training.data.dataset import load
-from training.data.splits import split_patients
+from training.data.outlines import largest_section
+from training.data.splits import fold_of_patients
 from training.evaluation import robustness
 from training.evaluation.calibrate import Answers, Choice
-from training.evaluation.perturb import (
-    PERTURBATIONS,
-    move,
-)
+from training.evaluation.perturb import PERTURBATIONS, move
 
 SURE_OUTSIDE = Abstention(0.0, -1.0, 0.0, 0.25)  # with threshold 0.5: indeterminate from 0.25 to 0.75
 
 
-def test_only_benign_and_malignant_nodules_of_test_patients_are_read():
+def test_only_benign_and_malignant_nodules_of_patients_of_the_first_fold_are_read():
     labels = np.tile([-1, 0, 1], 40)
     nodules = SimpleNamespace(patient=np.array([f"P{n:03}" for n in range(120)]), label=labels)
-    chosen = robustness.judged_test_nodules(nodules, split_seed=2026)
-    test_patients = split_patients(nodules.patient, labels, 2026)["test"]
-    expected = {f"P{n:03}" for n in range(120) if labels[n] >= 0} & test_patients
-    assert set(nodules.patient[chosen]) == expected
-    assert len(chosen) == 12
-    np.testing.assert_array_equal(robustness.judged_test_nodules(nodules, 2026, limit=5), chosen[:5])
+    chosen = robustness.judged_nodules(nodules)
+    first = {patient for patient, fold in fold_of_patients(nodules).items() if fold == 0}
+    assert set(nodules.patient[chosen]) == {f"P{n:03}" for n in range(120) if labels[n] >= 0} & first
+    assert len(chosen) == 28
+    np.testing.assert_array_equal(robustness.judged_nodules(nodules, limit=5), chosen[:5])
 
 
-@pytest.mark.parametrize(("middle_only", "slices"), [(False, [0, 1, 2, 3]), (True, [2])])
-def test_an_upload_is_all_slices_or_the_middle_one(middle_only, slices):
-    stack = np.random.default_rng(0).integers(0, 256, (4, 30, 41)).astype(np.uint8)
-    nodules = SimpleNamespace(stacks=[stack], spacing_mm=np.array([0.6]))
-    upload = robustness.upload_of(nodules, 0, middle_only)
-    np.testing.assert_array_equal(upload.stack, stack[slices])
-    assert (upload.spacing_mm, upload.row, upload.col) == (0.6, 14.5, 20)
+def test_an_upload_is_the_slice_of_the_largest_section(made):
+    upload = robustness.upload_of(made, 3)
+    index, row, col = largest_section(made, 3)
+    np.testing.assert_array_equal(upload.pixels, made.grey[index])
+    assert (upload.spacing_mm, upload.row, upload.col) == (0.7, row, col) == (0.7, 63.5, 63.5)
 
 
-def test_each_nodule_has_a_generator_of_its_own(patches_file):
-    nodules = load(patches_file)
+def test_an_upload_is_seen_as_the_app_sees_it(made):
+    upload = move(robustness.upload_of(made, 3), 4, np.random.default_rng(0))
+    found = robustness.patches_of(upload)
+    assert found.shape == (8, *PATCH.shape)
+    np.testing.assert_array_equal(found, views(upload.pixels, 0.7, upload.row, upload.col))
+    assert (found != robustness.patches_of(robustness.upload_of(made, 3))).any()
+
+
+def test_each_nodule_has_a_generator_of_its_own(nodules):
     draws = [robustness.rng_of(nodules, i).random() for i in (0, 1, 0)]
     assert draws[0] == draws[2] != draws[1]
 
 
-def test_a_nodule_is_missed_in_one_direction_at_all_distances(patches_file):
-    nodules = load(patches_file)
-    upload = robustness.upload_of(nodules, 3, middle_only=True)
+def test_a_nodule_is_missed_in_one_direction_at_all_distances(nodules, made):
+    upload = robustness.upload_of(made, 3)
     moved = [move(upload, pixels, robustness.rng_of(nodules, 3)) for pixels in (2, 4, 8)]
     steps = np.array([(m.row - upload.row, m.col - upload.col) for m in moved])
     np.testing.assert_allclose(steps[1:], steps[0] * [[2], [4]])
@@ -102,7 +104,7 @@ def test_rows_of_scores_by_hand():
 
 
 @pytest.fixture
-def command(tmp_path, patches_file, monkeypatch):
+def command(tmp_path, nodules_file, monkeypatch):
     """A function that runs the command on networks that rate the brightness of a patch."""
 
     def brightness(patches, training=False):
@@ -121,32 +123,39 @@ def command(tmp_path, patches_file, monkeypatch):
     }
     for key in (*ARCHITECTURES, CONSENSUS):
         (weights / f"{key}.json").write_text(json.dumps(report))
-        (runs / key).mkdir(parents=True)
-        (runs / key / "run.json").write_text('{"split_seed": 2026}')
+        (runs / "fold-0" / key).mkdir(parents=True)
+        (runs / "fold-0" / key / "run.json").write_text('{"fold": 0}')
     (weights / "evaluation.json").write_text('{"data": {"n_nodules": 14}}')
-    arguments = ["--data", str(patches_file), "--runs", str(runs), "--weights", str(weights)]
+    files = {"data": nodules_file, "runs": runs, "weights": weights}
 
     def run(*more):
-        robustness.main([*arguments, *more])
+        robustness.main([*(f"--{name}={path}" for name, path in files.items()), *more])
         return json.loads((weights / "evaluation.json").read_text())
 
     return run
 
 
-@pytest.mark.parametrize(("flag", "kind"), [((), "stack"), (("--middle-only",), "middle")])
-def test_the_command_adds_the_rows_and_keeps_all_else(command, flag, kind):
-    evaluation = command(*flag)
+def test_the_command_adds_the_rows_and_keeps_all_else(command):
+    evaluation = command()
     result = evaluation["robustness"]
     rows = {row["name"]: row for row in result["rows"]}
     assert evaluation["data"] == {"n_nodules": 14}
-    assert (result["n_nodules"], result["input"]) == (2, kind)
+    assert result["n_nodules"] == 6
     assert list(rows) == ["unperturbed", *(row.name for row in PERTURBATIONS)]
     assert rows["unperturbed"]["mean_change"] == rows["quarter turn"]["mean_change"] == 0  # five digits
     assert rows["spacing 20 % too large"]["mean_change"] > 0
 
 
-def test_resume_reads_no_nodule_again(command, monkeypatch):
+def test_networks_that_have_learnt_from_the_patients_are_refused(command, tmp_path):
+    run = tmp_path / "runs" / "fold-0" / "efficientnet"
+    (run / "run.json").write_text('{"fold": null, "everyone": true}')
+    with pytest.raises(SystemExit, match=f"the run in {run} did not hold out the patients of fold 0"):
+        command()
+
+
+def test_resume_reads_no_nodule_again(command, monkeypatch, tmp_path):
     before = command()
+    assert (tmp_path / "runs" / "fold-0" / "robustness.npz").exists()
     monkeypatch.setattr(robustness, "read", None)
     assert command("--resume") == before
 
