@@ -1,3 +1,3 @@
 """Everything between uploaded bytes and a finding; knows nothing of Flask or of training."""
 
-__version__ = "0.5.1"
+__version__ = "0.6.0"

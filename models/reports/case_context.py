@@ -31,16 +31,14 @@ def case_of(finding: Finding, evaluation: Report, localiser_report: Report) -> d
     Returns
     -------
     dict or None
-        None where nothing is said of the nodule. ``input`` (``stack`` or ``middle``: how the figures'
-        nodules were read), ``histogram``, ``rank``, ``rates``, ``auc`` and ``errors`` (``descriptors``,
-        ``size``, ``texture``); each is None, ``descriptors`` empty, where it was not measured. Shares are in
-        [0, 1].
+        None where nothing is said of the nodule. ``histogram``, ``rank``, ``rates``, ``auc`` and ``errors``
+        (``descriptors``, ``size``, ``texture``); each is None, ``descriptors`` empty, where it was not
+        measured. Shares are in [0, 1].
     """
     if finding.probability is None:
         return None
-    result = part(evaluation, "models", finding.model, finding.input_kind)
+    result = part(evaluation, "models", finding.model)
     return {
-        "input": finding.input_kind,
         "histogram": histogram(evaluation, finding.model, finding.probability),
         "rank": rank(evaluation, finding.model, finding.probability),
         "rates": _rates(result),

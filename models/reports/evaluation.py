@@ -16,6 +16,7 @@ from models.reports.tables import (
     Row,
     Table,
     count,
+    difference,
     interval,
     number,
     part,
@@ -54,28 +55,31 @@ def tables_of(titles: Titles, reports: Report, evaluation: Report) -> dict[str, 
         "subgroups": subgroups(first, evaluation),
         "diagnoses": diagnoses(titles, evaluation),
         "robustness": robustness(evaluation),
+        "clicks": clicks(evaluation),
+        "enlarged": enlarged(evaluation),
     }
 
 
 def auc_of(evaluation: Report, key: str) -> dict[str, float | None]:
-    """``auc``, ``auc_low`` and ``auc_high`` of a model on stacks of slices; each None where not measured."""
-    stack = part(evaluation, "models", key, "stack")
-    return {name: stack.get(name) for name in ("auc", "auc_low", "auc_high")}
+    """``auc``, ``auc_low`` and ``auc_high`` of a model; each None where not measured."""
+    result = part(evaluation, "models", key)
+    return {name: result.get(name) for name in ("auc", "auc_low", "auc_high")}
 
 
 def performance(titles: Titles, evaluation: Report) -> Table:
     """How well each model, and what it is held against, tells malignant from benign ratings."""
     rows = []
     for key, title in titles.items():
-        stack, middle = (part(evaluation, "models", key, kind) for kind in ("stack", "middle"))
-        samples = stack, middle, part(stack, "three_readers"), part(stack, "test_half")
-        errors = number(stack.get("brier")), number(stack.get("calibration_error"))
-        rows.append(Row(title, (*map(interval, samples), *errors), key=key))
+        result = part(evaluation, "models", key)
+        samples = result, part(result, "three_readers")
+        leads = (difference(part(result, "ahead", name)) for name in ("diameter", "version_0_5"))
+        errors = number(result.get("brier")), number(result.get("calibration_error"))
+        rows.append(Row(title, (*map(interval, samples), *leads, *errors), key=key))
     for key, note in BASELINES.items():
         result = part(evaluation, "baselines", key)
-        cells = interval(result), EMPTY, interval(part(result, "three_readers")), EMPTY, EMPTY, EMPTY
+        cells = interval(result), interval(part(result, "three_readers")), *[EMPTY] * 4
         rows.append(Row(key, cells, note, key, "no_network"))
-    columns = ("model", "stack", "middle", "three_readers", "test_half", "brier", "calibration_error")
+    columns = ("model", "auc", "three_readers", "ahead", "ahead_of_0_5", "brier", "calibration_error")
     return Table("performance", columns, tuple(rows))
 
 
@@ -87,7 +91,7 @@ def operating_points(titles: Titles, reports: Report, evaluation: Report) -> Tab
     rows, prevalences = [], []
     for key, title in titles.items():
         for name, threshold in THRESHOLDS.items():
-            point = part(evaluation, "models", key, "stack", name)
+            point = part(evaluation, "models", key, name)
             rates = (share_interval(point, rate) for rate in ("sensitivity", "specificity"))
             values = (percent(point.get(value)) for value in ("ppv", "npv", "ppv_at_10", "npv_at_10"))
             cells = number(part(reports, key).get(threshold), 2), *rates, *values
@@ -105,7 +109,7 @@ def abstention(titles: Titles, evaluation: Report) -> Table:
     """The nodules that get a verdict, and those that are called indeterminate."""
     rows = []
     for key, title in titles.items():
-        rule = part(evaluation, "models", key, "stack", "abstention")
+        rule = part(evaluation, "models", key, "abstention")
         coverage, unsure = rule.get("coverage"), rule.get("deferred_of_indeterminate")
         shares = {"kept": (coverage, _rest(unsure)), "deferred": (_rest(coverage), unsure)}
         for name, (share, left_open) in shares.items():
@@ -154,9 +158,9 @@ def subgroups(titles: Titles, evaluation: Report) -> Table | None:
 
 
 def by_size(report: Report) -> Table | None:
-    """What verdicts of the consensus on stacks of slices add to the size, from ``reliability.json``."""
+    """What verdicts of the consensus add to the size, from ``reliability.json``."""
     rows = []
-    for row in part(report, "models", CONSENSUS).get("stack") or ():
+    for row in part(report, "models").get(CONSENSUS) or ():
         counts = [count(row[name]) for name in ("nodules", "malignant", "recognised")]
         looks = [row["verdicts"][name] for name in ("benign", "malignant")]
         cells = [Cell("look", (look["malignant"], look["nodules"], look["adds"])) for look in looks]
@@ -188,8 +192,32 @@ def robustness(evaluation: Report) -> Table | None:
         rows.append(Row(row["name"], (*changes, *flips, number(row.get("auc"))), group=group))
     rows.sort(key=lambda row: row.group)  # mild ones first, each group in its own order
     columns = ("change", "mean_change", "p95_change", "flips", "flips_benign_malignant", "auc")
-    facts = {"nodules": result.get("n_nodules"), "middle": result.get("input") == "middle"}
+    facts = {"nodules": result.get("n_nodules")}
     return Table("robustness", columns, tuple(rows), facts) if rows else None
+
+
+def clicks(evaluation: Report) -> Table | None:
+    """How often the whole app gives another verdict with another click or a wrong spacing."""
+    result = part(evaluation, "clicks")
+    rows = tuple(
+        Row(row["name"], (count(row["other"]), share_interval(row, "share")))
+        for row in result.get("rows") or ()
+    )
+    facts = {"nodules": result.get("n_nodules")}
+    return Table("clicks", ("change", "other", "share"), rows, facts) if rows else None
+
+
+def enlarged(evaluation: Report) -> Table | None:
+    """Verdicts of the whole app on malignant-rated lesions that are shown larger than they are."""
+    result = part(evaluation, "clicks", "enlarged")
+    verdicts = ("malignant", "indeterminate", "benign", "no_nodule")
+    rows = tuple(
+        Row(Cell("length", (row["mm"],)), tuple(count(row[name]) for name in verdicts))
+        for row in result.get("rows") or ()
+    )
+    return (
+        Table("enlarged", ("size", *verdicts), rows, {"nodules": result.get("n_nodules")}) if rows else None
+    )
 
 
 def localiser_table(report: Report) -> Table | None:

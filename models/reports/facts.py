@@ -22,10 +22,10 @@ def nodules_measured(reports: Report, evaluation: Report) -> Facts | None:
     -------
     dict or None
         Counts of the nodules that had a clear rating, of their patients, of the nodules left open, of the
-        splits (``times``), and of the patients that the app's networks were trained on in the end
+        ``folds``, and of the patients that the app's networks were trained on in the end
         (``everyone``; None where those did not train on all).
     """
-    data, clear = part(evaluation, "data"), part(evaluation, "models", CONSENSUS, "stack")
+    data, clear = part(evaluation, "data"), part(evaluation, "models", CONSENSUS)
     if not (data and clear):
         return None
     trained_on_all = any(part(report, "training").get("everyone") for report in reports.values())
@@ -33,7 +33,7 @@ def nodules_measured(reports: Report, evaluation: Report) -> Facts | None:
         "nodules": clear["n_nodules"],
         "malignant": clear["n_malignant"],
         "patients": clear["n_patients"],
-        "times": len(data["splits"]),
+        "folds": data["folds"],
         "left_open": data["n_indeterminate"],
         "everyone": data["n_patients_in_all"] if trained_on_all else None,
     }
@@ -41,36 +41,33 @@ def nodules_measured(reports: Report, evaluation: Report) -> Facts | None:
 
 def in_short(evaluation: Report) -> Facts:
     """The most important results of the consensus: facts by the name of their sentence, in order."""
-    stack = part(evaluation, "models", CONSENSUS, "stack")
-    if not stack:
+    result = part(evaluation, "models", CONSENSUS)
+    if not result:
         return {}
     facts = {
-        "ranking": stack,
-        "ruler": _ruler(stack, evaluation),
-        "points": _points(stack),
-        "abstention": _abstention(stack),
+        "ranking": result,
+        "ruler": _ruler(result, evaluation),
+        "points": _points(result),
+        "abstention": _abstention(result),
         "weak_spots": _weak_groups(evaluation),
         "diagnosed": diagnosed(evaluation, CONSENSUS),
     }
     return {name: found for name, found in facts.items() if found}
 
 
-def _ruler(stack: Report, evaluation: Report) -> Facts | None:
-    ruler = part(evaluation, "baselines", "diameter")
-    ends = [result.get(name) for result in (stack, ruler) for name in ("auc_low", "auc_high")]
-    if None in ends:
-        return None
-    overlaps = stack["auc_low"] <= ruler["auc_high"] and ruler["auc_low"] <= stack["auc_high"]
-    return {"result": ruler, "overlaps": overlaps}
+def _ruler(consensus: Report, evaluation: Report) -> Facts | None:
+    """The diameter alone, and by how much the consensus is ahead of it."""
+    ruler, ahead = part(evaluation, "baselines", "diameter"), part(consensus, "ahead", "diameter")
+    return {"result": ruler, "ahead": ahead, "is_ahead": ahead["low"] > 0} if ruler and ahead else None
 
 
-def _points(stack: Report) -> Facts | None:
-    points = {name: part(stack, name) for name in ("balanced", "high_sensitivity")}
+def _points(consensus: Report) -> Facts | None:
+    points = {name: part(consensus, name) for name in ("balanced", "high_sensitivity")}
     return points if all(points.values()) else None
 
 
-def _abstention(stack: Report) -> Facts | None:
-    rule = part(stack, "abstention")
+def _abstention(consensus: Report) -> Facts | None:
+    rule = part(consensus, "abstention")
     right, right_of_others = (part(rule, name).get("accuracy") for name in ("kept", "deferred"))
     if right is None:
         return None
@@ -115,16 +112,16 @@ def figure_facts(evaluation: Report) -> Facts | None:
     Returns
     -------
     dict or None
-        ``stack``, the results of the consensus; ``low`` and ``high``, the shares of benign-rated nodules
+        ``result`` of the consensus; ``low`` and ``high``, the shares of benign-rated nodules
         with a probability below 0.25 and of malignant-rated ones of at least 0.75.
     """
-    model = part(evaluation, "models", CONSENSUS)
-    stack, histogram = part(model, "stack"), part(model, "curves", "histogram")
-    if not (stack and histogram):
+    result = part(evaluation, "models", CONSENSUS)
+    histogram = part(result, "curves", "histogram")
+    if not histogram:
         return None
     low = _share(histogram, "benign", lambda edge: edge < 0.25)
     high = _share(histogram, "malignant", lambda edge: edge >= 0.75)
-    return {"stack": stack, "low": low, "high": high}
+    return {"result": result, "low": low, "high": high}
 
 
 def descriptors(evaluation: Report) -> Facts | None:

@@ -40,7 +40,7 @@ MODEL_KEYS = (CONSENSUS, *ARCHITECTURES)
 FIRST_PIXEL = "0-based; 0 is the middle of the first pixel."
 SECTION = "0-based; null where it was not outlined."
 RATED = about("Of them, rated as malignant by radiologists.")
-AUC = "Area under the ROC curve on patients not used in training, {}; null where it was not measured."
+AUC = "Area under the ROC curve on patients not used in training{}; null where it was not measured."
 
 Positive = Annotated[float, Meta(gt=0)]
 AtLeastZero = Annotated[float, Meta(ge=0)]
@@ -299,9 +299,9 @@ class ModelRow(Exact):
     citation: Annotated[str, about("The paper behind it.")]
     available: Annotated[bool, about("Whether it answers.")]
     problem: Annotated[str | None, about("Why it does not.")]
-    auc: Annotated[Share | None, about(AUC.format("stacks of slices"))]
-    auc_low: Annotated[Share | None, about(AUC.format("lower end of the 95 % interval"))]
-    auc_high: Annotated[Share | None, about(AUC.format("upper end of the 95 % interval"))]
+    auc: Annotated[Share | None, about(AUC.format(""))]
+    auc_low: Annotated[Share | None, about(AUC.format(", lower end of the 95 % interval"))]
+    auc_high: Annotated[Share | None, about(AUC.format(", upper end of the 95 % interval"))]
 
 
 class Model(ModelRow):

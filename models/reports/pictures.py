@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from models.imaging.display import data_uri, to_grey, to_png
+from models.imaging.patch import CLOSE_MM
 from models.inference.correction import ends_of
 from models.inference.finding import Finding
 from models.reports.viewport import mm_per_shown_pixel, shown_box, slice_picture, to_shown
@@ -22,8 +23,8 @@ def pictures(finding: Finding) -> dict[str, Any]:
     dict
         What `marks` gives, and pictures as addresses that hold them; locations on the patch are in mm.
     """
-    scan, mm = finding.scan, finding.reading.field_mm
-    patch = np.ascontiguousarray(scan.orientation.shown(finding.patch[..., 1]))
+    scan, mm = finding.scan, CLOSE_MM
+    patch = np.ascontiguousarray(scan.orientation.shown(finding.patch[..., 0]))
     return marks(finding) | {
         "picture": data_uri(slice_picture(scan, finding.reading.roi.slice)),
         "patch_bar": scale_bar(0, 0, mm, mm, 1.0),
@@ -50,11 +51,11 @@ def marks(finding: Finding) -> dict[str, Any]:
     if reading.outline:
         axes = [to_shown(scan, row, col) for row, col in ends_of(reading, scan.spacing_mm)]
     reach = [*outline, *(axes or ())]
-    view = close_up(x, y, width, height, _reach(x, y, reach, reading.field_mm / scale))
+    view = close_up(x, y, width, height, _reach(x, y, reach, CLOSE_MM / scale))
     return {
         "width": width,
         "height": height,
-        "mark": {"cx": x, "cy": y, "r": min(reading.field_mm / 2 / scale, 0.48 * min(width, height))},
+        "mark": {"cx": x, "cy": y, "r": min(CLOSE_MM / 2 / scale, 0.48 * min(width, height))},
         "outline": " ".join(f"{x:.1f},{y:.1f}" for x, y in outline),
         "axes": axes,
         "shown_mm": scale,

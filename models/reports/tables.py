@@ -70,6 +70,11 @@ def interval(result: Report, name: str = "auc") -> Cell:
     return Cell("interval", _with_ends(result, name))
 
 
+def difference(result: Report) -> Cell:
+    """A difference with its 95 % interval; its result has ``value``, ``low`` and ``high``."""
+    return Cell("interval", tuple(result.get(name) for name in ("value", "low", "high")))
+
+
 def share_interval(result: Report, name: str) -> Cell:
     """A share, in %, with its 95 % interval, where it has one."""
     return Cell("share_interval", _with_ends(result, name))

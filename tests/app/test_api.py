@@ -116,4 +116,4 @@ def test_a_dicom_crop_and_its_png_give_the_same_answer(client):
 def test_models_as_json(app, client):
     rows = client.get("/api/v1/models").json["models"]
     assert [row["key"] for row in rows] == [*ARCHITECTURES, "consensus"]
-    assert rows[0]["auc"] == app.registry.evaluation["models"]["vgg16"]["stack"]["auc"]
+    assert rows[0]["auc"] == app.registry.evaluation["models"]["vgg16"]["auc"]

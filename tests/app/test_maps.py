@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.imaging.patch import PATCH
 from models.imaging.phantom import draw_phantom
 from models.inference.pipeline import MODEL_KEYS
 from models.inference.saliency.saliency import Saliency
@@ -64,7 +65,7 @@ def test_a_map_that_is_switched_off_is_not_fetched(browser):
 
 def test_an_empty_map_is_told_by_its_picture_and_then_by_the_page(browser, finder, monkeypatch):
     _, here = page_of(browser, model="vgg16")
-    empty = Saliency(np.zeros((64, 64), np.float32), "evidence", "input")
+    empty = Saliency(np.zeros(PATCH.shape[:2], np.float32), "evidence", "input")
     monkeypatch.setattr(
         finder.maps, "_registry", Explaining(finder.registry, dict.fromkeys(["vgg16"], empty))
     )

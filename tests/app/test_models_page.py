@@ -11,6 +11,7 @@ import pytest
 from app import ROOT
 from models.inference.pipeline import MODEL_KEYS
 from tests.conftest import make_app
+from training.evaluation.clicks import ANYWHERE
 from training.publish.words import NUMBERS, TABLES
 
 percent = NUMBERS.percent
@@ -27,6 +28,24 @@ ROBUSTNESS = {
         {"name": "moved by 2 px", "mild": True, "mean_change": 0.0104, "p95_change": 0.0512, "flips": 0.0104}
         | {"flips_benign_malignant": 0.0, "auc": 0.9512},
     ],
+}
+
+
+CLICKS = {
+    "n_nodules": 100,
+    "rows": [
+        {"name": "anywhere in the outline", "other": 9, "share": 0.09}
+        | {"share_low": 0.042, "share_high": 0.164},
+        {"name": "spacing 20 % too large", "other": 21, "share": 0.21}
+        | {"share_low": 0.135, "share_high": 0.303},
+    ],
+    "enlarged": {
+        "n_nodules": 30,
+        "rows": [
+            {"mm": 20, "benign": 2, "malignant": 23, "indeterminate": 5, "no_nodule": 0},
+            {"mm": 45, "benign": 0, "malignant": 4, "indeterminate": 25, "no_nodule": 1},
+        ],
+    },
 }
 
 
@@ -80,14 +99,20 @@ def share(result, name):
     return f"{value} ({low.removesuffix(' %')} to {high})"
 
 
+def lead(result, other):
+    value, low, high = (f"{result['ahead'][other][name]:.3f}" for name in ("value", "low", "high"))
+    return f"{value} ({low} to {high})".replace("-", "−")
+
+
 def test_each_model_has_its_row_of_results(page):
     rows = table(page, "measured-table")[1:7]
     titles = [REPORTS[key]["title"] for key in MODEL_KEYS]
     assert [row[0] for row in rows] == titles
     for key, row in zip(MODEL_KEYS, rows, strict=True):
-        stack, middle = (EVALUATION["models"][key][kind] for kind in ("stack", "middle"))
-        assert row[1:5] == [auc(stack), auc(middle), auc(stack["three_readers"]), auc(stack["test_half"])]
-        assert row[5:] == [f"{stack['brier']:.3f}", f"{stack['calibration_error']:.3f}"]
+        result = EVALUATION["models"][key]
+        assert row[1:3] == [auc(result), auc(result["three_readers"])]
+        assert row[3:5] == [lead(result, "diameter"), lead(result, "version_0_5")]
+        assert row[5:] == [f"{result['brier']:.3f}", f"{result['calibration_error']:.3f}"]
         assert f'id="model-{key}"' in page
 
 
@@ -96,19 +121,19 @@ def test_baselines_stand_below_the_models(page):
     assert group == ["For comparison, without a network"]
     for row, name in ((ruler, "diameter"), (descriptors, "descriptors")):
         result = EVALUATION["baselines"][name]
-        assert row[1:] == [auc(result), "", auc(result["three_readers"]), "", "", ""]
+        assert row[1:] == [auc(result), auc(result["three_readers"]), "", "", "", ""]
     assert 'id="model-diameter"' in page
 
 
 def test_operating_points_of_the_consensus(page):
-    stack = EVALUATION["models"]["consensus"]["stack"]
-    prevalence = percent(stack["balanced"]["prevalence"])
+    result = EVALUATION["models"]["consensus"]
+    prevalence = percent(result["balanced"]["prevalence"])
     head, *rows = table(page, "points-table")
     assert head[4:] == [f"{v} if {p} are malignant" for p in (prevalence, "10 %") for v in ("PPV", "NPV")]
     for row, heading, name in zip(
         rows, ("Balanced", "High sensitivity"), ("balanced", "high_sensitivity"), strict=True
     ):
-        point = stack[name]
+        point = result[name]
         assert row[0] == heading
         assert row[2:4] == [share(point, "sensitivity"), share(point, "specificity")]
         values = [point[value] for value in ("ppv", "npv", "ppv_at_10", "npv_at_10")]
@@ -124,11 +149,11 @@ def test_thresholds_come_from_the_reports():
 
 
 def test_what_is_kept_and_what_is_called_indeterminate(page):
-    rule = EVALUATION["models"]["consensus"]["stack"]["abstention"]
+    rule = EVALUATION["models"]["consensus"]["abstention"]
     kept, deferred = table(page, "abstention-table")[1:]
     assert kept[:4] == [
         "Given a verdict",
-        str(rule["kept"]["n_nodules"]),
+        NUMBERS.count(rule["kept"]["n_nodules"]),
         percent(rule["coverage"]),
         auc(rule["kept"]),
     ]
@@ -140,7 +165,7 @@ def test_what_is_kept_and_what_is_called_indeterminate(page):
 def test_one_reader_stands_next_to_the_models_on_the_same_readings(page):
     readers = EVALUATION["baselines"]["readers"]
     head, reader, consensus, *others = table(page, "readers-table")
-    assert f"({readers['at_least_2']['n']} readings)" in head[1]
+    assert f"({NUMBERS.count(readers['at_least_2']['n'])} readings)" in head[1]
     assert reader[:3] == [
         "One reader",
         auc(readers["at_least_2"]["one_reader"]),
@@ -156,7 +181,8 @@ def test_subgroups_are_flagged_where_cases_are_few(page):
     for group in EVALUATION["subgroups"]:
         few = min(group["n_malignant"], group["n_nodules"] - group["n_malignant"]) < 10
         row = rows[f"{group['name']} few cases" if few else group["name"]]
-        assert row[1:3] == [f"{group['n_nodules']} ({group['n_malignant']})", auc(group["auc"]["consensus"])]
+        nodules, malignant = NUMBERS.count(group["n_nodules"]), NUMBERS.count(group["n_malignant"])
+        assert row[1:3] == [f"{nodules} ({malignant})", auc(group["auc"]["consensus"])]
 
 
 def test_confirmed_diagnoses_are_shown_as_measured_however_weak():
@@ -171,26 +197,28 @@ def test_confirmed_diagnoses_are_shown_as_measured_however_weak():
 
 
 def test_the_page_says_how_it_was_measured(page):
-    stack = EVALUATION["models"]["consensus"]["stack"]
+    result = EVALUATION["models"]["consensus"]
     text = " ".join(page.split())
     assert (
-        f"Measured on {stack['n_nodules']} nodules ({stack['n_malignant']} rated malignant) of "
-        f"{stack['n_patients']} patients, with networks that had not been trained on these patients." in text
+        f"Measured on {NUMBERS.count(result['n_nodules'])} nodules "
+        f"({NUMBERS.count(result['n_malignant'])} rated malignant) of "
+        f"{NUMBERS.count(result['n_patients'])} patients, with networks that had not been trained on these "
+        "patients." in text
     )
     assert "cross-fitted" in text
 
 
-def test_several_splits_and_a_last_training_on_everyone_are_told():
+def test_the_folds_and_a_last_training_on_everyone_are_told():
     evaluation = copy.deepcopy(EVALUATION)
-    evaluation["data"]["splits"] = [2026, 2027, 2028]
+    evaluation["data"]["folds"] = 7
     reports = REPORTS | {"vgg16": {"training": {"everyone": True}}}
     page = page_of(evaluation, reports)
-    assert "This was repeated 3 times, with other patients held out" in page
+    assert "The networks were trained 7 times, each time without another part of the patients" in page
     assert f"with the same recipe on all {evaluation['data']['n_patients_in_all']:,} patients." in page
 
 
 def test_every_column_has_its_heading():
-    page = page_of(EVALUATION | {"robustness": ROBUSTNESS})
+    page = page_of(EVALUATION | {"robustness": ROBUSTNESS, "clicks": CLICKS})
     names = re.findall(r'<table id="([\w-]+)"', page)
     assert len(names) >= 8
     for name in names:
@@ -212,6 +240,25 @@ def test_robustness_is_shown_once_measured():
     assert "robustness-table" not in page_of(evaluation)
 
 
+def test_clicks_and_enlarged_lesions_are_shown_once_measured():
+    page = page_of(EVALUATION | {"clicks": CLICKS})
+    assert table(page, "clicks-table") == [
+        ["Change", "Different verdict", "Share (95 % interval)"],
+        ["a click anywhere in the outline", "9", "9 % (4 to 16 %)"],
+        ["spacing 20 % too large", "21", "21 % (14 to 30 %)"],
+    ]
+    assert table(page, "enlarged-table") == [
+        ["Shown as long as", "Malignant-looking", "Indeterminate", "Benign-looking", "No nodule recognised"],
+        ["20 mm", "23", "5", "2", "0"],
+        ["45 mm", "4", "25", "0", "1"],
+    ]
+    assert "Another click, or a wrong spacing (100 nodules)" in page
+    assert "Large lesions (30 nodules rated malignant, enlarged)" in page
+    without = page_of({name: value for name, value in EVALUATION.items() if name != "clicks"})
+    assert "clicks-table" not in without
+    assert "enlarged-table" not in without
+
+
 def test_figures_are_files_of_the_app_in_two_colour_schemes_with_a_description(page):
     images = re.findall(r'srcset="/static/(.*?)".*?src="/static/(.*?)".*?alt="(.*?)"', page, re.S)
     assert [image[1] for image in images] == [f"figures/{n}.svg" for n in ("roc", "reliability", "histogram")]
@@ -226,8 +273,9 @@ def test_without_an_evaluation_the_page_shows_dashes(reports):
     page = page_of({}, reports)
     assert "No measured results were found" in page
     assert all(set(row[1:]) <= {"–", ""} for row in table(page, "measured-table")[1:])
-    for name in ("readers-table", "subgroups-table", "diagnoses-table", "robustness-table", "<img"):
-        assert name not in page
+    for name in ("readers", "subgroups", "diagnoses", "robustness", "clicks", "enlarged"):
+        assert f"{name}-table" not in page
+    assert "<img" not in page
     assert "AUC 0." not in page
 
 
@@ -252,7 +300,7 @@ def test_the_json_gives_the_evaluation_without_the_points_of_the_curves():
         measured = EVALUATION["models"][row["key"]]
         assert row["evaluation"] == {name: value for name, value in measured.items() if name != "curves"}
         assert row["report"] == REPORTS[row["key"]]
-        assert (row["auc"], row["auc_low"]) == (measured["stack"]["auc"], measured["stack"]["auc_low"])
+        assert (row["auc"], row["auc_low"]) == (measured["auc"], measured["auc_low"])
     assert body["evaluation"] == {
         "data": EVALUATION["data"],
         "baselines": EVALUATION["baselines"],
@@ -265,7 +313,7 @@ def test_the_json_gives_the_evaluation_without_the_points_of_the_curves():
 def test_the_form_states_the_measured_auc_of_each_model():
     text = client_of(EVALUATION).get("/").text
     for key in MODEL_KEYS:
-        measured = EVALUATION["models"][key]["stack"]["auc"]
+        measured = EVALUATION["models"][key]["auc"]
         assert re.search(rf'value="{key}"[^>]*>[^<]*\(AUC {measured:.2f}\)', text)
 
 
@@ -277,6 +325,7 @@ def names_in_weights():
     )
     yield from (row[name] for row in EVALUATION["subgroups"] for name in ("heading", "name"))
     yield from (row["name"] for row in EVALUATION["robustness"]["rows"])
+    yield from (row["name"] for row in EVALUATION["clicks"]["rows"] if row["name"] != ANYWHERE)
     yield from EVALUATION["texture"]["called"]
     yield from localiser["measured"]
     yield from (row["texture"] for row in sizes["textures"])
@@ -291,12 +340,16 @@ def test_a_name_in_the_reports_has_words_of_the_same_meaning(name):
     assert str(TABLES.found[name.replace(" ", "_")]) == TABLES.name(name) == name
 
 
+def test_a_click_is_said_to_be_one():
+    assert TABLES.name(ANYWHERE) == "a click anywhere in the outline"
+
+
 def test_figures_are_written_as_the_language_of_the_page_has_them():
     answer = client_of(EVALUATION).get("/models", headers={"Accept-Language": "de"})
     page = html.unescape(answer.text)
-    stack = EVALUATION["models"]["consensus"]["stack"]
+    result = EVALUATION["models"]["consensus"]
     consensus = table(page, "measured-table")[1]
-    assert consensus[-1] == f"{stack['calibration_error']:.3f}".replace(".", ",")
-    assert str(stack["auc_low"])[:4].replace(".", ",") in consensus[1]
+    assert consensus[-1] == f"{result['calibration_error']:.3f}".replace(".", ",")
+    assert str(result["auc_low"])[:4].replace(".", ",") in consensus[1]
     for_machines = re.findall(r'(?:href|src|srcset|width|data-[\w-]+)="(.*?)"', page)
     assert not re.search(r"\d,\d", " ".join(for_machines))

@@ -33,7 +33,7 @@ def test_the_form_offers_the_consensus_first_and_then_the_five(client):
 def test_each_option_states_the_measured_auc(app, client):
     text = client.get("/").text
     for key in MODEL_KEYS:
-        assert f"AUC {app.registry.evaluation['models'][key]['stack']['auc']:.2f}" in text
+        assert f"AUC {app.registry.evaluation['models'][key]['auc']:.2f}" in text
 
 
 @pytest.mark.parametrize("model", MODEL_KEYS)

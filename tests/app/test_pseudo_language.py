@@ -20,7 +20,7 @@ NAMES = {  # the same in all languages: names, units, codes
     *("VGG16", "VGG19", "VGG", "ResNet", "AlexNet", "EfficientNet", "Brock", "Mayo", "PanCan", "Fleischner"),
     *("Lung", "RADS", "BTS", "LIDC", "IDRI", "DICOM", "PACS", "UID", "ASCII", "Esc", "HU", "AUC", "MIP"),
     *("CT", "mm", "mm³", "mm3", "kB", "MB", "PDF", "JSON", "SR", "SEG", "SC", "PNG", "ZIP", "CSV"),
-    *("Deutsch", "English"),
+    *("Deutsch", "English", "Lite"),
 }
 SCRIPTED = re.compile(r"\{\w+\}")  # what a script puts in
 CITATION = re.compile(

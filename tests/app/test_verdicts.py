@@ -31,7 +31,7 @@ ROWS = [
     row([15, 20], (28, 23, 22), benign=(2, 1, False), malignant=(25, 22, False)),
     row([30, None], (15, 13, 13), benign=(0, 0, False), malignant=(15, 13, False)),
 ]
-TABLE = {"models": {key: {"middle": ROWS} for key in MODEL_KEYS}}
+TABLE = {"models": dict.fromkeys(MODEL_KEYS, ROWS)}
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ CURVES = {
 }
 POINT = {"sensitivity": 0.75, "specificity": 0.9}
 RESULT = {"auc": 0.9, "auc_low": 0.85, "auc_high": 0.95, "n_nodules": 14, "n_malignant": 4, "balanced": POINT}
-EVALUATION = {"models": {"consensus": {"stack": RESULT, "middle": RESULT, "curves": CURVES}}}
+EVALUATION = {"models": {"consensus": RESULT | {"curves": CURVES}}}
 
 
 GERMAN = Language("de", gettext.translation("messages", LOCALES, ["de"]), has_comma=True)

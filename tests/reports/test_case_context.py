@@ -11,7 +11,6 @@ from models.inference.reading import Reading
 from models.reports.case_context import case_of
 
 NOTHING = {
-    "input": "middle",
     "histogram": None,
     "rank": None,
     "rates": None,
@@ -19,15 +18,15 @@ NOTHING = {
     "errors": {"descriptors": {}, "size": None, "texture": None},
 }
 RATES = {"sensitivity": 0.8, "sensitivity_low": 0.7, "sensitivity_high": 0.9, "ppv_at_10": 0.4}
-STACK = {"auc": 0.94, "auc_low": 0.9, "auc_high": 0.97, "n_nodules": 7, "n_malignant": 3, "balanced": RATES}
+RESULT = {"auc": 0.94, "auc_low": 0.9, "auc_high": 0.97, "n_nodules": 7, "n_malignant": 3, "balanced": RATES}
 CURVES = {
     "histogram": {"edges": [0.0, 0.25, 0.5, 0.75, 1.0], "benign": [2, 1, 0, 1], "malignant": [0, 0, 1, 2]},
     "probabilities": {"benign": [0.1, 0.2, 0.3, 0.8], "malignant": [0.6, 0.8, 0.9]},
 }
 
 
-def finding_of(probability=0.5, n_slices=1, mm=None, model="vgg16"):
-    scan = Scan(np.zeros((n_slices, 8, 8), np.float32), (0.7, 0.7), mm is None, True)
+def finding_of(probability=0.5, mm=None, model="vgg16"):
+    scan = Scan(np.zeros((1, 8, 8), np.float32), (0.7, 0.7), mm is None, True)
     measurement = Measurement(long_axis_mm=mm, mean_diameter_mm=mm and 0.8 * mm)
     return Finding(
         scan=scan,
@@ -44,8 +43,7 @@ def finding_of(probability=0.5, n_slices=1, mm=None, model="vgg16"):
 
 
 def evaluated(**parts):
-    middle = STACK | {"auc": 0.91, "n_malignant": 2, "balanced": RATES | {"sensitivity": 0.75}}
-    return {"models": {"vgg16": {"stack": STACK, "middle": middle, "curves": CURVES}}} | parts
+    return {"models": {"vgg16": RESULT | {"curves": CURVES}}} | parts
 
 
 def test_where_nothing_was_measured_all_is_none():
@@ -57,20 +55,10 @@ def test_of_what_is_no_nodule_nothing_is_said():
     assert case_of(finding_of(probability=None, mm=7.0), evaluated(), {}) is None
 
 
-@pytest.mark.parametrize(
-    ("n_slices", "kind", "auc", "sensitivity", "counts"),
-    [(1, "middle", 0.91, 0.75, (2, 5)), (2, "stack", 0.94, 0.8, (3, 4)), (9, "stack", 0.94, 0.8, (3, 4))],
-)
-def test_figures_are_of_nodules_read_like_this_one(n_slices, kind, auc, sensitivity, counts):
-    case = case_of(finding_of(n_slices=n_slices), evaluated(), {})
-    assert case["input"] == kind
-    assert case["auc"] == {"auc": auc, "auc_low": 0.9, "auc_high": 0.97}
-    malignant, benign = counts
-    assert case["rates"] == RATES | {
-        "sensitivity": sensitivity,
-        "n_malignant": malignant,
-        "n_benign": benign,
-    }
+def test_figures_are_those_of_the_model():
+    case = case_of(finding_of(), evaluated(), {})
+    assert case["auc"] == {"auc": 0.94, "auc_low": 0.9, "auc_high": 0.97}
+    assert case["rates"] == RATES | {"n_malignant": 3, "n_benign": 4}
 
 
 @pytest.mark.parametrize(
@@ -137,7 +125,7 @@ def test_the_shipped_files_have_all_that_a_case_needs(model):
     evaluation, localiser = (
         json.loads((ROOT / "weights" / f"{name}.json").read_text()) for name in ("evaluation", "localiser")
     )
-    case = case_of(finding_of(0.3, n_slices=5, mm=9.0, model=model), evaluation, localiser)
+    case = case_of(finding_of(0.3, mm=9.0, model=model), evaluation, localiser)
     assert None not in case.values()
     assert None not in case["errors"].values()
     assert None not in case["errors"]["size"].values()

@@ -2,7 +2,9 @@
 
 import pytest
 
-from models.reports.pictures import close_up, pictures, scale_bar
+from models.imaging.display import data_uri, to_grey, to_png
+from models.inference.measurement.sizes import Measurement
+from models.reports.pictures import PATCH_SHOWN, close_up, pictures, scale_bar
 from tests.reports.changed import changed
 from tests.reports.test_as_text import finding_of_vgg16
 
@@ -31,3 +33,14 @@ def test_a_large_nodule_is_enlarged_with_all_of_its_outline():
     large = pictures(changed(found, outline=outline))["close_up_mm"]
     assert small == pytest.approx(32)
     assert large == pytest.approx(2.4 * 30 * 0.7, rel=0.01)
+
+
+def test_of_the_patch_the_close_field_is_shown_however_large_the_nodule_is():
+    found = finding_of_vgg16()
+    large = changed(found, measurement=Measurement(long_axis_mm=70.0))
+    close, wide = (
+        data_uri(to_png(to_grey(found.patch[..., i], False), (PATCH_SHOWN, PATCH_SHOWN))) for i in range(2)
+    )
+    assert close != wide
+    for shown in (pictures(found), pictures(large)):
+        assert (shown["patch"], shown["patch_mm"]) == (close, 32)

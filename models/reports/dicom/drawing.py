@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from models.imaging.patch import CLOSE_MM
 from models.inference.finding import Finding
 from models.reports.overlay import overlay
 from models.reports.pictures import scale_bar
@@ -48,9 +49,9 @@ def draw(finding: Finding, caption: str) -> tuple[np.ndarray, float]:
         return factor * x, factor * y
 
     centre = in_picture(reading.roi.row, reading.roi.col)
-    _lay_over(picture, finding, centre, round(reading.field_mm / scale))
+    _lay_over(picture, finding, centre, round(CLOSE_MM / scale))
     lines = _Lines(picture)
-    lines.ring(centre, reading.field_mm / 2 / scale)
+    lines.ring(centre, CLOSE_MM / 2 / scale)
     if reading.outline:
         lines.polygon([in_picture(row, col) for row, col in reading.outline])
     if not scan.spacing_assumed:
