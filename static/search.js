@@ -40,7 +40,7 @@ export function watchSearch(address, first, changed) {
       shown = now.candidates.length;
       const sentence = await refresh();
       changed(now.candidates, now.candidates.length ? words("suggestions", { n: now.candidates.length }) : sentence, state === "done");
-    } else if (state === "running") {
+    } else if (state === "running" && document.getElementById("search-bar")) { // it may still be on its way
       document.getElementById("search-done").textContent = now.done;
       document.getElementById("search-total").textContent = now.total;
       document.getElementById("search-bar").value = now.done;

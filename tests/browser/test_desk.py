@@ -117,7 +117,7 @@ def test_the_answer_comes_in_its_place_and_has_the_focus(request, which, server)
     assert "from 8 mm: Category 4B" in part_solid
     assert 0 <= answer.rect["y"] - scrolled(driver, answer) < 200
     driver.refresh()
-    assert "4B" in rows_of(driver)["solid"]
+    wait_until(driver, lambda page: "4B" in rows_of(page).get("solid", ""))
 
 
 def scrolled(driver, element):
