@@ -79,9 +79,8 @@ def random_view(outlines: Outlines, nodule: int, rng: Generator, spec: PatchSpec
 
 def random_slice(outlines: Outlines, nodule: int, rng: Generator) -> int:
     """A slice in which any reader outlined a nodule, with a probability that grows with its section."""
-    first = outlines.first[nodule]
-    area = np.count_nonzero(outlines.readers[first : first + outlines.n_slices[nodule]], axis=(1, 2))
-    return int(first + rng.choice(len(area), p=area / area.sum()))
+    area = outlines.areas(nodule)
+    return int(outlines.first[nodule] + rng.choice(len(area), p=area / area.sum()))
 
 
 def _cut_off(spacing_mm: float, middle: np.ndarray, rng: Generator) -> tuple[slice, slice, np.ndarray]:

@@ -48,6 +48,16 @@ class Outlines:
         order = adjacent_slices(int(self.n_slices[nodule]), index)
         return [self.slice_hu(self.first[nodule] + i) for i in order]
 
+    def stack_hu(self, nodule: int) -> np.ndarray:
+        """All slices of a nodule in estimated HU, (slices, rows, cols)."""
+        first = self.first[nodule]
+        return np.stack([self.slice_hu(first + i) for i in range(self.n_slices[nodule])])
+
+    def areas(self, nodule: int) -> np.ndarray:
+        """How many pixels any reader counts to a nodule, in each of its slices."""
+        first = self.first[nodule]
+        return np.count_nonzero(self.readers[first : first + self.n_slices[nodule]], axis=(1, 2))
+
     def masks(self, number: int) -> np.ndarray:
         """The outlines of the readers who marked anything on a slice, shape (readers, rows, cols), bool."""
         bits = self.readers[number][None] >> np.arange(READERS, dtype=np.uint8)[:, None, None] & 1
@@ -86,17 +96,14 @@ def load(path: str | Path) -> Outlines:
 
 def scan_of(outlines: Outlines, nodule: int) -> Scan:
     """A nodule's crops as a scan in estimated HU."""
-    first, n = outlines.first[nodule], outlines.n_slices[nodule]
-    slices = np.stack([outlines.slice_hu(first + i) for i in range(n)])
+    slices = outlines.stack_hu(nodule)
     spacing, step_mm = float(outlines.spacing_mm[nodule]), float(outlines.slice_thickness_mm[nodule])
-    positions = tuple(step_mm * i for i in range(n))
+    positions = tuple(step_mm * i for i in range(len(slices)))
     return Scan(slices, (spacing, spacing), False, True, (), positions_mm=positions, thickness_mm=step_mm)
 
 
 def largest_section(outlines: Outlines, nodule: int) -> tuple[int, float, float]:
     """The slice in which the readers' outlines are largest, and their middle (row, col)."""
-    first = outlines.first[nodule]
-    area = np.count_nonzero(outlines.readers[first : first + outlines.n_slices[nodule]], axis=(1, 2))
-    index = int(first + area.argmax())
+    index = int(outlines.first[nodule] + outlines.areas(nodule).argmax())
     row, col = np.argwhere(outlines.readers[index]).mean(axis=0)
     return index, float(row), float(col)

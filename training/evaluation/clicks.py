@@ -72,9 +72,8 @@ class Case:
 def case_of(outlines: Outlines, nodule: int) -> Case:
     """The `Case` of a nodule."""
     first, n = outlines.first[nodule], outlines.n_slices[nodule]
-    slices = np.stack([outlines.slice_hu(first + i) for i in range(n)])
     outlined = outlines.readers[first : first + n] > 0
-    return Case(slices, float(outlines.spacing_mm[nodule]), outlined)
+    return Case(outlines.stack_hu(nodule), float(outlines.spacing_mm[nodule]), outlined)
 
 
 def held_out_weights(runs: Path, weights: Path, folder: Path) -> None:
