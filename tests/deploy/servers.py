@@ -110,10 +110,16 @@ class Gunicorn:
 
     @contextmanager
     def only(self, pid, pids):
-        """All processes but one stand still, so that it answers."""
+        """All processes but one stand still, so that it answers; none of them in its turn to write."""
+        import fcntl  # not on Windows, where this file is imported too
+
         others = [other for other in pids if other != pid]
-        for other in others:
-            os.kill(other, signal.SIGSTOP)
+        with (self.store / "lock").open() as turn:  # as in `models.web.store.process_lock`
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            for other in others:
+                os.kill(other, signal.SIGSTOP)
+            while any(psutil.Process(other).status() != psutil.STATUS_STOPPED for other in others):
+                time.sleep(0.01)
         try:
             yield
         finally:
