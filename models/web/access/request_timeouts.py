@@ -128,7 +128,8 @@ class OpenConnections:
             waiting[connection] = True
             oldest = next(iter(waiting)) if len(waiting) > WAITING_OF_ONE else None
             if oldest is not None:
-                waiting.pop(oldest)
+                for counted in (waiting, self._open[network], self._whose):
+                    counted.pop(oldest)  # as good as closed: it takes no place, and nobody's
         if oldest is not None:
             with suppress(OSError):  # whoever reads from it finds its end, and closes it
                 oldest.shutdown(socket.SHUT_RDWR)

@@ -179,6 +179,19 @@ def test_the_oldest_that_send_no_headers_make_room_for_others_of_their_address()
     assert [lines[8].is_closed, lines[9].is_closed] == [False, True]
 
 
+def test_what_was_closed_to_make_room_takes_no_place_and_closes_nobody():
+    arrivals, lines = OpenConnections(), [Line() for _ in range(2 * OPEN_OF_ONE)]
+    assert all(arrivals.arrive("192.0.2.1", line) for line in lines)
+    for line in lines[:-32]:
+        arrivals.begin(line)  # its end is noticed
+    assert [line.is_closed for line in lines] == [True] * (2 * OPEN_OF_ONE - 32) + [False] * 32
+    for line in lines:
+        arrivals.leave(line)
+    assert not arrivals._open
+    assert not arrivals._waiting
+    assert not arrivals._whose
+
+
 def test_an_address_has_so_many_connections_and_no_more():
     arrivals, lines = OpenConnections(), [Line() for _ in range(OPEN_OF_ONE)]
     for line in lines:
