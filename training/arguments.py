@@ -11,9 +11,6 @@ SHARED: dict[str, dict[str, dict[str, Any]]] = {  # arguments that several comma
         "--labels": {"required": True, "help": "nodules.csv"},
     },
     "runs": {"--runs": {"type": Path, "default": Path("runs"), "help": "folder of the runs (default: runs)"}},
-    "split-runs": {
-        "--runs": {"type": Path, "required": True, "help": "a folder of five runs of one split"},
-    },
     "weights": {
         "--weights": {
             "type": Path,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from models.imaging.field import Box, cut_field, slice_in_hu, to_unit
+from models.imaging.field import Box, cut_field, field_box, slice_in_hu, to_unit
 from models.imaging.scan import Scan
 
 CLOSE_MM, WIDE_MM = 32.0, 60.0
@@ -53,13 +53,6 @@ def cut_candidate(
         if (index, box) not in cut:
             cut[index, box] = cut_field(slices[index], box, (PIXELS, PIXELS))
     return np.stack([cut[index, box] for index, box in zip(order, boxes, strict=True)], axis=-1)
-
-
-def field_box(spacing_mm: tuple[float, float], row: float, col: float, field_mm: float) -> Box:
-    """Edges (top, left, bottom, right) in pixels of a square field about a location."""
-    high, wide = (field_mm / spacing for spacing in spacing_mm)
-    top, left = row + 0.5 - high / 2, col + 0.5 - wide / 2
-    return top, left, top + high, left + wide
 
 
 def candidate_fields(

@@ -95,6 +95,12 @@ def to_unit(hu: np.ndarray) -> np.ndarray:
     return ((np.clip(hu, low, high) - low) / (high - low)).astype(np.float32)
 
 
+def field_box(spacing_mm: tuple[float, float], row: float, col: float, field_mm: float) -> Box:
+    """Edges (top, left, bottom, right) in pixels of a square field about a location."""
+    half_rows, half_cols = (field_mm / 2 / mm for mm in spacing_mm)
+    return row + 0.5 - half_rows, col + 0.5 - half_cols, row + 0.5 + half_rows, col + 0.5 + half_cols
+
+
 def cut_field(pixels: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
     """Resample a part of a slice with an antialiased bilinear filter.
 

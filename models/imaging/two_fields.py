@@ -1,15 +1,15 @@
-"""The recognition network's input: one definition for training and for serving.
+"""Two square fields about one location, as the classifiers and the recognition network see them.
 
-Two square fields about one location, a close one that shows the texture of a nodule and a wide one that shows
-what it lies in (after the multi-view patches of Setio et al., IEEE Trans. Med. Imaging 35, 1160, 2016), each
-of three adjacent slices, in the localiser's window of HU.
+A close one shows the texture of a nodule, a wide one what it lies in (after the multi-view patches of Setio
+et al., IEEE Trans. Med. Imaging 35, 1160, 2016). The recognition network's input is of three adjacent slices,
+in the localiser's window of HU; that of the classifiers, `models.imaging.patch`, of one.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from models.imaging.field import Box, adjacent_slices, cut_field, slice_in_hu, to_unit
+from models.imaging.field import adjacent_slices, cut_field, field_box, slice_in_hu, to_unit
 from models.imaging.scan import Scan
 
 FIELDS_MM = (32.0, 80.0)
@@ -44,7 +44,7 @@ def cut_fields(
         mirror image.
     """
     fields = [
-        cut_field(pixels, _box(spacing_mm, row, col, field_mm), (n, n))
+        cut_field(pixels, field_box(spacing_mm, row, col, field_mm), (n, n))
         for field_mm in fields_mm
         for pixels in slices
     ]
@@ -55,13 +55,7 @@ def cut_close(
     pixels: np.ndarray, spacing_mm: tuple[float, float], row: float, col: float, n: int
 ) -> np.ndarray:
     """The close field of anything on a slice's grid, with `n` pixels a side; float32."""
-    return cut_field(pixels, _box(spacing_mm, row, col, FIELDS_MM[0]), (n, n))
-
-
-def _box(spacing_mm: tuple[float, float], row: float, col: float, field_mm: float) -> Box:
-    """Edges (top, left, bottom, right) of a field in pixels."""
-    half_rows, half_cols = (field_mm / 2 / mm for mm in spacing_mm)
-    return row + 0.5 - half_rows, col + 0.5 - half_cols, row + 0.5 + half_rows, col + 0.5 + half_cols
+    return cut_field(pixels, field_box(spacing_mm, row, col, FIELDS_MM[0]), (n, n))
 
 
 def fields_at(

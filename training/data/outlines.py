@@ -9,7 +9,7 @@ from models.imaging.field import adjacent_slices
 from models.imaging.scan import Scan
 from training.data.dataset import label_of
 
-READERS = 4  # outlines a nodule in LIDC-IDRI-slices
+READERS = 4  # of a nodule, whose outlines count: LIDC-IDRI-slices has no more, eight nodules had up to seven
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,10 @@ class Outlines:
         return np.any(self.readers[first : first + n], axis=0)
 
     def share(self, number: int) -> np.ndarray:
-        """Share of the nodule's readers who count each pixel to it, float32."""
+        """Share of the nodule's readers (the first `READERS`) who count each pixel to it, float32."""
         nodule = np.searchsorted(self.first, number, side="right") - 1
-        return np.bitwise_count(self.readers[number]) / np.float32(max(1, self.n_readers[nodule]))
+        count = np.bitwise_count(self.readers[number] & np.uint8((1 << READERS) - 1))
+        return count / np.float32(np.clip(self.n_readers[nodule], 1, READERS))
 
 
 def load(path: str | Path) -> Outlines:

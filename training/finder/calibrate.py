@@ -16,7 +16,6 @@ from models.inference.detection.finder import FEATURES, Finder, probability
 from models.inference.detection.search import Proposal, propose, slices_to_search
 from training.data.outlines import Outlines, scan_of
 from training.finder.proposals import NODULE, label_of
-from training.finder.train import largest_slice
 
 FALSE_MARKS = 0.8  # a scan, at the threshold of series
 PICTURES = 0.1  # share of healthy pictures that may have a mark
@@ -54,7 +53,7 @@ def nodules_in_crops(
     for nodule in nodules:
         scan = scan_of(outlines, nodule)
         if single:
-            index = largest_slice(outlines, nodule)
+            index = int(outlines.areas(nodule).argmax())
             scan = replace(scan, slices=scan.slices[index : index + 1], positions_mm=None)
         hits = [one for one in proposals_of(scan, finder) if label_of(outlines, nodule, one.chain) == NODULE]
         if hits:

@@ -25,10 +25,9 @@ from models.imaging.candidate_fields import (
     SHAPE,
     chosen_slices,
     cut_candidate,
-    field_box,
     step_of,
 )
-from models.imaging.field import cut_field
+from models.imaging.field import cut_field, field_box
 from models.networks.recognition import REDUCTION, build_recognition
 from training.arguments import parser_of
 from training.classifier import loop

@@ -110,16 +110,10 @@ def mine(
     return found
 
 
-def largest_slice(outlines: Outlines, nodule: int) -> int:
-    """Index of the slice of a nodule in which most is outlined."""
-    first, n = outlines.first[nodule], outlines.n_slices[nodule]
-    return int((outlines.readers[first : first + n] > 0).sum(axis=(1, 2)).argmax())
-
-
 def watch(model: keras.Model, outlines: Outlines, nodules: np.ndarray) -> dict[str, float]:
     """Share of nodules of two or more readers found with one mistake in four crops, and in ten."""
     hits, mistakes = [], []
-    chosen = [(nodule, largest_slice(outlines, nodule)) for nodule in nodules]
+    chosen = [(nodule, int(outlines.areas(nodule).argmax())) for nodule in nodules]
     for (nodule, index), (answer, grid) in zip(chosen, crop_answers(model, outlines, chosen), strict=True):
         inside = cut_field(outlines.share(outlines.first[nodule] + index), grid.box, answer.shape) > 0.2
         if outlines.n_readers[nodule] >= 2 and inside.any():

@@ -2,8 +2,8 @@
 
     python -m training.localiser.train --data nodules.npz [--start WEIGHTS --healthy SERIES] [--resume]
 
-Writes to ``runs/localiser/`` what `training.classifier.loop` says. Patients are divided as for the
-classifiers; validation patients are watched, and choose nothing here.
+Writes to ``runs/localiser/`` what `training.classifier.loop` says. Patients are divided into train,
+validation and test; validation patients are watched, and choose nothing here.
 """
 
 from argparse import Namespace

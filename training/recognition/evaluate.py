@@ -34,6 +34,7 @@ from models.inference.detection.section import largest_section
 from models.inference.views import eight_views
 from models.networks.recognition import build_recognition
 from training.arguments import parser_of
+from training.data import outlines as outline_file
 from training.data.outlines import load, scan_of
 from training.data.splits import FOLDS, fold_of_patients
 from training.intervals import bootstrap_by_patient
@@ -86,14 +87,12 @@ class Material:
             yield from (self._on_nodule(nodule, part == "nodules-alone") for nodule in own)
 
     def _on_nodule(self, nodule: int, is_alone: bool) -> Click:
-        first, n = self.outlines.first[nodule], self.outlines.n_slices[nodule]
-        outlined = self.outlines.readers[first : first + n] > 0
-        index = int(outlined.sum(axis=(1, 2)).argmax())
-        row, col = np.argwhere(outlined[index]).mean(axis=0)
+        number, row, col = outline_file.largest_section(self.outlines, nodule)
+        index = number - int(self.outlines.first[nodule])
         scan = scan_of(self.outlines, nodule)
         if is_alone:
             scan, index = replace(scan, slices=scan.slices[[index]], positions_mm=None), 0
-        return scan, Roi(float(row), float(col), index, "given")
+        return scan, Roi(row, col, index, "given")
 
     def _in_crop(self, location: np.void) -> Click:
         return scan_of(self.outlines, location["source"]), _roi(location)

@@ -22,7 +22,6 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": tf.identity,
     "relu": tf.nn.relu,
     "sigmoid": tf.nn.sigmoid,
-    "silu": lambda x: x * tf.sigmoid(x),  # tf.nn.silu has a gradient of its own, slow to trace
     "softmax": tf.nn.softmax,
 }
 
@@ -224,7 +223,6 @@ KINDS: dict[type, Callable[[keras.Layer], Callable[..., Tensor]]] = {
     layers.DepthwiseConv2D: _convolution,
     layers.Conv2DTranspose: _transposed,
     layers.Dense: lambda layer: partial(_weighted, tf.matmul, _activation(layer)),
-    layers.Activation: _activation,
     layers.ReLU: _relu,
     layers.MaxPooling2D: _pooling,
     layers.Cropping2D: _cropping,
@@ -234,6 +232,5 @@ KINDS: dict[type, Callable[[keras.Layer], Callable[..., Tensor]]] = {
     SplitFields: lambda layer: _split,
     JoinFields: _join,
     layers.Add: lambda layer: tf.add,
-    layers.Multiply: lambda layer: tf.multiply,
     layers.Concatenate: lambda layer: lambda *parts: tf.concat(parts, axis=-1),
 }

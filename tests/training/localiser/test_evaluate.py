@@ -29,7 +29,9 @@ def row(**changed):
 def test_half_of_the_readers_must_agree():
     masks = np.stack([square(0, 10), square(0, 20), square(0, 30)])
     np.testing.assert_array_equal(agreed(masks, 4), square(0, 20))
-    np.testing.assert_array_equal(agreed(masks, 6), square(0, 10))
+    np.testing.assert_array_equal(agreed(masks, 6), square(0, 20))  # of more than four, four outlined
+    assert not agreed(masks[2:], 4).any()
+    np.testing.assert_array_equal(agreed(masks[2:], 2), square(0, 30))
 
 
 def test_dice_of_known_overlaps():
