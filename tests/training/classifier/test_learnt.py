@@ -74,7 +74,6 @@ def first(model, layer):
 
 def lite0_state():
     """Weights of EfficientNet-Lite0 at random, as the package's file names and shapes them."""
-    torch = pytest.importorskip("torch")
     rng, state = np.random.default_rng(0), {}
 
     def add(conv, norm, *shape):
@@ -98,17 +97,14 @@ def lite0_state():
             number, width = number + 1, filters
     add("_conv_head", "_bn1", 1280, 320, 1, 1)
     state["_fc.weight"], state["_fc.bias"] = np.ones((1000, 1280), np.float32), np.ones(1000, np.float32)
-    return {name: torch.from_numpy(values) for name, values in state.items()}, torch
+    return state
 
 
-@pytest.mark.slow
-def test_efficientnet_begins_with_the_weights_of_lite0(build, tmp_path):
-    state, torch = lite0_state()
-    torch.save(state, tmp_path / "lite0.pth")
+def test_efficientnet_begins_with_the_weights_of_lite0(build):
+    given = lite0_state()
     model = build("efficientnet")
     before = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
-    learnt.begin_efficientnet(model, tmp_path / "lite0.pth")
-    given = {name: values.numpy() for name, values in state.items()}
+    learnt.begin_efficientnet(model, given)
     stem = given["_conv_stem.weight"].sum(axis=1)  # over the colours
     np.testing.assert_allclose(kernel_of(model, "stem_conv")[:, :, 0], stem.transpose(1, 2, 0), rtol=1e-5)
     for theirs, ours in (
@@ -152,10 +148,20 @@ def test_a_package_that_is_not_installed_is_named(monkeypatch, key, package):
     assert caught.value.code == expected
 
 
+def test_a_file_of_pytorch_is_read_as_arrays(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save({"a": torch.arange(3), "b": torch.ones(2, 2)}, tmp_path / "lite0.pth")
+    state = learnt.read_torch(tmp_path / "lite0.pth")
+    assert {name: values.tolist() for name, values in state.items()} == {
+        "a": [0, 1, 2],
+        "b": [[1, 1], [1, 1]],
+    }
+
+
 def test_weights_that_only_pytorch_reads_are_refused_without_it(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(SystemExit) as caught:
-        learnt.begin_efficientnet(SimpleNamespace(name="efficientnet"), tmp_path / "lite0.pth")
+        learnt.read_torch(tmp_path / "lite0.pth")
     assert caught.value.code == "error: PyTorch is not installed; `training.classifier.learnt` says how."
 
 
@@ -176,6 +182,7 @@ def test_the_file_lies_in_the_package(monkeypatch, tmp_path, key, package, funct
     origins = {package: SimpleNamespace(origin=str(tmp_path / package / "__init__.py"))}
     read = []
     monkeypatch.setattr("importlib.util.find_spec", origins.get)
+    monkeypatch.setattr(learnt, "read_torch", lambda path: path)
     monkeypatch.setattr(learnt, function, lambda model, path: read.append((model.name, path)))
     learnt.begin(SimpleNamespace(name=key))
     assert read == [(key, tmp_path / package / file)]
