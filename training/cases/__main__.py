@@ -47,7 +47,7 @@ def measure(nodules: Nodules, outlines: Outlines, made: dict[str, dict[str, np.n
     for way in WAYS:
         sets[way.name] = patches_of(nodules, outlines, test, way)
     sets |= {(side, kind): patches for side in SIDES for kind, patches in made[side].items()}
-    networks = {key: checked_run(runs / key, FOLD) / "final.weights.h5" for key in ARCHITECTURES}
+    networks = {key: checked_run(runs / key, nodules, FOLD) / "final.weights.h5" for key in ARCHITECTURES}
     known = features_of(networks, sets, runs / KEY)
     features = known[AS_IT_IS.name]
     chosen_by, reported = ({kind: known[side, kind] for kind in made[side]} for side in SIDES)

@@ -43,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser, **defaults: float) -> None:
     parser.add_argument("--average", type=int, help="the last epochs whose weights are averaged")
     parser.add_argument("--batch", type=int)
     parser.add_argument("--rate", type=float, help="highest learning rate; default: that of the recipe")
-    parser.add_argument("--seed", type=int, help="of weights and views; default: 0, in a second cycle 1")
+    parser.add_argument("--seed", type=int, help="of weights and views (default: 0; with --start 1)")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.set_defaults(**defaults)
 

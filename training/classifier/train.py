@@ -26,9 +26,10 @@ from training.classifier.views import RandomViews
 from training.data import outlines as outline_file
 from training.data.dataset import Nodules, load
 from training.data.outlines import Outlines, largest_section
-from training.data.splits import FOLDS, fold_of_nodules
+from training.data.splits import FOLDS, fold_of_nodules, held_out
 from training.evaluation.metrics import auc
 
+PRECISIONS = ("mixed_bfloat16", "float32")
 LOSS_WEIGHTS = {"rating": 1.0, "descriptors": 2.0, "diameter": 0.25, "outline": 2.0}
 
 
@@ -90,9 +91,19 @@ def train(
     args: Namespace, nodules: Nodules, outlines: Outlines, out: Path, spec: PatchSpec = PATCH
 ) -> list[loop.Row]:
     """Train one model; returns the history as `loop.fit` does."""
+    before = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(args.precision)
+    try:
+        return _train(args, nodules, outlines, out, spec)
+    finally:
+        keras.mixed_precision.set_dtype_policy(before)
+
+
+def _train(
+    args: Namespace, nodules: Nodules, outlines: Outlines, out: Path, spec: PatchSpec
+) -> list[loop.Row]:
     chosen, watched = sides(nodules, args)
     keras.utils.set_random_seed(args.seed)
-    keras.mixed_precision.set_dtype_policy(args.precision)
     model = compile_model(args.model, len(RandomViews(nodules, outlines, chosen, 0, args)), args, spec)
     patches = largest_sections(outlines, watched, spec) if len(watched) else None
 
@@ -131,7 +142,7 @@ def parse(argv: list[str] | None = None) -> Namespace:
     parser.add_argument("--quiet", action="store_true", help="one line an epoch, no progress bar")
     loop.add_options(parser, batch=64, seed=0)
     parser.add_argument("--views", type=int, default=2, help="random views of each nodule an epoch")
-    parser.add_argument("--precision", help="mixed_bfloat16 or float32; default: that of the recipe")
+    parser.add_argument("--precision", choices=PRECISIONS, help="default: that of the recipe")
     parser.add_argument("--weight-decay", type=float, default=0.02)
     parser.add_argument("--random", action="store_true", help="begin with random weights")
     parser.add_argument("--auxiliary", type=float, default=1.0, help="factor on the auxiliary heads' losses")
@@ -149,8 +160,9 @@ def parse(argv: list[str] | None = None) -> Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
     folder = "everyone" if args.everyone else f"fold-{args.fold}"
-    out = loop.open_run(args, folder, args.model, **devices.distribute(args.batch))
-    train(args, load(args.data), outline_file.load(args.data), out)
+    nodules, shared = load(args.data), devices.distribute(args.batch)
+    out = loop.open_run(args, folder, args.model, held_out=held_out(nodules, args.fold), **shared)
+    train(args, nodules, outline_file.load(args.data), out)
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ class RandomViews(keras.utils.PyDataset):
         args: Namespace,
         spec: PatchSpec = PATCH,
     ) -> None:
-        super().__init__()
+        super().__init__(workers=2)  # tf.data, without them, tunes itself for up to a minute an epoch
         self.nodules, self.outlines, self.spec = nodules, outlines, spec
         self.seed, self.epoch = args.seed, epoch
         rng = np.random.default_rng((args.seed, epoch))

@@ -1,5 +1,10 @@
-"""Who trains, who chooses, who reports: splits by patient, the same for all models."""
+"""Who trains, who chooses, who reports: always by patient.
 
+The five networks and recognition have three folds, so that each patient is held out once; the localiser and
+the finder have an older split into train, validation and test patients.
+"""
+
+import hashlib
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -70,6 +75,12 @@ def fold_of_nodules(nodules: Labelled) -> np.ndarray:
     """The fold in which each nodule's patient is held out, shape (n,)."""
     folds = fold_of_patients(nodules)
     return np.array([folds[str(patient)] for patient in nodules.patient])
+
+
+def held_out(nodules: Labelled, fold: int | None) -> str:
+    """A digest of the patients whom a fold holds out (None: nobody): other patients have other folds."""
+    patients = sorted(patient for patient, own in fold_of_patients(nodules).items() if own == fold)
+    return hashlib.sha256("\n".join(patients).encode()).hexdigest()[:16]
 
 
 def sides_of_fold(nodules: Labelled, fold: int) -> dict[str, np.ndarray]:

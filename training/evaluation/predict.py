@@ -29,7 +29,7 @@ from training.data import outlines as outline_file
 from training.data import save_arrays
 from training.data.dataset import Nodules, load
 from training.data.outlines import Outlines, largest_section
-from training.data.splits import FOLDS, fold_of_nodules
+from training.data.splits import FOLDS, Labelled, fold_of_nodules, held_out
 
 Network = Callable[
     ..., dict[str, Any]
@@ -97,19 +97,19 @@ def rows_of(nodules: Nodules, outlines: Outlines, runs: Path) -> list[dict]:
     for fold in range(FOLDS):
         chosen = np.flatnonzero(folds == fold)
         for key in ARCHITECTURES:
-            run = checked_run(runs / f"fold-{fold}" / key, fold)
+            run = checked_run(runs / f"fold-{fold}" / key, nodules, fold)
             answers = answers_of(nodules, outlines, chosen, key, run)
             _add([rows[i] for i in chosen], key, answers)
     return rows
 
 
-def checked_run(run: Path, fold: int) -> Path:
-    """The folder of a run; exits where its recipe does not say that a fold was held out."""
+def checked_run(run: Path, nodules: Labelled, fold: int) -> Path:
+    """The folder of a run; exits where its recipe does not say that a fold's patients were held out."""
     try:
         recipe = json.loads((run / "run.json").read_text())
     except FileNotFoundError:
         sys.exit(f"error: {run / 'run.json'} is missing; without it nobody knows who was held out.")
-    if recipe.get("fold") != fold:
+    if (recipe.get("fold"), recipe.get("held_out")) != (fold, held_out(nodules, fold)):
         sys.exit(f"error: the run in {run} did not hold out the patients of fold {fold}.")
     return run
 

@@ -155,7 +155,7 @@ def all_scores(
     scores = kept_scores(path, names) if resume else {}
     missing = [row for row in (UNPERTURBED, *PERTURBATIONS) if row.name not in scores]
     networks = [
-        load_network(key, checked_run(runs / key, FOLD) / "final.weights.h5")
+        load_network(key, checked_run(runs / key, nodules, FOLD) / "final.weights.h5")
         for key in ARCHITECTURES
         if missing
     ]

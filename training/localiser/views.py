@@ -113,7 +113,7 @@ class RandomFields(keras.utils.PyDataset):
         args: Namespace,
         healthy: HealthySlices | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(workers=2)
         self.outlines, self.seed, self.epoch, self.healthy = outlines, args.seed, epoch, healthy
         rng = np.random.default_rng((args.seed, epoch))
         drawn = np.repeat(indices, times(outlines)[indices])

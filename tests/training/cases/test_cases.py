@@ -8,6 +8,7 @@ from app import ROOT
 from models.inference.similar_cases import SIMILAR, CaseTable
 from models.inference.views import views
 from models.networks.registry import ARCHITECTURES
+from tests.training.data.made_nodules import recipe_of
 from training.cases import __main__ as cases
 from training.cases import made as made_module
 from training.cases.features import WAYS
@@ -33,7 +34,7 @@ def write_everything(folder, nodules_file):
             (weights / name).symlink_to(ROOT / "weights" / name)
         run = runs / "fold-0" / key
         run.mkdir(parents=True)
-        (run / "run.json").write_text(json.dumps({"fold": 0}))
+        (run / "run.json").write_text(recipe_of(load(nodules_file), 0))
         (run / "final.weights.h5").symlink_to(ROOT / "weights" / f"{key}.weights.h5")
     arguments = ["--data", nodules_file, "--runs", runs, "--weights", weights]
     cases.main([str(word) for word in arguments])

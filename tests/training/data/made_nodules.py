@@ -1,9 +1,12 @@
 """Nodules without pictures, for the tests of what is measured on them."""
 
+import json
+
 import numpy as np
 
 from models.networks.scales import DESCRIPTOR_SCALES, scale_descriptors
 from training.data.dataset import Nodules
+from training.data.splits import held_out
 
 
 def make_nodules(patient, ratings, **columns):
@@ -23,6 +26,11 @@ def make_nodules(patient, ratings, **columns):
         "contrast": np.zeros(n, bool),
     }
     return Nodules(**(fields | columns))
+
+
+def recipe_of(nodules, fold):
+    """What of ``run.json`` says that a run held the patients of a fold out."""
+    return json.dumps({"fold": fold, "everyone": fold is None, "held_out": held_out(nodules, fold)})
 
 
 def share_of_pairs(labels, scores):

@@ -1,6 +1,6 @@
 import csv
-import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from models.inference.views import views
 from models.ingest.read import read_scan
 from models.networks.registry import ARCHITECTURES
 from models.networks.scales import DESCRIPTOR_SCALES
+from tests.training.data.made_nodules import recipe_of
 from training.data.outlines import largest_section
 from training.data.splits import FOLDS, fold_of_patients
 from training.evaluation import predict as module
@@ -19,15 +20,15 @@ from training.evaluation.predict import answers_of, load_network, main, predict,
 pytestmark = pytest.mark.slow
 
 
-def write_runs(folder, last=None):
+def write_runs(folder, nodules, last=None):
     """Runs of all folds whose final weights are the shipped ones; `last` is the recipe of the last one."""
     for fold in range(FOLDS):
         for key in ARCHITECTURES:
             run = folder / f"fold-{fold}" / key
             run.mkdir(parents=True)
             is_last = (fold, key) == (FOLDS - 1, list(ARCHITECTURES)[-1])
-            recipe = last if last and is_last else {"fold": fold, "everyone": False}
-            (run / "run.json").write_text(json.dumps(recipe))
+            recipe = last if last and is_last else recipe_of(nodules, fold)
+            (run / "run.json").write_text(recipe)
             (run / "final.weights.h5").symlink_to(ROOT / "weights" / f"{key}.weights.h5")
     return folder
 
@@ -75,7 +76,7 @@ def named(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def rows(command, tmp_path_factory):
+def rows(command, nodules, tmp_path_factory):
     """The rows that the command writes of networks with the shipped weights, each loaded once."""
     networks = {}
 
@@ -86,7 +87,7 @@ def rows(command, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "load_network", load)
-        return command(write_runs(folder / "runs"), folder / "held_out.csv")
+        return command(write_runs(folder / "runs", nodules), folder / "held_out.csv")
 
 
 def upload_of(outlines, nodule, images):
@@ -109,7 +110,7 @@ def test_a_score_is_what_the_app_gives_the_same_upload(made, pictures, rows, app
 
 
 def test_each_nodule_is_answered_once_by_who_held_its_patient_out(command, named, nodules, tmp_path):
-    found = command(write_runs(tmp_path / "runs"), tmp_path / "held_out.csv")
+    found = command(write_runs(tmp_path / "runs", nodules), tmp_path / "held_out.csv")
     folds = fold_of_patients(nodules)
     assert [(row["patient"], row["nodule"]) for row in found] == [(f"P{n:02}", "nodule-0") for n in range(14)]
     assert [row["fold"] for row in found] == [str(folds[row["patient"]]) for row in found]
@@ -118,8 +119,8 @@ def test_each_nodule_is_answered_once_by_who_held_its_patient_out(command, named
         assert scores == [f"{(int(row['fold']) + 1) / 4:.6f}" for row in found]
 
 
-def test_a_row_has_all_that_each_network_says(command, named, made, tmp_path):
-    found = command(write_runs(tmp_path / "runs"), tmp_path / "held_out.csv")
+def test_a_row_has_all_that_each_network_says(command, named, nodules, made, tmp_path):
+    found = command(write_runs(tmp_path / "runs", nodules), tmp_path / "held_out.csv")
     of_key = ("score", "diameter_mm", *DESCRIPTOR_SCALES)
     columns = [f"{key}_{name}" for key in ARCHITECTURES for name in of_key]
     assert list(found[0]) == ["fold", "patient", "nodule", *columns]
@@ -131,8 +132,8 @@ def test_a_row_has_all_that_each_network_says(command, named, made, tmp_path):
             assert float(row[f"{key}_texture"]) == pytest.approx(1 + 4 * bright, abs=6e-4)
 
 
-def test_answers_are_kept_and_not_made_twice(command, named, tmp_path, monkeypatch):
-    runs = write_runs(tmp_path / "runs")
+def test_answers_are_kept_and_not_made_twice(command, named, nodules, tmp_path, monkeypatch):
+    runs = write_runs(tmp_path / "runs", nodules)
     before = command(runs, tmp_path / "held_out.csv")
     for path in runs.rglob("final.weights.h5"):
         path.unlink()
@@ -141,14 +142,14 @@ def test_answers_are_kept_and_not_made_twice(command, named, tmp_path, monkeypat
 
 
 def test_kept_answers_of_other_nodules_are_not_used(named, nodules, made, tmp_path):
-    run = write_runs(tmp_path / "runs") / "fold-0" / "alexnet"
+    run = write_runs(tmp_path / "runs", nodules) / "fold-0" / "alexnet"
     first = answers_of(nodules, made, np.array([0, 1]), "alexnet", run)["diameter_mm"]
     second = answers_of(nodules, made, np.array([1, 2]), "alexnet", run)["diameter_mm"]
     assert first[0] != first[1] == second[0] != second[1]
 
 
 def test_answers_of_earlier_weights_are_not_used(named, nodules, made, tmp_path):
-    run, chosen = write_runs(tmp_path / "runs") / "fold-0" / "alexnet", np.array([0, 1])
+    run, chosen = write_runs(tmp_path / "runs", nodules) / "fold-0" / "alexnet", np.array([0, 1])
     fresh = answers_of(nodules, made, chosen, "alexnet", run)["score"]
     kept = run / "held_out.npz"
     with np.load(kept) as file:
@@ -159,19 +160,26 @@ def test_answers_of_earlier_weights_are_not_used(named, nodules, made, tmp_path)
     np.testing.assert_array_equal(answers_of(nodules, made, chosen, "alexnet", run)["score"], fresh)
 
 
-@pytest.mark.parametrize(
-    "recipe", [{"fold": 0}, {"fold": None, "everyone": True}, {"split_seed": 2026, "everyone": False}]
-)
-def test_runs_that_did_not_hold_their_fold_out_are_refused(command, named, tmp_path, recipe):
-    runs = write_runs(tmp_path / "runs", last=recipe)
+@pytest.mark.parametrize("fold", [0, None])
+def test_runs_that_did_not_hold_their_fold_out_are_refused(command, named, nodules, tmp_path, fold):
+    runs = write_runs(tmp_path / "runs", nodules, last=recipe_of(nodules, fold))
     sentence = f"the run in {runs / 'fold-2' / 'efficientnet'} did not hold out the patients of fold 2"
     with pytest.raises(SystemExit, match=sentence):
         command(runs, tmp_path / "held_out.csv")
     assert not (tmp_path / "held_out.csv").exists()
 
 
-def test_a_run_of_which_nothing_is_known_is_refused(command, named, tmp_path):
-    runs = write_runs(tmp_path / "runs")
+def test_runs_on_other_patients_whose_folds_have_the_same_number_are_refused(
+    command, named, nodules, tmp_path
+):
+    others = replace(nodules, patient=np.array(["X", *nodules.patient[1:]]))
+    runs = write_runs(tmp_path / "runs", others)
+    with pytest.raises(SystemExit, match="did not hold out the patients of fold"):
+        command(runs, tmp_path / "held_out.csv")
+
+
+def test_a_run_of_which_nothing_is_known_is_refused(command, named, nodules, tmp_path):
+    runs = write_runs(tmp_path / "runs", nodules)
     (runs / "fold-0" / "vgg16" / "run.json").unlink()
     with pytest.raises(SystemExit, match="is missing; without it nobody knows who was held out"):
         command(runs, tmp_path / "held_out.csv")

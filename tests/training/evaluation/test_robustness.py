@@ -9,6 +9,7 @@ from models.inference.calibration import Abstention, Calibration
 from models.inference.classifier import CONSENSUS
 from models.inference.views import views
 from models.networks.registry import ARCHITECTURES
+from tests.training.data.made_nodules import recipe_of
 from training.data.outlines import largest_section
 from training.data.splits import fold_of_patients
 from training.evaluation import robustness
@@ -104,7 +105,7 @@ def test_rows_of_scores_by_hand():
 
 
 @pytest.fixture
-def command(tmp_path, nodules_file, monkeypatch):
+def command(tmp_path, nodules_file, nodules, monkeypatch):
     """A function that runs the command on networks that rate the brightness of a patch."""
 
     def brightness(patches, training=False):
@@ -124,7 +125,7 @@ def command(tmp_path, nodules_file, monkeypatch):
     for key in (*ARCHITECTURES, CONSENSUS):
         (weights / f"{key}.json").write_text(json.dumps(report))
         (runs / "fold-0" / key).mkdir(parents=True)
-        (runs / "fold-0" / key / "run.json").write_text('{"fold": 0}')
+        (runs / "fold-0" / key / "run.json").write_text(recipe_of(nodules, 0))
     (weights / "evaluation.json").write_text('{"data": {"n_nodules": 14}}')
     files = {"data": nodules_file, "runs": runs, "weights": weights}
 
@@ -146,9 +147,9 @@ def test_the_command_adds_the_rows_and_keeps_all_else(command):
     assert rows["spacing 20 % too large"]["mean_change"] > 0
 
 
-def test_networks_that_have_learnt_from_the_patients_are_refused(command, tmp_path):
+def test_networks_that_have_learnt_from_the_patients_are_refused(command, nodules, tmp_path):
     run = tmp_path / "runs" / "fold-0" / "efficientnet"
-    (run / "run.json").write_text('{"fold": null, "everyone": true}')
+    (run / "run.json").write_text(recipe_of(nodules, None))
     with pytest.raises(SystemExit, match=f"the run in {run} did not hold out the patients of fold 0"):
         command()
 
