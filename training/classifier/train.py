@@ -161,7 +161,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
     folder = "everyone" if args.everyone else f"fold-{args.fold}"
     nodules, shared = load(args.data), devices.distribute(args.batch)
-    out = loop.open_run(args, folder, args.model, held_out=held_out(nodules, args.fold), **shared)
+    told = {"held_out": held_out(nodules, args.fold), "began_with": learnt.origin(args.model, args.random)}
+    out = loop.open_run(args, folder, args.model, **told, **shared)
     train(args, nodules, outline_file.load(args.data), out)
 
 

@@ -20,7 +20,6 @@ from models.reports.evaluation import FEW
 from models.reports.facts import nodules_measured
 from models.reports.tables import Table, part
 from training.arguments import parser_of
-from training.classifier.learnt import origin
 from training.data.dataset import BENIGN_AT_MOST, MALIGNANT_AT_LEAST
 from training.publish.words import NUMBERS, SENTENCES, TABLES
 
@@ -112,11 +111,10 @@ def training_text(key: str, report: dict) -> str:
     """How the weights came about, whatever the report holds of it."""
     if key == CONSENSUS:
         return "See the cards of the five models. Of its own, the consensus has the choices below."
-    recipe = dict(part(report, "training"))
+    recipe = part(report, "training")
     everyone = "on all patients, after the recipe was measured on the folds above"
     side = everyone if recipe.get("everyone") else "without the patients of one fold"
-    begun = {"began with": origin(key, recipe.pop("random", False))}
-    return f"Trained {side}; `training/README.md` explains the recipe.\n\n{bullets(begun | recipe)}"
+    return f"Trained {side}; `training/README.md` explains the recipe.\n\n{bullets(recipe)}"
 
 
 def choices(report: dict) -> dict[str, str]:

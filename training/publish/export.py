@@ -33,7 +33,7 @@ RECIPE = (
     "weight_decay",
     "auxiliary",
     "clear_only",
-    "random",
+    "began_with",
     "everyone",
     "seed",
     "split_seed",

@@ -233,6 +233,7 @@ def test_the_recipe_is_written_down(runs):
     recipe = json.loads((runs["straight"] / "run.json").read_text())
     expected = {"model": "alexnet", "epochs": 2, "views": 1, "batch": 4, "seed": 0}
     expected |= {"fold": 0, "everyone": False, "random": False, "precision": "float32", "rate": 1e-3}
+    expected |= {"began_with": "random weights"}
     assert recipe | expected == recipe
 
 
