@@ -46,7 +46,7 @@ FULL_READING = 3  # readers, from which on a mean rating is no accident
 def evaluate(
     nodules: Nodules,
     rows: list[dict[str, str]],
-    scores: np.ndarray,
+    answers: Answers,
     diagnoses: dict[str, int] | None = None,
 ) -> dict:
     """All that is measured as one dict; see `evaluation.json`.
@@ -55,12 +55,12 @@ def evaluate(
     ----------
     rows : list of dict
         Of ``held_out.csv``.
-    scores : ndarray of shape (rows, 5)
+    answers : Answers
+        On these, of choices that other patients made.
     diagnoses : dict of str to int, optional
     """
     indices = find(nodules, rows)
     patients, labels = nodules.patient[indices], nodules.label[indices]
-    answers = cross_fit(patients, labels, scores)
     judged = labels >= 0
     ranked = dict(zip(KEYS, answers.score.T, strict=True))
     clear = {key: column[judged] for key, column in ranked.items()}
@@ -130,13 +130,6 @@ def _baselines(nodules: Nodules, indices: np.ndarray, judged: np.ndarray) -> dic
     }
 
 
-def reliability(nodules: Nodules, indices: np.ndarray, scores: np.ndarray) -> dict:
-    """What the verdicts on held-out nodules add to their size; see `reliability_table`."""
-    patients, labels = nodules.patient[indices], nodules.label[indices]
-    answers = cross_fit(patients, labels, scores)
-    return reliability_table(nodules.diameter_mm[indices], labels, answers, KEYS)
-
-
 def measured_elsewhere(weights: Path, choices: list[Choice]) -> dict:
     """What other commands wrote into ``evaluation.json`` and is still true with these choices."""
     try:
@@ -185,13 +178,16 @@ def main(argv: list[str] | None = None) -> None:
     rows, scores = read_scores(args.scores)
     diagnoses = read_diagnoses(args.diagnoses) if args.diagnoses else None
     indices = find(nodules, rows)
-    evaluation = evaluate(nodules, rows, scores, diagnoses)
+    labels = nodules.label[indices]
+    answers = cross_fit(nodules.patient[indices], labels, scores)
+    evaluation = evaluate(nodules, rows, answers, diagnoses)
     evaluation["descriptors"] = descriptor_errors(
         nodules, rows, indices, read_readings(args.data), read_answers(rows)
     )
-    choices = fit_all(nodules.label[indices], scores)
+    choices = fit_all(labels, scores)
     evaluation |= measured_elsewhere(args.weights, choices)
-    write_json(args.weights / "reliability.json", reliability(nodules, indices, scores))
+    reliability = reliability_table(nodules.diameter_mm[indices], labels, answers, KEYS)
+    write_json(args.weights / "reliability.json", reliability)
     write_choices(args.weights, choices)
     write_json(args.weights / "evaluation.json", evaluation)
     if args.readme:
