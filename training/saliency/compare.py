@@ -27,7 +27,7 @@ from models.inference.saliency.gradients import INPUT
 from models.inference.saliency.saliency import METHODS, Explainer, Saliency, joined
 from models.networks.registry import ARCHITECTURES
 from training.arguments import parser_of
-from training.data.outlines import load
+from training.data.outlines import Outlines, load
 from training.data.splits import sides_of_fold
 from training.evaluation.predict import checked_run
 from training.evaluation.robustness import FOLD
@@ -124,8 +124,10 @@ def _least(function: Callable[[np.ndarray], object], argument: np.ndarray) -> fl
 class Report:
     """Table and entries of all networks, written anew after each."""
 
-    def __init__(self, args: Namespace, choosing: list[Case], reporting: list[Case]) -> None:
-        self.args, self.choosing, self.reporting = args, choosing, reporting
+    def __init__(
+        self, args: Namespace, outlines: Outlines, choosing: list[Case], reporting: list[Case]
+    ) -> None:
+        self.args, self.outlines, self.choosing, self.reporting = args, outlines, choosing, reporting
         self.table: list[dict] = []
         self.entries: dict[str, dict] = {}
         self._maps: list[list[Saliency]] = []
@@ -135,7 +137,8 @@ class Report:
     def add(self, key: str) -> None:
         """Choose for one network, measure it, and write."""
         model = ARCHITECTURES[key].build(PATCH.shape)
-        model.load_weights(checked_run(self.args.runs / f"fold-{FOLD}" / key, FOLD) / "final.weights.h5")
+        run = checked_run(self.args.runs / f"fold-{FOLD}" / key, self.outlines, FOLD)
+        model.load_weights(run / "final.weights.h5")
         rows = compared(model, key, self.choosing, self.args.published)
         how = chosen_of(rows, [INPUT, *LAYERS[key]])
         explain, answer = explaining(model, Explainer(**how)), answering(model)
@@ -184,7 +187,7 @@ def main(argv: list[str] | None = None) -> None:
     sides = sides_of_fold(outlines, FOLD)
     choosing, reporting = (shifted_cases(outlines, sides[side]) for side in ("validation", "test"))
     choosing = [case for case in choosing if case.diameter_mm >= LARGE_MM][: args.choose_on]
-    report = Report(args, choosing, reporting)
+    report = Report(args, outlines, choosing, reporting)
     for key in ARCHITECTURES:
         report.add(key)
     report.add_consensus()

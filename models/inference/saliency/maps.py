@@ -61,7 +61,10 @@ def spread(times: int, reach: int) -> np.ndarray:
 
 
 def shifted(patches: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Each of eight views at each of its shifts, (8 times, rows, cols, fields); mirrored beyond its edge."""
+    """Each of eight views at each of its shifts, (8 times, rows, cols, fields); mirrored beyond its edge.
+
+    All fields are shifted by the same number of pixels, the wide one therefore farther than the close one.
+    """
     margin, size = int(np.abs(shifts).max()), patches.shape[1]
     wide = np.pad(patches, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="reflect")
     return np.stack(

@@ -9,6 +9,7 @@ from models.inference.saliency.maps import smoothed
 from models.networks.blocks import add_heads
 from models.networks.fields import split_fields
 from models.networks.registry import ARCHITECTURES, Architecture
+from tests.training.data.made_nodules import recipe_of
 from training.data.outlines import Outlines
 from training.saliency import compare, methods
 from training.saliency.cases import Case, on_grid, shifted_case, shifted_cases
@@ -198,7 +199,7 @@ def tiny_runs(tmp_path, monkeypatch):
         run = tmp_path / "fold-0" / key
         run.mkdir(parents=True)
         build_tiny(PATCH.shape).save_weights(run / "final.weights.h5")
-        (run / "run.json").write_text(json.dumps({"fold": 0}))
+        (run / "run.json").write_text(recipe_of(made_outlines(40), 0))
     yield tmp_path
     ARCHITECTURES.clear()
     ARCHITECTURES.update(usual)
