@@ -13,7 +13,7 @@ from models.web import finding_list
 from tests.app.conftest import new_visitor
 from tests.app.made_series import NODULE_AT, NODULE_SLICE, series_files
 from tests.conftest import encode, post, upload
-from tests.reports.test_calculators import BROCK_FORM, FLEISCHNER, LUNG_RADS, MAYO
+from tests.reports.calculators.forms import BROCK_FORM, FLEISCHNER, LUNG_RADS, MAYO
 from tests.web.interrupted import Interrupted
 
 MM = {"spacing_mm": "0.7"}

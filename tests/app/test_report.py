@@ -16,7 +16,7 @@ from tests.app.conftest import new_visitor
 from tests.app.made_series import NODULE_AT, NODULE_SLICE, series_files
 from tests.app.two_scans import add, before_zip, now_zip, open_now
 from tests.conftest import post, upload
-from tests.reports.test_calculators import BROCK_FORM, LUNG_RADS, MAYO
+from tests.reports.calculators.forms import BROCK_FORM, LUNG_RADS, MAYO
 
 WHO = {"PatientName": "Doe^Marked", "PatientID": "MRN-4711", "StudyDate": "20240601"}
 PLACED = WHO | {"StudyInstanceUID": "1.2.3", "FrameOfReferenceUID": "1.2.3.9"}

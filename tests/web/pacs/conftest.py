@@ -1,4 +1,4 @@
-"""An Orthanc with studies in it, and what else may stand where a PACS should: slow, broken, or nothing."""
+"""An Orthanc with studies in it, an application that asks it, and what else may stand where a PACS should."""
 
 import ipaddress
 import socket
@@ -9,11 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from models.web.access.cookies import BROWSER_COOKIE
 from models.web.pacs import Pacs
-from tests.app.made_series import chest_volume, series_files
+from models.web.store import new_token
+from tests.app.made_series import BrightSpots, WithLocaliser, chest_volume, series_files
+from tests.conftest import make_app
 from tests.ingest.dicom_files import rewritten
-from tests.web.pacs.orthanc import PASSWORD, USER, orthanc
+from tests.web.pacs.orthanc import PASSWORD as ARCHIVE_PASSWORD
+from tests.web.pacs.orthanc import USER, orthanc
 
+PASSWORD = "a password for tests"
 STUDY, THIN, THICK, SCOUT = "1.2.826.0.1.21", "1.2.826.0.1.22", "1.2.826.0.1.23", "1.2.826.0.1.24"
 XRAY_STUDY = "1.2.826.0.1.31"
 SPACE = "1.2.826.0.1.29"
@@ -30,6 +35,7 @@ WHO = {
     "StudyDescription": "CT chest",
     "ReferringPhysicianName": "Referrer^Rita",
 }
+MARKS = ["Müller", "M&#252;ller", "Änne", "MRN-4711", "19510203", "1951-02-03", "Rita", "ACC-12"]
 N_SLICES = 12
 THIN_TAGS = {
     "SeriesDescription": "Thorax 1.0",
@@ -82,6 +88,42 @@ def archive(tmp_path_factory):
         yield server
 
 
+@pytest.fixture(scope="session")
+def registry(app):
+    """The models, and a rule that finds what is bright."""
+    return WithLocaliser(app.registry, BrightSpots())
+
+
+@pytest.fixture(scope="session")
+def make_connected(registry, tmp_path_factory):
+    """Make an application that knows a PACS."""
+
+    def make(**settings):
+        folder = tmp_path_factory.mktemp("connected") / "store"
+        return make_app({"REGISTRY": registry, "STORE": folder, "PASSWORD": PASSWORD, **settings})
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def connected(archive, make_connected):
+    """The application with a password, and with Orthanc for its PACS."""
+    return make_connected(**archive.settings)
+
+
+def visitor_of(an_app):
+    client = an_app.test_client()
+    client.owner = new_token()
+    client.set_cookie(BROWSER_COOKIE, client.owner)
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {PASSWORD}"
+    return client
+
+
+@pytest.fixture
+def visitor(connected):
+    return visitor_of(connected)
+
+
 @pytest.fixture
 def pacs(archive):
     """The client of the application."""
@@ -89,7 +131,7 @@ def pacs(archive):
 
 
 def pacs_at(address, **settings):
-    return Pacs(address, **({"user": USER, "password": PASSWORD, "seconds": 10} | settings))
+    return Pacs(address, **({"user": USER, "password": ARCHIVE_PASSWORD, "seconds": 10} | settings))
 
 
 @contextmanager
