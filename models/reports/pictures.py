@@ -1,4 +1,4 @@
-"""The pictures of a result: the slice, the nodule enlarged, the patch, each with a scale bar."""
+"""The pictures of a result, with scale bars: the slice, the nodule enlarged, the patch's close field."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from models.imaging.display import data_uri, to_grey, to_png
-from models.imaging.patch import CLOSE_MM
+from models.imaging.patch import CLOSE_MM, WIDE_MM
 from models.inference.correction import ends_of
 from models.inference.finding import Finding
 from models.reports.viewport import mm_per_shown_pixel, shown_box, slice_picture, to_shown
@@ -16,7 +16,7 @@ BARS_MM = (50, 20, 10, 5, 2)
 
 
 def pictures(finding: Finding) -> dict[str, Any]:
-    """The slice, its enlarged part and the patch, with mark, outline and scale bars.
+    """The slice, its enlarged part and the close field of the patch, with mark, outline and scale bars.
 
     Returns
     -------
@@ -30,6 +30,7 @@ def pictures(finding: Finding) -> dict[str, Any]:
         "patch_bar": scale_bar(0, 0, mm, mm, 1.0),
         "patch": data_uri(to_png(to_grey(patch, False), (PATCH_SHOWN, PATCH_SHOWN))),
         "patch_mm": mm,
+        "wide_mm": WIDE_MM,
     }
 
 

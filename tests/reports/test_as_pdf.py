@@ -232,7 +232,7 @@ def test_similar_cases_are_given_by_their_ratings(is_out_of_distribution):
 def test_a_saliency_map_is_drawn_with_what_was_measured_of_it_or_called_empty():
     measured = {"models": {"consensus": {"pointing": {"value": 0.834}}}}
     drawn, empty = (picture_finding(saliency=saliency_of(values)) for values in (SPOT, SPOT * 0))
-    assert "its strongest point lay in the nodule in 83 % of cases" in text_of(drawn, None, measured)
+    assert "its strongest point lay within the nodule in 83 % of cases" in text_of(drawn, None, measured)
     assert "The saliency map is empty" in text_of(empty, None, measured)
     assert "No saliency map was made" in text_of(picture_finding())
 

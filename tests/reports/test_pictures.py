@@ -43,4 +43,4 @@ def test_of_the_patch_the_close_field_is_shown_however_large_the_nodule_is():
     )
     assert close != wide
     for shown in (pictures(found), pictures(large)):
-        assert (shown["patch"], shown["patch_mm"]) == (close, 32)
+        assert (shown["patch"], shown["patch_mm"], shown["wide_mm"]) == (close, 32, 80)
