@@ -211,9 +211,10 @@ class OtherVerdicts(Struct):
 
 
 class EnlargedVerdicts(Struct):
-    """Verdicts on malignant-rated lesions that are shown at one size."""
+    """Verdicts on malignant-rated lesions that are enlarged to one size."""
 
     mm: Number
+    n_nodules: Count
     benign: Count
     malignant: Count
     indeterminate: Count
@@ -221,7 +222,7 @@ class EnlargedVerdicts(Struct):
 
 
 class EnlargedResults(Struct):
-    """Verdicts on malignant-rated lesions, shown larger than they are."""
+    """Verdicts on malignant-rated lesions, enlarged to several sizes above their own."""
 
     n_nodules: Count
     rows: list[EnlargedVerdicts]

@@ -210,14 +210,13 @@ def clicks(evaluation: Report) -> Table | None:
 def enlarged(evaluation: Report) -> Table | None:
     """Verdicts of the whole app on malignant-rated lesions that are shown larger than they are."""
     result = part(evaluation, "clicks", "enlarged")
-    verdicts = ("malignant", "indeterminate", "benign", "no_nodule")
+    columns = ("n_nodules", "malignant", "indeterminate", "benign", "no_nodule")
     rows = tuple(
-        Row(Cell("length", (row["mm"],)), tuple(count(row[name]) for name in verdicts))
+        Row(Cell("length", (row["mm"],)), tuple(count(row[name]) for name in columns))
         for row in result.get("rows") or ()
     )
-    return (
-        Table("enlarged", ("size", *verdicts), rows, {"nodules": result.get("n_nodules")}) if rows else None
-    )
+    facts = {"nodules": result.get("n_nodules")}
+    return Table("enlarged", ("size", "nodules", *columns[1:]), rows, facts) if rows else None
 
 
 def localiser_table(report: Report) -> Table | None:

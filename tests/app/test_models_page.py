@@ -42,8 +42,8 @@ CLICKS = {
     "enlarged": {
         "n_nodules": 30,
         "rows": [
-            {"mm": 20, "benign": 2, "malignant": 23, "indeterminate": 5, "no_nodule": 0},
-            {"mm": 45, "benign": 0, "malignant": 4, "indeterminate": 25, "no_nodule": 1},
+            {"mm": 20, "n_nodules": 16, "benign": 2, "malignant": 9, "indeterminate": 5, "no_nodule": 0},
+            {"mm": 45, "n_nodules": 30, "benign": 0, "malignant": 4, "indeterminate": 25, "no_nodule": 1},
         ],
     },
 }
@@ -248,9 +248,10 @@ def test_clicks_and_enlarged_lesions_are_shown_once_measured():
         ["spacing 20 % too large", "21", "21 % (14 to 30 %)"],
     ]
     assert table(page, "enlarged-table") == [
-        ["Shown as long as", "Malignant-looking", "Indeterminate", "Benign-looking", "No nodule recognised"],
-        ["20 mm", "23", "5", "2", "0"],
-        ["45 mm", "4", "25", "0", "1"],
+        ["Enlarged to", "Nodules"]
+        + ["Malignant-looking", "Indeterminate", "Benign-looking", "No nodule recognised"],
+        ["20 mm", "16", "9", "5", "2", "0"],
+        ["45 mm", "30", "4", "25", "0", "1"],
     ]
     assert "Another click, or a wrong spacing (100 nodules)" in page
     assert "Large lesions (30 nodules rated malignant, enlarged)" in page

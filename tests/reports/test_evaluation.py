@@ -171,8 +171,8 @@ CLICKS = {
     "enlarged": {
         "n_nodules": 30,
         "rows": [
-            {"mm": 20, "benign": 1, "malignant": 24, "indeterminate": 5, "no_nodule": 0},
-            {"mm": 80, "benign": 0, "malignant": 3, "indeterminate": 25, "no_nodule": 2},
+            {"mm": 20, "n_nodules": 16, "benign": 1, "malignant": 10, "indeterminate": 5, "no_nodule": 0},
+            {"mm": 80, "n_nodules": 30, "benign": 0, "malignant": 3, "indeterminate": 25, "no_nodule": 2},
         ],
     },
 }
@@ -192,13 +192,14 @@ def test_verdicts_on_enlarged_lesions_are_counted_by_size():
     table = enlarged({"clicks": CLICKS})
     assert TABLES.caption(table) == "Large lesions (30 nodules rated malignant, enlarged)"
     assert columns_of(table) == [
-        "Shown as long as",
+        "Enlarged to",
+        "Nodules",
         "Malignant-looking",
         "Indeterminate",
         "Benign-looking",
         "No nodule recognised",
     ]
-    assert texts_of(table) == [["20 mm", "24", "5", "1", "0"], ["80 mm", "3", "25", "0", "2"]]
+    assert texts_of(table) == [["20 mm", "16", "10", "5", "1", "0"], ["80 mm", "30", "3", "25", "0", "2"]]
 
 
 def group(name, n, malignant, sensitivity, specificity):
