@@ -29,7 +29,7 @@ from training.data.outlines import Outlines, largest_section
 from training.data.splits import FOLDS, fold_of_nodules, held_out
 from training.evaluation.metrics import auc
 
-PRECISIONS = ("mixed_bfloat16", "float32")
+PRECISIONS = ("mixed_bfloat16", "float32", "float64")
 LOSS_WEIGHTS = {"rating": 1.0, "descriptors": 2.0, "diameter": 0.25, "outline": 2.0}
 
 
