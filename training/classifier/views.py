@@ -128,7 +128,9 @@ class RandomViews(keras.utils.PyDataset):
         args: Namespace,
         spec: PatchSpec = PATCH,
     ) -> None:
-        super().__init__(workers=2)  # tf.data, without them, tunes itself for up to a minute an epoch
+        # without threads of Keras', tf.data tunes itself for up to a minute an epoch; in them nobody knows of
+        # a distribution, which JAX alone has
+        super().__init__(workers=2 if keras.backend.backend() == "tensorflow" else 1)
         self.nodules, self.outlines, self.spec = nodules, outlines, spec
         self.seed, self.epoch = args.seed, epoch
         rng = np.random.default_rng((args.seed, epoch))
