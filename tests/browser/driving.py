@@ -105,11 +105,11 @@ def complaints(driver):
 
 
 def wait_until(driver, condition, message=""):
-    """Wait until a condition on the driver holds."""
-    from selenium.common.exceptions import StaleElementReferenceException
+    """Wait until a condition on the driver holds; a page that is just left may say anything meanwhile."""
+    from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.support.ui import WebDriverWait
 
-    wait = WebDriverWait(driver, WAIT_S, 0.05, ignored_exceptions=[StaleElementReferenceException])
+    wait = WebDriverWait(driver, WAIT_S, 0.05, ignored_exceptions=[WebDriverException])
     return wait.until(condition, message)
 
 
