@@ -38,6 +38,11 @@ class Outlines:
         """1 malignant, 0 benign, -1 indeterminate, by the readers' mean rating."""
         return label_of(np.nanmean(self.malignancy, axis=1))
 
+    @property
+    def n_outlines(self) -> np.ndarray:
+        """Of how many of a nodule's readers there are outlines, (n,)."""
+        return np.clip(self.n_readers, 1, READERS)
+
     def slice_hu(self, number: int) -> np.ndarray:
         """A slice in estimated HU, float32."""
         slope, intercept = self.hu[number]
@@ -58,6 +63,10 @@ class Outlines:
         first = self.first[nodule]
         return np.count_nonzero(self.readers[first : first + self.n_slices[nodule]], axis=(1, 2))
 
+    def largest_slice(self, nodule: int) -> int:
+        """Index of the slice of a nodule in which most is outlined."""
+        return int(self.areas(nodule).argmax())
+
     def masks(self, number: int) -> np.ndarray:
         """The outlines of the readers who marked anything on a slice, shape (readers, rows, cols), bool."""
         bits = self.readers[number][None] >> np.arange(READERS, dtype=np.uint8)[:, None, None] & 1
@@ -72,7 +81,7 @@ class Outlines:
         """Share of the nodule's readers (the first `READERS`) who count each pixel to it, float32."""
         nodule = np.searchsorted(self.first, number, side="right") - 1
         count = np.bitwise_count(self.readers[number] & np.uint8((1 << READERS) - 1))
-        return count / np.float32(np.clip(self.n_readers[nodule], 1, READERS))
+        return count / np.float32(self.n_outlines[nodule])
 
 
 def load(path: str | Path) -> Outlines:
@@ -105,6 +114,6 @@ def scan_of(outlines: Outlines, nodule: int) -> Scan:
 
 def largest_section(outlines: Outlines, nodule: int) -> tuple[int, float, float]:
     """The slice in which the readers' outlines are largest, and their middle (row, col)."""
-    index = int(outlines.first[nodule] + outlines.areas(nodule).argmax())
+    index = int(outlines.first[nodule]) + outlines.largest_slice(nodule)
     row, col = np.argwhere(outlines.readers[index]).mean(axis=0)
     return index, float(row), float(col)

@@ -53,7 +53,7 @@ def nodules_in_crops(
     for nodule in nodules:
         scan = scan_of(outlines, nodule)
         if single:
-            index = int(outlines.areas(nodule).argmax())
+            index = outlines.largest_slice(nodule)
             scan = replace(scan, slices=scan.slices[index : index + 1], positions_mm=None)
         hits = [one for one in proposals_of(scan, finder) if label_of(outlines, nodule, one.chain) == NODULE]
         if hits:

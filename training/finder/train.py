@@ -113,7 +113,7 @@ def mine(
 def watch(model: keras.Model, outlines: Outlines, nodules: np.ndarray) -> dict[str, float]:
     """Share of nodules of two or more readers found with one mistake in four crops, and in ten."""
     hits, mistakes = [], []
-    chosen = [(nodule, int(outlines.areas(nodule).argmax())) for nodule in nodules]
+    chosen = [(nodule, outlines.largest_slice(nodule)) for nodule in nodules]
     for (nodule, index), (answer, grid) in zip(chosen, crop_answers(model, outlines, chosen), strict=True):
         inside = cut_field(outlines.share(outlines.first[nodule] + index), grid.box, answer.shape) > 0.2
         if outlines.n_readers[nodule] >= 2 and inside.any():

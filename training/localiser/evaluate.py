@@ -37,7 +37,7 @@ GROUPS = {
 def measure_nodule(outlines: Outlines, nodule: int, localiser: Localiser, rng: Generator) -> dict | None:
     """Everything about one nodule's middle slice; None where its readers do not agree on a pixel."""
     masks = outlines.masks(_middle(outlines, nodule))
-    truth = agreed(masks, outlines.n_readers[nodule])
+    truth = agreed(masks, outlines.n_outlines[nodule])
     if not truth.any():
         return None
     hu = _slice_in_hu(outlines, nodule)

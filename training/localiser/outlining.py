@@ -5,7 +5,6 @@ import numpy as np
 from models.imaging.scan import Scan
 from models.inference.measurement.outline import Outline, contour
 from models.inference.measurement.sizes import Measurement, measure
-from training.data.outlines import READERS
 
 ERRORS = {  # of an outline, against the mean over the readers' outlines in the same slice
     "diameter_error_mm": "equivalent_diameter_mm",
@@ -17,8 +16,8 @@ ERRORS = {  # of an outline, against the mean over the readers' outlines in the 
 
 
 def agreed(masks: np.ndarray, n_readers: int) -> np.ndarray:
-    """The pixels that at least half of a nodule's readers, of whom `READERS` outlined, count to it."""
-    return masks.sum(axis=0) * 2 >= min(n_readers, READERS)
+    """The pixels that at least half of a nodule's readers count to it (50 % consensus)."""
+    return masks.sum(axis=0) * 2 >= n_readers
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float:

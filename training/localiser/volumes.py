@@ -98,7 +98,7 @@ def _readers(outlines: Outlines, nodule: int, scan: Scan) -> Iterator[Measuremen
 
 def _clicks(outlines: Outlines, nodule: int, rng: Generator) -> Iterator[Roi]:
     first, n = outlines.first[nodule], outlines.n_slices[nodule]
-    truths = [agreed(outlines.masks(first + i), outlines.n_readers[nodule]) for i in range(n)]
+    truths = [agreed(outlines.masks(first + i), outlines.n_outlines[nodule]) for i in range(n)]
     shown = [i for i in range(n) if truths[i].any()]
     for index in rng.permutation(shown)[:CLICKS].tolist():
         row, col = rng.permutation(np.argwhere(truths[index]))[0]

@@ -35,7 +35,7 @@ def shifted_case(outlines: Outlines, nodule: int, rng: Generator) -> Case | None
     """A nodule shifted at random; None where half of its readers agree on no pixel of the slice."""
     index, _, _ = largest_section(outlines, nodule)
     shift = rng.uniform(-SHIFT, SHIFT, 2) * CLOSE_MM
-    truth = agreed(outlines.masks(index), outlines.n_readers[nodule])
+    truth = agreed(outlines.masks(index), outlines.n_outlines[nodule])
     if not truth.any():
         return None
     spacing = float(outlines.spacing_mm[nodule])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,3 +49,11 @@ def test_a_nodules_crops_are_a_scan_with_the_distance_of_its_slices(made):
     scan = scan_of(made, 3)
     assert (scan.spacing_mm, scan.positions_mm, scan.is_hu) == ((0.7, 0.7), (0.0, 2.5), True)
     np.testing.assert_array_equal(scan.slices, [made.slice_hu(6), made.slice_hu(7)])
+
+
+def test_of_more_readers_than_there_are_outlines_the_outlines_count(made):
+    many = replace(made, n_readers=np.full(len(made), 7))
+    assert set(many.n_outlines) == {4}
+    index = made.largest_slice(0)
+    assert made.areas(0)[index] == made.areas(0).max()
+    assert many.share(index).max() == np.bitwise_count(made.readers[index]).max() / 4

@@ -29,7 +29,7 @@ def row(**changed):
 def test_half_of_the_readers_must_agree():
     masks = np.stack([square(0, 10), square(0, 20), square(0, 30)])
     np.testing.assert_array_equal(agreed(masks, 4), square(0, 20))
-    np.testing.assert_array_equal(agreed(masks, 6), square(0, 20))  # of more than four, four outlined
+    np.testing.assert_array_equal(agreed(masks, 6), square(0, 10))
     assert not agreed(masks[2:], 4).any()
     np.testing.assert_array_equal(agreed(masks[2:], 2), square(0, 30))
 
